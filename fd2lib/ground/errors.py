@@ -1,0 +1,45 @@
+"""The errors fd2lib raises on purpose, and the words they share.
+
+Every message says what is wrong, the value seen, what was expected and what to do about it.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class Fd2Error(Exception):
+    """Base of every error that fd2lib raises on purpose."""
+
+
+class SettingError(Fd2Error, ValueError):
+    """A setting, recipe, parameter or name that does not exist or is out of range."""
+
+
+class DataError(Fd2Error):
+    """Images that are missing, unreadable, too few or not laid out as the reader expects."""
+
+
+class ShapeError(Fd2Error, ValueError):
+    """A tensor whose shape does not fit the others."""
+
+
+class ArtefactError(Fd2Error):
+    """A run folder that does not match what is asked of it, or could not be written."""
+
+
+class TrainingError(Fd2Error):
+    """Training went wrong: a loss that is no longer finite."""
+
+
+def unknown(kind: str, value: object, choices: Iterable[object]) -> str:
+    """Return the sentence for an unknown name: the value, its nearest choice, and all choices.
+
+    Args:
+        kind: what the name stands for, such as ``"method"``.
+        value: the name that was asked for.
+        choices: every name that would have been accepted.
+    """
+    names = [str(choice) for choice in choices]
+    close = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"unknown {kind} {value!r}.{hint} Choose one of: {', '.join(names)}."
