@@ -1,0 +1,91 @@
+"""Result rows: one line of a CSV file per trained student."""
+
+import csv
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import filelock
+
+from fd2lib.ground import ArtefactError, SettingError, atomic_path
+
+# Name, and what it holds. results/SCHEMA.md says the same for people; a test keeps them equal.
+COLUMNS: dict[str, str] = {
+    "scale": "toy, reduced or paper; rows of different scales are never compared",
+    "dataset": "name of the image set",
+    "classes": "class subset asked for; empty for all",
+    "num_classes": "number of classes",
+    "image_size": "pixels, square",
+    "method": "random, random_cal, sre2lpp or sre2lpp_fd2",
+    "start": "what optimisation starts from: noise, pool1, pool2 (2×2 mosaic) or whole (a real image)",
+    "ipc": "images per class",
+    "seed": "seed of every stage",
+    "teacher": "teacher's backbone",
+    "teacher_init": "teacher's initial weights",
+    "student": "student's backbone",
+    "student_init": "student's initial weights",
+    "labels": "soft or hard",
+    "last_top1": "student's test accuracy after the last epoch, % (the headline)",
+    "best_top1": "best test accuracy over the tested epochs, % (selected on test data)",
+    "teacher_top1": "test accuracy of the teacher's backbone classifier, %",
+    "teacher_head_top1": "test accuracy of the teacher's attention head, %; empty without head",
+    "test_images": "number of test images",
+    "mean_pixel_change": "mean absolute change from the start, share of the pixel range",
+    "images_bytes": "bytes of the distilled images as lossless PNG",
+    "labels_bytes": "bytes of the stored soft labels",
+    "pretrain_seconds": "wall time of the teacher's training",
+    "distill_seconds": "wall time of making the images (all IPC of the run they are a prefix of)",
+    "relabel_seconds": "wall time of making the labels",
+    "evaluate_seconds": "wall time of the student's training and tests",
+    "fingerprint": "identity of the student's run: settings and inputs",
+    "settings": "JSON of all four stages' settings",
+    "device": "device of the student's run",
+    "versions": "torch, torchvision, timm and numpy versions",
+    "commit": "fd2lib commit",
+    "date": "end of the student's run, UTC",
+}
+
+
+def append_result(row: Mapping[str, object], path: str | Path) -> None:
+    """Add ``row`` to the CSV at ``path``; a row with the same fingerprint is replaced.
+
+    Args:
+        row: a value for each of :data:`COLUMNS`.
+        path: the CSV file; made with its header when missing.
+
+    Raises:
+        SettingError: the row lacks a column or has one too many.
+        ArtefactError: the file is not a results file.
+    """
+    wrong = COLUMNS.keys() ^ row.keys()
+    if wrong:
+        raise SettingError(f"result row and columns differ in {', '.join(sorted(wrong))}; give exactly COLUMNS.")
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(path.with_name(f".{path.name}.lock")):
+        rows = [old for old in read_results(path) if old["fingerprint"] != row["fingerprint"]]
+        rows.append({name: str(value) for name, value in row.items()})
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, fieldnames=list(COLUMNS), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        with atomic_path(path) as temporary:
+            temporary.write_text(stream.getvalue(), encoding="utf-8")
+
+
+def read_results(path: str | Path) -> list[dict[str, str]]:
+    """Return the rows of a results file as text; none when the file is missing.
+
+    Raises:
+        ArtefactError: the file's header is not :data:`COLUMNS`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return []
+    with open(path, encoding="utf-8", newline="") as stream:
+        reader = csv.DictReader(stream)
+        if list(reader.fieldnames or []) != list(COLUMNS):
+            raise ArtefactError(
+                f"{path} has columns {reader.fieldnames}; expected those of results/SCHEMA.md. Name another results file."
+            )
+        return list(reader)

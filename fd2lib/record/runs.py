@@ -1,0 +1,41 @@
+"""Running a stage in a folder named after what it is made from."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from fd2lib.ground.settings import STAGES
+from fd2lib.record.manifest import fingerprint
+
+Result = TypeVar("Result")
+
+
+class StageInputs(Protocol):
+    """What a stage reads: a label for the folder's name, and fingerprints."""
+
+    @property
+    def label(self) -> str:
+        """Short name of the inputs, for people."""
+
+    def fingerprints(self) -> dict[str, str]:
+        """Name to fingerprint of every input."""
+
+
+def run_or_load(
+    stage_function: Callable[..., Result],
+    settings: Any,
+    inputs: StageInputs,
+    runs_dir: str | Path,
+    *,
+    device: str = "cpu",
+    progress: bool = True,
+) -> Result:
+    """Run a stage below ``runs_dir``, or load it when it was run before.
+
+    The folder is ``runs_dir/<stage>/<label>-<fingerprint>``, so other settings never meet in one folder.
+    """
+    stage = next(name for name, kind in STAGES.items() if isinstance(settings, kind))
+    digest = fingerprint(stage, dataclasses.asdict(settings), inputs.fingerprints())
+    folder = Path(runs_dir) / stage / f"{inputs.label}-{digest[:12]}"
+    return stage_function(settings, inputs, folder, device=device, progress=progress)
