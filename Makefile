@@ -47,7 +47,7 @@ $(STAMP): requirements.txt pyproject.toml
 notebooks: $(STAMP)
 	@mkdir -p _build book/executed
 	@touch _build/.started
-	@$(PY) -m snakemake --snakefile Snakefile --cores 1 --quiet all --rerun-incomplete --rerun-triggers mtime params \
+	@$(PY) -m snakemake --snakefile Snakefile --cores 1 --quiet all --rerun-incomplete --runtime-source-cache-path .snakemake/sources --rerun-triggers mtime params \
 	  $(if $(CONFIG),--config $(CONFIG))
 	@fresh=$$(find book/executed -maxdepth 1 -name '*.ipynb' ! -name '*.failed.ipynb' -newer _build/.started -exec basename {} .ipynb \; | sort | xargs); \
 	kept=$$(find book/executed -maxdepth 1 -name '*.ipynb' ! -name '*.failed.ipynb' ! -newer _build/.started -exec basename {} .ipynb \; | sort | xargs); \
@@ -56,7 +56,7 @@ notebooks: $(STAMP)
 
 book: notebooks
 	@# A failed build forgets its pages: otherwise the next one would skip them and their warnings.
-	@$(PY) -m jupyter_book build . -W -n --keep-going --quiet || { rm -rf _build/.doctrees; exit 1; }
+	@$(VENV)/bin/jupyter-book build . -W -n --keep-going --quiet || { rm -rf _build/.doctrees; exit 1; }
 	@echo "The book is built. Open $(CURDIR)/_build/html/index.html"
 
 test: lint unit nbval

@@ -4,9 +4,6 @@
 # Another scale or own images:        snakemake --cores 1 --config scale=reduced dataset=cub200 data_root=/data out=runs/cub
 #
 # `out` is the folder of executed notebooks; every other key is a notebook parameter and goes to each notebook that has it.
-import ast
-import difflib
-import json
 import shlex
 import sys
 from pathlib import Path
@@ -18,26 +15,19 @@ RESULTS = sorted(str(path) for path in Path("results").rglob("*") if path.is_fil
 OUT = str(config.get("out", "book/executed"))
 
 
-def parameters_of(name):
-    """Names in the notebook's parameters cell, read without importing the library (this file is parsed on every call)."""
-    cells = json.loads(Path("notebooks", f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
-    for cell in cells:
-        if cell["cell_type"] == "code" and "parameters" in cell.get("metadata", {}).get("tags", []):
-            tree = ast.parse("".join(cell["source"]))
-            targets = [node.target for node in tree.body if isinstance(node, ast.AnnAssign)]
-            targets += [target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets]
-            return {target.id for target in targets if isinstance(target, ast.Name)}
-    return set()
-
-
-ACCEPTED = {name: parameters_of(name) for name in NOTEBOOKS}
+# Snakemake reads config values as YAML; the notebook runner reads the text again, as each parameter's own type.
 GIVEN = {key: str(value) for key, value in config.items() if key not in RESERVED}
-KNOWN = sorted(set().union(*ACCEPTED.values(), RESERVED)) if NOTEBOOKS else list(RESERVED)
-for key in GIVEN:
-    if key not in KNOWN:
-        close = difflib.get_close_matches(key, KNOWN, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        sys.exit(f"No notebook has a parameter {key!r}.{hint} Choose from: {', '.join(KNOWN)}.")
+ACCEPTED = {name: set() for name in NOTEBOOKS}
+if GIVEN:
+    # Imported only where needed: the library takes seconds to import, and this file is parsed on every call.
+    from fd2lib.drive.notebooks import notebook_parameters
+    from fd2lib.ground import unknown
+
+    ACCEPTED = {name: set(notebook_parameters(f"notebooks/{name}.ipynb")) for name in NOTEBOOKS}
+    KNOWN = sorted({*RESERVED}.union(*ACCEPTED.values()))
+    for key in GIVEN:
+        if key not in KNOWN:
+            sys.exit(unknown("notebook parameter", key, KNOWN))
 
 
 def given_to(wildcards):

@@ -1,0 +1,212 @@
+"""Running a notebook with parameters, strictly.
+
+papermill itself only warns about a parameter that a notebook does not have, and then runs with the default. Here an
+unknown name or a value of the wrong type is refused before anything runs.
+"""
+
+import ast
+import contextlib
+import io
+import json
+import math
+import os
+import re
+import tokenize
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
+from papermill.exceptions import PapermillExecutionError
+
+from fd2lib.ground import Fd2Error, SettingError, unknown
+
+_KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class NotebookError(Fd2Error):
+    """A notebook that cannot be read, or that failed while running."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One line of a notebook's parameters cell."""
+
+    name: str
+    default: Any  # a plain literal
+    comment: str  # what stands behind # on its line
+
+
+def notebook_parameters(source: str | Path) -> dict[str, Parameter]:
+    """Return the parameters of a notebook, in their order; empty if no cell is tagged ``parameters``.
+
+    Raises:
+        SettingError: the notebook does not exist.
+        NotebookError: it is not a notebook, or its parameters are not plain literals.
+    """
+    return _parameters(_read(Path(source)), Path(source))
+
+
+def run_notebook(
+    source: str | Path,
+    target: str | Path,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    working_directory: str | Path | None = None,
+) -> Path:
+    """Execute ``source`` with ``parameters`` and write the executed notebook to ``target``.
+
+    ``target`` appears only when every cell has run; a folder that does not exist is made. A notebook that fails leaves
+    what it reached in ``<target>.failed.ipynb`` beside it, and an earlier ``target`` stays as it was.
+
+    Args:
+        source: the notebook. It runs with this Python, whatever kernel it names.
+        target: where the executed notebook goes; never ``source`` itself.
+        parameters: values by name. Text is read as the type of the parameter's default, so that command lines work.
+        working_directory: where relative paths in the notebook start; by default the notebook's own folder.
+
+    Returns:
+        ``target``.
+
+    Raises:
+        SettingError: an unknown notebook or parameter, or a value that does not fit its parameter.
+        NotebookError: a cell failed, or the kernel died.
+    """
+    source, target = Path(source), Path(target)
+    notebook = _read(source)
+    values = _checked(_parameters(notebook, source), parameters or {}, source)
+    if target.resolve() == source.resolve():
+        raise SettingError(f"the executed notebook would overwrite its source {source}; give another target.")
+    notebook.metadata["kernelspec"] = dict(_KERNEL)
+    notebook.metadata.setdefault("language_info", {"name": "python"})
+    folder = Path(working_directory) if working_directory else source.parent
+    if not folder.is_dir():
+        raise SettingError(f"working directory {folder} does not exist; expected a folder.")
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.stem}.{os.getpid()}.ipynb")
+    try:
+        with _kernel_environment():
+            papermill.execute_notebook(
+                notebook,
+                str(partial.resolve()).replace("{", "{{").replace("}", "}}"),  # papermill formats paths
+                parameters=values,
+                kernel_name=_KERNEL["name"],
+                cwd=str(folder.resolve()),
+                progress_bar=False,
+            )
+    except (PapermillExecutionError, DeadKernelError, CellTimeoutError) as error:
+        kept = _keep(partial, target)
+        raise NotebookError(f"{source.name} failed{_where(error)}: {_last_line(error)}. {kept}") from error
+    except BaseException:
+        _keep(partial, target)
+        raise
+    os.replace(partial, target)
+    return target
+
+
+def _read(source: Path) -> nbformat.NotebookNode:
+    if not source.is_file():
+        nearby = sorted(path.name for path in source.parent.glob("*.ipynb"))
+        hint = unknown("notebook", source.name, nearby) if nearby else "expected an .ipynb file there."
+        raise SettingError(f"no notebook {source}: {hint}")
+    try:
+        return nbformat.read(source, as_version=4)
+    except (nbformat.reader.NotJSONError, nbformat.ValidationError, json.JSONDecodeError, UnicodeDecodeError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise NotebookError(f"{source} is not a notebook ({reason}); expected a Jupyter .ipynb file.") from error
+
+
+def _parameters(notebook: nbformat.NotebookNode, source: Path) -> dict[str, Parameter]:
+    found: dict[str, Parameter] = {}
+    for cell in notebook.cells:
+        if cell.cell_type != "code" or "parameters" not in cell.metadata.get("tags", []):
+            continue
+        comments = _comments(cell.source)
+        for node in ast.parse(cell.source).body:
+            if isinstance(node, ast.AnnAssign) and node.value is not None:
+                targets = [node.target]
+            elif isinstance(node, ast.Assign):
+                targets = node.targets
+            else:
+                continue
+            for target in targets:
+                if isinstance(target, ast.Name):
+                    found[target.id] = Parameter(target.id, _literal(node, source), comments.get(node.lineno, ""))
+    return found
+
+
+def _comments(code: str) -> dict[int, str]:
+    tokens = tokenize.generate_tokens(io.StringIO(code).readline)
+    return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
+
+
+def _literal(node: ast.Assign | ast.AnnAssign, source: Path) -> Any:
+    try:
+        return ast.literal_eval(node.value)
+    except ValueError as error:
+        code = ast.unparse(node)
+        raise NotebookError(f"{source.name}: parameter {code!r} is not a literal; expected a number or text.") from error
+
+
+def _checked(known: Mapping[str, Parameter], given: Mapping[str, Any], source: Path) -> dict[str, Any]:
+    for name in given:
+        if not known:
+            raise SettingError(f"{source.name} has no parameters, so {name!r} cannot be given.")
+        if name not in known:
+            raise SettingError(unknown(f"parameter of {source.name}", name, known))
+    return {name: _converted(name, value, known[name].default) for name, value in given.items()}
+
+
+def _converted(name: str, value: Any, default: Any) -> Any:
+    """Return ``value`` as the type of ``default``; text is read, everything else has to fit already."""
+    kind = type(default)
+    fitting = value
+    if isinstance(value, str) and kind is not str:
+        text = value.strip()
+        with contextlib.suppress(ValueError, SyntaxError):
+            fitting = ast.literal_eval({"true": "True", "false": "False"}.get(text.lower(), text))
+    if kind is float and type(fitting) is int:
+        fitting = float(fitting)
+    finite = not isinstance(fitting, float) or math.isfinite(fitting)
+    if type(fitting) is not kind or not finite:
+        raise SettingError(f"parameter {name} is {value!r}; expected {kind.__name__}, such as its default {default!r}.")
+    return fitting
+
+
+@contextlib.contextmanager
+def _kernel_environment() -> Iterator[None]:
+    """What the kernel inherits: inline figures (MPLBACKEND would lose them) and no progress bars in the page."""
+    before = {name: os.environ.get(name) for name in ("MPLBACKEND", "TQDM_DISABLE")}
+    os.environ.pop("MPLBACKEND", None)
+    os.environ["TQDM_DISABLE"] = "1"
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _keep(partial: Path, target: Path) -> str:
+    if not partial.exists():
+        return "Nothing had been written yet."
+    kept = target.with_name(f"{target.stem}.failed.ipynb")
+    os.replace(partial, kept)
+    return f"What it reached is kept in {kept}."
+
+
+def _where(error: Exception) -> str:
+    return f" in its code cell {error.exec_count}" if isinstance(error, PapermillExecutionError) else ""
+
+
+def _last_line(error: Exception) -> str:
+    text = f"{error.ename}: {error.evalue}" if isinstance(error, PapermillExecutionError) else str(error)
+    lines = [line for line in _ANSI.sub("", text).splitlines() if line.strip()]
+    return (lines[-1] if lines else type(error).__name__).strip().rstrip(".")
