@@ -1,0 +1,50 @@
+"""The bounded distance that both constraints of FD² measure with."""
+
+import torch
+from torch import Tensor
+
+EPSILON = 1e-6
+
+
+def full_precision(x: Tensor) -> Tensor:
+    """Return ``x`` in float32, or unchanged where it is float32 or float64 already."""
+    return x if x.dtype in (torch.float32, torch.float64) else x.float()
+
+
+def relative_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Distance of vectors relative to their lengths, ``‖a − b‖ / (‖a‖ + ‖b‖ + 1e-6)``, in [0, 1).
+
+    The gradient is finite everywhere: where ``a`` equals ``b`` it is zero.
+
+    Args:
+        a: vectors along the last dimension, ``[..., D]``.
+        b: vectors that broadcast against ``a``.
+
+    Returns:
+        Distances, ``[...]``.
+    """
+    a, b = full_precision(a), full_precision(b)
+    lengths = torch.linalg.vector_norm(a, dim=-1) + torch.linalg.vector_norm(b, dim=-1)
+    return torch.linalg.vector_norm(a - b, dim=-1) / (lengths + EPSILON)
+
+
+def pairwise_relative_distance(a: Tensor, b: Tensor) -> Tensor:
+    """Relative distance of every row of ``a`` to every row of ``b``, from one matrix product.
+
+    Squared distances come from squared lengths and the product ``a bᵀ``, so rows closer than about a
+    thousandth of their length lose digits; use :func:`relative_distance` where such pairs matter.
+
+    Args:
+        a: ``[B, D]``.
+        b: ``[K, D]``.
+
+    Returns:
+        Distances in [0, 1], ``[B, K]``.
+    """
+    with torch.autocast(a.device.type, enabled=False):
+        a, b = full_precision(a), full_precision(b)
+        length_a = torch.linalg.vector_norm(a, dim=-1)[:, None]  # [B, 1]
+        length_b = torch.linalg.vector_norm(b, dim=-1)[None]  # [1, K]
+        squared = length_a.square() + length_b.square() - 2 * (a @ b.T)
+        # Below this floor the square is rounding noise; the clamp also keeps the root's gradient finite.
+        return squared.clamp_min(EPSILON**2).sqrt() / (length_a + length_b + EPSILON)

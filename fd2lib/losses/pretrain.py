@@ -1,0 +1,99 @@
+"""The teacher's loss: plain cross-entropy mixed with counterfactual attention learning."""
+
+from typing import NamedTuple, Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fd2lib.ground import SettingError, ShapeError
+from fd2lib.losses.distance import full_precision
+
+
+class AttentionTerms(Protocol):
+    """What the loss reads of an attention head's output."""
+
+    logits: Tensor  # [B, K]
+    effect_logits: Tensor  # [B, K]
+    part_features: Tensor  # [B, M·C]
+
+
+class PretrainTerms(NamedTuple):
+    """Scalars; ``total`` is the weighted sum to minimise, the others are unweighted. Absent terms are zero."""
+
+    total: Tensor
+    backbone: Tensor  # cross-entropy of the backbone
+    raw: Tensor  # cross-entropy of the head on whole images
+    effect: Tensor  # cross-entropy of the counterfactual effect on all views
+    augmented: Tensor  # cross-entropy of the head on attention crops and drops
+    center: Tensor  # squared distance of part features from their class's unit prototype
+
+
+def center_loss(part_features: Tensor, centers: Tensor) -> Tensor:
+    """Squared distance of each image's part features from its centre, averaged over images.
+
+    Args:
+        part_features: ``[B, D]``.
+        centers: each image's own class's prototype, normalised, ``[B, D]``.
+
+    Raises:
+        ShapeError: the shapes differ.
+    """
+    if part_features.shape != centers.shape:
+        raise ShapeError(
+            f"part_features {tuple(part_features.shape)} and centers {tuple(centers.shape)} differ; "
+            "expected [B, D] for both. Index the prototypes by the labels first."
+        )
+    return (full_precision(part_features) - full_precision(centers)).square().sum(1).mean()
+
+
+def pretrain_loss(
+    backbone_logits: Tensor,
+    labels: Tensor,
+    *,
+    attention_ratio: float,
+    raw: AttentionTerms | None,
+    augmented: AttentionTerms | None = None,
+    centers: Tensor | None = None,
+) -> PretrainTerms:
+    """Loss of one pretraining step (FD² paper, section on pretraining; weights of the authors' release).
+
+    ``(1−λ)·CE(backbone) + λ·[⅓·CE(z_raw) + CE(e_all) + ⅔·CE(z_augmented) + center]``. Without attention
+    crops and drops (the paper's reading) the head's cross-entropy on whole images has weight 1: the thirds
+    are the share of each view in a mean over all three, and then only one is left.
+
+    Args:
+        backbone_logits: ``[B, K]``.
+        labels: class indices, ``[B]``.
+        attention_ratio: λ in [0, 1].
+        raw: the head's output on whole images; ``None`` for a teacher without head (plain cross-entropy).
+        augmented: the head's output on 2B attention views, all crops first, then all drops.
+        centers: normalised prototype of each image's class before its update, ``[B, M·C]``.
+
+    Raises:
+        SettingError: λ lies outside [0, 1], or attention views were given without a head.
+        ShapeError: the views are not 2B, or the centres do not fit.
+    """
+    if not 0 <= attention_ratio <= 1:
+        raise SettingError(f"attention_ratio is {attention_ratio}; expected between 0 and 1.")
+    backbone = F.cross_entropy(backbone_logits, labels)
+    zero = backbone.new_zeros(())
+    if raw is None:
+        if augmented is not None or centers is not None:
+            raise SettingError("augmented or centers were given without raw; expected the head's output on whole images.")
+        return PretrainTerms(backbone, backbone, zero, zero, zero, zero)
+    whole = F.cross_entropy(raw.logits, labels)
+    center = zero if centers is None else center_loss(raw.part_features, centers)
+    if augmented is None:
+        effect, views, head = F.cross_entropy(raw.effect_logits, labels), zero, whole
+    else:
+        twice = labels.repeat(2)
+        if augmented.logits.shape[0] != twice.shape[0]:
+            raise ShapeError(
+                f"augmented has {augmented.logits.shape[0]} images; expected {twice.shape[0]}, a crop and a drop of each."
+            )
+        effect = F.cross_entropy(torch.cat([raw.effect_logits, augmented.effect_logits]), torch.cat([labels, twice]))
+        views = F.cross_entropy(augmented.logits, twice)
+        head = whole / 3 + views * 2 / 3
+    total = (1 - attention_ratio) * backbone + attention_ratio * (head + effect + center)
+    return PretrainTerms(total, backbone, whole, effect, views, center)

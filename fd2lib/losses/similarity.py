@@ -1,0 +1,35 @@
+"""The similarity constraint of FD²: images of one class shall not all attend to the same parts."""
+
+from torch import Tensor
+
+from fd2lib.ground import ShapeError
+from fd2lib.losses.distance import relative_distance
+
+
+def similarity_loss(attention_maps: Tensor, earlier_maps: Tensor) -> Tensor:
+    """Similarity of attention to that of the class's earlier images, averaged over images (FD² paper).
+
+    Per image ``1 − mean_j d(A, A_j)`` on maps flattened to ``[M·h·w]``, with the relative distance ``d``
+    of :func:`fd2lib.losses.relative_distance`. The order of the earlier images does not matter.
+
+    Args:
+        attention_maps: maps of the images being optimised, ``[N, M, h, w]``, not negative.
+        earlier_maps: maps of J finished images of the same class each, ``[N, J, M, h, w]``. The first image
+            of a group has none: with J = 0 the loss is zero.
+
+    Returns:
+        Scalar in [0, 1]; 1 where all maps are equal.
+
+    Raises:
+        ShapeError: the maps do not fit each other.
+    """
+    fits = attention_maps.ndim == 4 and earlier_maps.ndim == 5
+    if not fits or earlier_maps.shape[0] != attention_maps.shape[0] or earlier_maps.shape[2:] != attention_maps.shape[1:]:
+        raise ShapeError(
+            f"attention_maps {tuple(attention_maps.shape)} and earlier_maps {tuple(earlier_maps.shape)} do not fit; "
+            "expected [N, M, h, w] and [N, J, M, h, w]."
+        )
+    if earlier_maps.shape[1] == 0:
+        return attention_maps.new_zeros(())
+    now = attention_maps.flatten(1)[:, None]  # [N, 1, M·h·w]
+    return 1 - relative_distance(now, earlier_maps.flatten(2)).mean()

@@ -1,0 +1,38 @@
+"""The student's loss against stored teacher logits."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from fd2lib.ground import SettingError, ShapeError
+from fd2lib.losses.distance import full_precision
+
+
+def soft_label_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:
+    """KL divergence from teacher to student at a temperature, averaged over images (as in the authors' release).
+
+    There is no factor T², so gradients shrink with the square of the temperature; FD² uses 20.
+
+    Args:
+        student_logits: ``[B, K]``.
+        teacher_logits: ``[B, K]``, of any float type; half precision is widened first.
+        temperature: divides both logits, above 0.
+
+    Returns:
+        Scalar, not negative.
+
+    Raises:
+        ShapeError: the logits' shapes differ.
+        SettingError: the temperature is not positive.
+    """
+    if student_logits.shape != teacher_logits.shape:
+        raise ShapeError(
+            f"student_logits {tuple(student_logits.shape)} and teacher_logits {tuple(teacher_logits.shape)} differ; "
+            "expected the same [B, K]."
+        )
+    if not temperature > 0:
+        raise SettingError(f"temperature is {temperature}; expected a number above 0.")
+    # At high temperature both are nearly uniform and the divergence is a small difference of equal terms.
+    student = F.log_softmax(student_logits.double() / temperature, dim=1)
+    teacher = F.log_softmax(teacher_logits.double() / temperature, dim=1)
+    loss = F.kl_div(student, teacher, reduction="batchmean", log_target=True)
+    return loss.to(full_precision(student_logits).dtype)

@@ -1,0 +1,85 @@
+"""Views that can be drawn again: everything random follows from (seed, "relabel", epoch, batch)."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from fd2lib.ground import RelabelSettings, make_generator
+from fd2lib.views.crops import crop_resize, random_resized_crop_boxes
+from fd2lib.views.mixing import Box, cutmix, cutmix_box
+
+
+@dataclass(frozen=True, eq=False)
+class BatchPlan:
+    """How one batch is made: which images, how each is cropped, and how they are mixed. All on the CPU."""
+
+    indices: Tensor  # int64 [b], into the distilled set
+    boxes: Tensor  # float [b, 4], crop of each image
+    flip: Tensor  # bool [b]
+    permutation: Tensor  # int64 [b], position in the batch that each image's CutMix box comes from
+    cutmix_box: Box | None  # None: no mixing
+    lam: float  # share of each image's area that is its own, 1 without mixing
+
+    def __len__(self) -> int:
+        """Return the number of images in the batch."""
+        return len(self.indices)
+
+
+def plan_epoch(settings: RelabelSettings, num_images: int, image_size: int, epoch: int) -> list[BatchPlan]:
+    """Plan every batch of one epoch over shuffled images.
+
+    Relabelling and evaluation both call this and so see the same views; nothing but logits needs storing.
+
+    Args:
+        settings: batch size, crop scale, CutMix and seed.
+        num_images: images in the distilled set.
+        image_size: their side, pixels.
+        epoch: from 0.
+
+    Returns:
+        Batches of ``settings.batch_size``; the last one may be smaller.
+    """
+    order = torch.randperm(num_images, generator=make_generator(settings.seed, "relabel", epoch, "order"))
+    return [
+        _plan_batch(settings, indices, image_size, make_generator(settings.seed, "relabel", epoch, batch))
+        for batch, indices in enumerate(order.split(settings.batch_size))
+    ]
+
+
+def _plan_batch(settings: RelabelSettings, indices: Tensor, size: int, generator: torch.Generator) -> BatchPlan:
+    count = len(indices)
+    boxes = random_resized_crop_boxes(count, size, generator, settings.min_crop_scale)
+    flip = torch.rand(count, generator=generator) < 0.5
+    permutation = torch.randperm(count, generator=generator)
+    box, lam = cutmix_box(size, generator) if settings.cutmix else (None, 1.0)
+    return BatchPlan(indices, boxes, flip, permutation, box, lam)
+
+
+def apply_plan(images01: Tensor, plan: BatchPlan) -> Tensor:
+    """Make the planned batch from the whole distilled set.
+
+    Args:
+        images01: all images, ``[N, 3, S, S]``, float in [0, 1], or uint8 that is then scaled by 1/255.
+        plan: one batch of :func:`plan_epoch`.
+
+    Returns:
+        ``[b, 3, S, S]`` float, on the images' device.
+    """
+    chosen = images01[plan.indices.to(images01.device)]
+    if not chosen.is_floating_point():
+        chosen = chosen.float() / 255
+    views = crop_resize(chosen, plan.boxes, chosen.shape[2], plan.flip)
+    return views if plan.cutmix_box is None else cutmix(views, plan.permutation, plan.cutmix_box)
+
+
+def halves(plan: BatchPlan) -> list[slice]:
+    """Return the one or two parts of a batch that pass through a network together.
+
+    Batch statistics belong to a part. A batch of fewer than four images stays whole, as BatchNorm needs two.
+    """
+    count = len(plan)
+    if count < 4:
+        return [slice(0, count)]
+    middle = (count + 1) // 2
+    return [slice(0, middle), slice(middle, count)]

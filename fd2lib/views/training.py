@@ -1,0 +1,102 @@
+"""Training views of real images: flip, colour jitter and rotation, each with its own draw per image."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from fd2lib.ground import ShapeError
+
+GREY = (0.299, 0.587, 0.114)  # luma weights of ITU-R BT.601, as image libraries use for greyscale
+
+
+def training_views(images01: Tensor, generator: torch.Generator, jitter: float, rotation: float) -> Tensor:
+    """Return one random view of every image: flip (½), colour jitter, rotation about the centre.
+
+    Args:
+        images01: ``[B, 3, S, S]`` in [0, 1]; not changed.
+        generator: CPU generator; the same state gives the same views on every device.
+        jitter: brightness, contrast and saturation are scaled by 1 ± this, hue turned by ± half of it (turns).
+        rotation: degrees, ±; corners that come from outside are black.
+
+    Returns:
+        ``[B, 3, S, S]`` in [0, 1].
+
+    Raises:
+        ShapeError: the images are not ``[B, 3, S, S]``.
+    """
+    if images01.ndim != 4 or images01.shape[1] != 3:
+        raise ShapeError(f"images have shape {tuple(images01.shape)}; expected [B, 3, S, S].")
+    # All six draws are taken whatever the settings, so that turning one view off leaves the others as they were.
+    draws = torch.rand(6, images01.shape[0], generator=generator).to(images01.device)
+    draws = draws.to(images01.dtype)[:, :, None, None, None]  # [6, B, 1, 1, 1]
+    images = torch.where(draws[0] < 0.5, images01.flip(3), images01)
+    signed = 2 * draws[1:] - 1  # in [-1, 1)
+    if jitter > 0:
+        images = colour_jitter(images, *(1 + jitter * signed[:3]), hue=signed[3] * jitter / 2)
+    if rotation > 0:
+        images = rotate(images, (signed[4] * rotation).flatten())
+    return images
+
+
+def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
+    return (other + factor * (images - other)).clamp(0, 1)
+
+
+def _greyscale(images: Tensor) -> Tensor:
+    weights = torch.tensor(GREY, device=images.device, dtype=images.dtype)[None, :, None, None]
+    return (images * weights).sum(1, keepdim=True)
+
+
+def colour_jitter(images: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, *, hue: Tensor) -> Tensor:
+    """Scale brightness, contrast and saturation and turn the hue, in this order.
+
+    Args:
+        images: ``[B, 3, S, S]`` in [0, 1].
+        brightness: factor per image, ``[B, 1, 1, 1]``; 1 changes nothing.
+        contrast: factor per image about its mean grey.
+        saturation: factor per image about each pixel's grey.
+        hue: turns per image in [-½, ½]; 0 changes nothing.
+    """
+    images = _blend(images, torch.zeros_like(images), brightness)
+    images = _blend(images, _greyscale(images).mean(dim=(2, 3), keepdim=True), contrast)
+    images = _blend(images, _greyscale(images), saturation)
+    return shift_hue(images, hue)
+
+
+def shift_hue(images: Tensor, turns: Tensor) -> Tensor:
+    """Turn the hue of every pixel, keeping its HSV saturation and value.
+
+    Args:
+        images: ``[B, 3, S, S]`` in [0, 1].
+        turns: ``[B, 1, 1, 1]``, 1 being the whole circle.
+    """
+    value, low = images.amax(1, keepdim=True), images.amin(1, keepdim=True)
+    chroma = value - low
+    red, green, blue = images.split(1, dim=1)
+    safe = torch.where(chroma > 0, chroma, torch.ones_like(chroma))
+    sextant = torch.where(
+        value == red,
+        ((green - blue) / safe) % 6,
+        torch.where(value == green, (blue - red) / safe + 2, (red - green) / safe + 4),
+    )
+    sextant = sextant + 6 * turns
+    # Each channel falls from the value by the chroma where the hue lies in the opposite half of the circle.
+    offsets = torch.tensor([5.0, 3.0, 1.0], device=images.device, dtype=images.dtype)[None, :, None, None]
+    distance = (offsets + sextant) % 6
+    return value - chroma * torch.minimum(distance, 4 - distance).clamp(0, 1)
+
+
+def rotate(images: Tensor, degrees: Tensor) -> Tensor:
+    """Rotate each image counter-clockwise about its centre, bilinearly, black outside.
+
+    Args:
+        images: ``[B, C, S, S]``, square.
+        degrees: ``[B]``.
+    """
+    angle = degrees * (math.pi / 180)
+    cosine, sine, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
+    turn = torch.stack([torch.stack([cosine, -sine, zero], 1), torch.stack([sine, cosine, zero], 1)], 1)  # [B, 2, 3]
+    grid = F.affine_grid(turn, list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
