@@ -1,0 +1,138 @@
+"""The public drawing functions of the embedded set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fd2lib.data.plumage.anatomy import bird
+from fd2lib.data.plumage.canvas import Canvas, compose, develop
+from fd2lib.data.plumage.families import check_class_index, check_num_classes, telling_parts
+from fd2lib.data.plumage.scene import Scene, check_split, draw_scene
+from fd2lib.ground import SettingError
+
+MIN_SIZE, MAX_SIZE = 16, 1024
+
+
+@dataclass(frozen=True)
+class PlumageImage:
+    """One drawn bird.
+
+    Attributes:
+        image: pixels ``[S, S, 3]``, uint8.
+        label: class index.
+        masks: visible pixels of each part in ``PARTS``, ``[len(PARTS), S, S]``, bool. Where a class has no mark
+            on a part, the mask shows where its siblings have theirs.
+        parts: names of the parts that tell the class from its siblings.
+    """
+
+    image: np.ndarray
+    label: int
+    masks: np.ndarray
+    parts: tuple[str, ...]
+
+
+def _check_size(size: int) -> None:
+    if not isinstance(size, int) or not MIN_SIZE <= size <= MAX_SIZE:
+        raise SettingError(
+            f"plumage cannot be drawn at image size {size!r}: expected a whole number of pixels from {MIN_SIZE} "
+            f"to {MAX_SIZE}; set image_size within that range."
+        )
+
+
+def _check_split_settings(num_classes: int, per_class: int, size: int, split: str) -> None:
+    check_num_classes(num_classes)
+    check_split(split)
+    _check_size(size)
+    if per_class < 1:
+        raise SettingError(f"plumage needs at least 1 image per class, got per_class={per_class}: set it to 1 or more.")
+
+
+def draw_class(scene: Scene, class_index: int, num_classes: int, size: int) -> PlumageImage:
+    """Draw class ``class_index`` in a given scene, for experiments that swap the class and keep all else.
+
+    Raises:
+        SettingError: a class, a number of classes or a size that cannot be drawn.
+    """
+    check_class_index(class_index, num_classes)
+    _check_size(size)
+    canvas = compose(bird(class_index), scene, size)
+    parts = telling_parts(class_index, num_classes)
+    return PlumageImage(develop(canvas, scene), class_index, canvas.masks(), parts)
+
+
+def draw(seed: int, split: str, index: int, num_classes: int, size: int) -> PlumageImage:
+    """Draw image ``index`` of a split; its label is ``index % num_classes``.
+
+    The same arguments give the same pixels; the same seed, split and index give the same scene at every size.
+
+    Args:
+        seed: names one of endlessly many sets.
+        split: ``"train"`` or ``"test"``; they share no scene.
+        index: position in the split, 0 or more, without upper end.
+        num_classes: 2 to 64.
+        size: image side in pixels, 16 to 1024.
+
+    Raises:
+        SettingError: an argument outside these ranges.
+    """
+    check_num_classes(num_classes)
+    if index < 0:
+        raise SettingError(f"plumage image index {index} is negative: expected 0 or more.")
+    return draw_class(draw_scene(seed, split, index), index % num_classes, num_classes, size)
+
+
+def _canvas(seed: int, split: str, index: int, num_classes: int, size: int) -> tuple[Canvas, Scene]:
+    scene = draw_scene(seed, split, index)
+    return compose(bird(index % num_classes), scene, size), scene
+
+
+def render_split(
+    num_classes: int, per_class: int, size: int, split: str, seed: int = 0
+) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+    """Draw a whole split: ``num_classes * per_class`` images, classes in turn.
+
+    Returns:
+        images uint8 ``[N, 3, S, S]``, labels int64 ``[N]`` and names such as ``"plumage/train/00017"``.
+
+    Raises:
+        SettingError: see :func:`draw`; also ``per_class`` below 1.
+    """
+    _check_split_settings(num_classes, per_class, size, split)
+    count = num_classes * per_class
+    images = torch.empty(count, size, size, 3, dtype=torch.uint8)
+    for index in range(count):
+        canvas, scene = _canvas(seed, split, index, num_classes, size)
+        images[index] = torch.from_numpy(develop(canvas, scene))
+    names = tuple(f"plumage/{split}/{index:05d}" for index in range(count))
+    return images.permute(0, 3, 1, 2).contiguous(), torch.arange(count) % num_classes, names
+
+
+def render_masks(
+    num_classes: int, per_class: int, size: int, split: str, seed: int = 0, indices: Sequence[int] | None = None
+) -> Tensor:
+    """Draw the part masks of the images that :func:`render_split` draws for the same arguments.
+
+    Args:
+        num_classes: as in :func:`render_split`.
+        per_class: as in :func:`render_split`.
+        size: as in :func:`render_split`.
+        split: as in :func:`render_split`.
+        seed: as in :func:`render_split`.
+        indices: positions in the split; all of them if left out.
+
+    Returns:
+        bool ``[n, len(PARTS), S, S]``, see :class:`PlumageImage`.
+
+    Raises:
+        SettingError: see :func:`render_split`; also an index outside the split.
+    """
+    _check_split_settings(num_classes, per_class, size, split)
+    count = num_classes * per_class
+    chosen = range(count) if indices is None else [int(index) for index in indices]
+    if any(not 0 <= index < count for index in chosen):
+        raise SettingError(f"indices must lie in 0 to {count - 1} for this split, got {min(chosen)} to {max(chosen)}.")
+    masks = [torch.from_numpy(_canvas(seed, split, index, num_classes, size)[0].masks()) for index in chosen]
+    return torch.stack(masks)
