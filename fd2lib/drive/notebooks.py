@@ -150,7 +150,7 @@ def _literal(node: ast.Assign | ast.AnnAssign, source: Path) -> Any:
         return ast.literal_eval(node.value)
     except ValueError as error:
         code = ast.unparse(node)
-        raise NotebookError(f"{source.name}: parameter {code!r} is not a literal; expected a number or text.") from error
+        raise NotebookError(f"{source.name}: parameter {code!r} is not a literal; expected number or text.") from error
 
 
 def _checked(known: Mapping[str, Parameter], given: Mapping[str, Any], source: Path) -> dict[str, Any]:
