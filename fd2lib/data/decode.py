@@ -1,0 +1,115 @@
+"""Decoding: from files or arrays to uint8 ``[3, S, S]``, in threads, with every unreadable file named."""
+
+import os
+import struct
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from fd2lib.data.listing import SplitListing
+from fd2lib.ground import DataError
+
+CHUNK = 256  # images decoded before any is handed on: bounds memory when streaming
+PROGRESS_FROM = 500  # images; fewer decode faster than a bar is worth
+# What Pillow raises for damaged files depends on the format.
+UNREADABLE = (OSError, ValueError, SyntaxError, TypeError, EOFError, struct.error, Image.DecompressionBombError)
+
+
+def warp(image: Image.Image, size: int, crop_bottom: int = 0) -> Tensor:
+    """Return an image as uint8 ``[3, size, size]``: RGB, whole, warped bilinearly with antialiasing."""
+    image = image.convert("RGB")
+    if crop_bottom:
+        image = image.crop((0, 0, image.width, max(1, image.height - crop_bottom)))
+    if image.size != (size, size):
+        image = image.resize((size, size), Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """Reads one image of a split: ``reader(index)`` gives uint8 ``[3, size, size]``. Travels to worker processes."""
+
+    files: SplitListing
+    size: int
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __call__(self, index: int) -> Tensor:
+        """Decode and warp the image at ``index``.
+
+        Raises:
+            DataError: the file is missing or cannot be decoded.
+        """
+        if self.files.pixels is not None:
+            return warp(Image.fromarray(self.files.pixels[index]), self.size)
+        path = self.files.paths[index]
+        try:
+            with Image.open(path) as image:
+                return warp(image, self.size, self.files.crop_bottom)
+        except UNREADABLE as error:
+            raise DataError(
+                f"cannot read image {path} ({_reason(error)}); replace it or move it out of the class folder."
+            ) from error
+
+
+def decode(reader: Reader, *, progress: bool = True, what: str = "images") -> Iterator[tuple[int, Tensor]]:
+    """Yield (index of the first image, uint8 ``[n, 3, S, S]``) over a split, in order.
+
+    Raises:
+        DataError: unreadable images; raised after the whole split was tried, naming how many there are.
+    """
+    errors: list[DataError] = []
+
+    def attempt(index: int) -> Tensor | None:
+        try:
+            return reader(index)
+        except DataError as error:
+            errors.append(error)
+            return None
+
+    # None leaves the choice to tqdm: no bar where standard error is not a terminal.
+    disable = None if progress and len(reader) >= PROGRESS_FROM else True
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool, tqdm(
+        total=len(reader), desc=f"reading {what}", unit="image", disable=disable
+    ) as bar:
+        for start in range(0, len(reader), CHUNK):
+            images = list(pool.map(attempt, range(start, min(start + CHUNK, len(reader)))))
+            bar.update(len(images))
+            if not errors:
+                yield start, torch.stack(images)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        first = min(str(error) for error in errors)
+        raise DataError(f"{len(errors)} of {len(reader)} {what} are unreadable, among them: {first}")
+
+
+def unreadable(files: SplitListing) -> list[tuple[str, str]]:
+    """Return (path, reason) of every file of a split that cannot be decoded."""
+    reader = Reader(files, 8)
+
+    def attempt(index: int) -> tuple[str, str] | None:
+        try:
+            reader(index)
+        except DataError as error:
+            return files.paths[index], _reason(error.__cause__ or error)
+        return None
+
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        return [found for found in pool.map(attempt, range(len(files))) if found]
+
+
+def _reason(error: BaseException) -> str:
+    """One line on why a file cannot be decoded, without its path."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "not an image that Pillow knows"
+    return " ".join(str(error).split()) or type(error).__name__
