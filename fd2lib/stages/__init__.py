@@ -1,0 +1,29 @@
+"""Stages: pretrain, distill, relabel, evaluate. Each takes settings, inputs and a folder; they meet through files."""
+
+from fd2lib.stages.common import resolve_device, to_unit
+from fd2lib.stages.distill import DistillInputs, DistillResult, run_distill
+from fd2lib.stages.distilled import DistilledImages, load_distilled
+from fd2lib.stages.evaluate import EvaluateInputs, EvaluateResult, predict_student, run_evaluate
+from fd2lib.stages.pretrain import PretrainInputs, PretrainResult, predict, run_pretrain
+from fd2lib.stages.relabel import RelabelInputs, RelabelResult, run_relabel
+
+__all__ = [
+    "DistillInputs",
+    "DistillResult",
+    "DistilledImages",
+    "EvaluateInputs",
+    "EvaluateResult",
+    "PretrainInputs",
+    "PretrainResult",
+    "RelabelInputs",
+    "RelabelResult",
+    "load_distilled",
+    "predict",
+    "predict_student",
+    "resolve_device",
+    "run_distill",
+    "run_evaluate",
+    "run_pretrain",
+    "run_relabel",
+    "to_unit",
+]

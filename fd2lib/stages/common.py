@@ -1,0 +1,81 @@
+"""What the four stages share: devices, precision, history files, loading each other's folders."""
+
+import contextlib
+import csv
+import io
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fd2lib.ground import SettingError, TrainingError, atomic_path
+
+
+def resolve_device(device: str | torch.device) -> torch.device:
+    """Return the device for ``cpu``, ``cuda``, ``cuda:1`` …, or ``auto`` (CUDA where there is one).
+
+    Raises:
+        SettingError: no such device here.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise SettingError(f"device is {device!r}; expected auto, cpu, cuda or cuda:N.") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise SettingError(f"device is {device!r}, but PyTorch sees no CUDA device; use cpu or auto.")
+    return chosen
+
+
+@contextlib.contextmanager
+def deterministic() -> Iterator[None]:
+    """Use deterministic kernels inside the block, so that a resumed run is bit-identical."""
+    before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    benchmark = torch.backends.cudnn.benchmark
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it at its first call
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.backends.cudnn.benchmark = False
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        torch.backends.cudnn.benchmark = benchmark
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """Return the autocast context for ``fp32`` (off) or ``bf16``."""
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+
+
+def to_unit(images: torch.Tensor) -> torch.Tensor:
+    """uint8 pixels to float in [0, 1], channels last, which is what convolutions are fastest on."""
+    return images.to(torch.float32).div_(255).contiguous(memory_format=torch.channels_last)
+
+
+def to_pixels(images: torch.Tensor) -> torch.Tensor:
+    """Float images in [0, 1] to rounded uint8."""
+    return images.mul(255).round().clamp(0, 255).to(torch.uint8)
+
+
+def require_finite(values: Mapping[str, float], where: str, remedy: str) -> None:
+    """Stop when a recorded loss is not a number.
+
+    Raises:
+        TrainingError: naming the term, its value and where it happened.
+    """
+    for name, value in values.items():
+        if value - value != 0:  # NaN or infinity
+            raise TrainingError(f"{name} is {value} at {where}; expected a finite number. {remedy}")
+
+
+def write_history(path: str | Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
+    """Write rows as CSV, atomically; ``columns`` are the first row's keys unless given."""
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, fieldnames=list(columns or rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    with atomic_path(path) as temporary:
+        temporary.write_text(stream.getvalue(), encoding="utf-8")

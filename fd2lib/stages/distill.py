@@ -1,0 +1,235 @@
+"""Stage 2, distill ("recover"): a few synthetic images per class from frozen teachers.
+
+One image index at a time, all classes of a chunk together. Base methods and FD² differ only in settings: with no
+iterations the result is the start itself (random real images), with zero constraint weights it is SRe²L++.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from tqdm.auto import tqdm
+
+from fd2lib.data import Dataset
+from fd2lib.ground import DistillSettings, SettingError, atomic_path, make_generator
+from fd2lib.models import Teacher
+from fd2lib.record import RunFolder, content_fingerprint
+from fd2lib.stages.common import (
+    autocast,
+    deterministic,
+    require_finite,
+    resolve_device,
+    to_pixels,
+    to_unit,
+    write_history,
+)
+from fd2lib.stages.distilled import load_tensors
+from fd2lib.stages.objective import TERMS, Objective
+from fd2lib.stages.starts import make_starts
+from fd2lib.views import crop_resize, random_resized_crop_boxes
+
+
+@dataclass(frozen=True)
+class DistillInputs:
+    """The image set to distill and the folders of the teachers, used in turn, one per iteration."""
+
+    dataset: Dataset
+    teachers: Sequence[Path]
+
+    @property
+    def label(self) -> str:
+        """Short name for folders."""
+        return f"{self.dataset.name}-{self.dataset.image_size}px"
+
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprints of images and teachers."""
+        teachers = {f"teacher_{i}": content_fingerprint(path, "pretrain") for i, path in enumerate(self.teachers)}
+        return {"dataset": self.dataset.fingerprint, **teachers}
+
+
+@dataclass(frozen=True)
+class DistillResult:
+    """A distilled set; ``mean_pixel_change`` is the share of the pixel range that optimisation moved pixels by."""
+
+    folder: Path
+    mean_pixel_change: float
+    image_bytes: int
+    classes: list[str]
+    seconds: float
+    reused: bool
+
+
+def run_distill(
+    settings: DistillSettings,
+    inputs: DistillInputs,
+    out_dir: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    progress: bool = True,
+) -> DistillResult:
+    """Distill images, or load them; resumes at the last finished (image index, chunk).
+
+    Args:
+        settings: the stage's settings.
+        inputs: images and teachers.
+        out_dir: folder of this run; gets ``images/`` and ``starts/`` (one lossless PNG per image),
+            ``images.safetensors`` (the same), ``history.csv`` (every loss term per iteration) and ``manifest.json``.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        progress: show a bar.
+
+    Raises:
+        ArtefactError: ``out_dir`` was made with other settings or inputs.
+        DataError: a class has too few images for the start.
+        SettingError: a term needs an attention head that a teacher lacks.
+        TrainingError: a loss is no longer finite.
+    """
+    device = resolve_device(device)
+    run = RunFolder(out_dir, "distill", settings, inputs.fingerprints())
+    with run.session() as manifest, deterministic():
+        reused = manifest is not None
+        if manifest is None:
+            _distill(settings, inputs, run, device, progress)
+            result = _assemble(settings, inputs.dataset, run)
+            manifest = run.finish(result, ["images.safetensors", "history.csv"], device)
+        return DistillResult(run.folder, **manifest["result"], seconds=manifest["seconds"], reused=reused)
+
+
+def _chunk_path(run: RunFolder, index: int, chunk: int) -> Path:
+    return run.folder / "chunks" / f"{index:03d}-{chunk:03d}.safetensors"
+
+
+def _distill(settings: DistillSettings, inputs: DistillInputs, run: RunFolder, device: torch.device, progress: bool) -> None:
+    if settings.iterations and not inputs.teachers:
+        raise SettingError(f"iterations is {settings.iterations}, but no teacher was given; name one or set iterations to 0.")
+    teachers = [Teacher.load(path, device).eval().requires_grad_(False) for path in inputs.teachers]
+    teachers = [teacher.to(memory_format=torch.channels_last) for teacher in teachers]
+    chunks = torch.arange(len(inputs.dataset.classes)).split(settings.chunk_classes)
+    jobs = [(index, chunk) for index in range(settings.ipc) for chunk in range(len(chunks))]
+    todo = [job for job in jobs if not _chunk_path(run, *job).is_file()]
+    if not todo:
+        return
+    run.load_checkpoint()  # carries the wall time of earlier sittings
+    scorer = teachers[0] if teachers else None
+    starts = make_starts(settings.start, inputs.dataset, scorer, ipc=settings.ipc, seed=settings.seed, device=device)
+    steps = max(settings.iterations, 1)
+    with tqdm(total=len(jobs) * steps, initial=(len(jobs) - len(todo)) * steps, desc="distill", unit="it", disable=not progress) as bar:
+        for index, chunk in todo:
+            start = to_pixels(starts[index, chunks[chunk]])
+            group = range(index - index % settings.group_size, index)
+            earlier = [load_tensors(_chunk_path(run, j, chunk))["images"] for j in group]
+            objectives = [Objective(teacher, settings, chunks[chunk].to(device)) for teacher in teachers]
+            images, history = _optimise(start, earlier, objectives, settings, (index, chunk), bar)
+            with atomic_path(_chunk_path(run, index, chunk)) as path:
+                save_file({"images": images.contiguous(), "starts": start.contiguous(), "history": history}, path)
+            run.save_checkpoint({"chunk": [index, chunk]})
+
+
+def _optimise(
+    start: torch.Tensor,
+    earlier: list[torch.Tensor],
+    objectives: list[Objective],
+    settings: DistillSettings,
+    job: tuple[int, int],
+    bar: tqdm,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Optimise one chunk of one image index; returns uint8 images and the terms, ``[iterations, len(TERMS)]``."""
+    if settings.iterations == 0:
+        bar.update()
+        return start, torch.zeros(0, len(TERMS))
+    teacher = objectives[0].teacher
+    device = objectives[0].labels.device
+    images = teacher.normalize(to_unit(start.to(device))).requires_grad_(True)
+    low, high = (teacher.normalize(torch.full((1, 3, 1, 1), value, device=device)) for value in (0.0, 1.0))
+    optimizer = torch.optim.Adam([images], settings.learning_rate, betas=(0.5, 0.9))
+    _remember(objectives, earlier, settings, job, device)
+    history = []
+    for iteration in range(settings.iterations):
+        generator = make_generator(settings.seed, "distill", *job, iteration)
+        objective = objectives[iteration % len(objectives)]
+        optimizer.param_groups[0]["lr"] = _cosine(settings, iteration)
+        with autocast(device, settings.precision):
+            terms = objective(_view(images, settings, generator))
+        optimizer.zero_grad(set_to_none=True)
+        terms["total"].backward()
+        optimizer.step()
+        with torch.no_grad():
+            images.copy_(torch.minimum(torch.maximum(images, low), high))
+        history.append(torch.stack([terms[name].detach() for name in TERMS]))  # stays on the device
+        bar.update()
+    recorded = torch.stack(history).float().cpu()
+    worst = dict(zip(TERMS, recorded[-1].tolist(), strict=True))
+    require_finite(worst, f"image index {job[0]}, chunk {job[1]}", "Lower distill.learning_rate; finished chunks are kept.")
+    return to_pixels(teacher.denormalize(images.detach())).cpu(), recorded
+
+
+def _cosine(settings: DistillSettings, iteration: int) -> float:
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * iteration / settings.iterations))
+
+
+def _view(images: torch.Tensor, settings: DistillSettings, generator: torch.Generator) -> torch.Tensor:
+    """One random resized crop and flip for the whole chunk, then a circular shift both ways."""
+    size = images.shape[-1]
+    boxes = random_resized_crop_boxes(1, size, generator, settings.min_crop_scale).to(images.device)
+    flip = (torch.rand(1, generator=generator) < 0.5).to(images.device)
+    view = crop_resize(images, boxes, size, flip)
+    if settings.shift:
+        down, right = torch.randint(-settings.shift, settings.shift + 1, (2,), generator=generator).tolist()
+        view = torch.roll(view, (down, right), dims=(2, 3))
+    return view.contiguous(memory_format=torch.channels_last)
+
+
+def _remember(
+    objectives: list[Objective], earlier: list[torch.Tensor], settings: DistillSettings, job: tuple[int, int], device: torch.device
+) -> None:
+    """Show each objective the earlier images of the group, whole or through one random crop and flip."""
+    if not earlier:
+        return
+    for objective in objectives:
+        views = [objective.teacher.normalize(to_unit(images.to(device))) for images in earlier]
+        if settings.similarity_views == "cropped":
+            unshifted = make_generator(settings.seed, "earlier", *job)
+            views = [_crop_each(view, settings, unshifted) for view in views]
+        objective.remember(torch.stack(views))
+
+
+def _crop_each(images: torch.Tensor, settings: DistillSettings, generator: torch.Generator) -> torch.Tensor:
+    size = images.shape[-1]
+    boxes = random_resized_crop_boxes(len(images), size, generator, settings.min_crop_scale).to(images.device)
+    flip = (torch.rand(len(images), generator=generator) < 0.5).to(images.device)
+    return crop_resize(images, boxes, size, flip)
+
+
+def _assemble(settings: DistillSettings, data: Dataset, run: RunFolder) -> dict:
+    """Join the chunks into one file, PNGs and a history, and describe the set."""
+    num_chunks = math.ceil(len(data.classes) / settings.chunk_classes)
+    grid = [[load_tensors(_chunk_path(run, i, c)) for c in range(num_chunks)] for i in range(settings.ipc)]
+    joined = {name: torch.stack([torch.cat([part[name] for part in row]) for row in grid]) for name in ("images", "starts")}
+    with atomic_path(run.folder / "images.safetensors") as path:
+        save_file(joined, path)
+    rows = [
+        {"index": i, "chunk": c, "iteration": step, **dict(zip(TERMS, terms, strict=True))}
+        for i, row in enumerate(grid)
+        for c, part in enumerate(row)
+        for step, terms in enumerate(part["history"].tolist())
+    ]
+    write_history(run.folder / "history.csv", rows, columns=("index", "chunk", "iteration", *TERMS))
+    image_bytes = _write_pngs(run.folder / "images", joined["images"], data.classes)
+    _write_pngs(run.folder / "starts", joined["starts"], data.classes)
+    change = (joined["images"].float() - joined["starts"].float()).abs().mean().item() / 255
+    return {"mean_pixel_change": change, "image_bytes": image_bytes, "classes": list(data.classes)}
+
+
+def _write_pngs(folder: Path, images: torch.Tensor, classes: tuple[str, ...]) -> int:
+    """Write ``[ipc, K, 3, S, S]`` as ``<class>/<index>.png``; returns the bytes written."""
+    total = 0
+    for index, row in enumerate(images):
+        for label, image in enumerate(row):
+            target = folder / f"{label:03d}_{Path(classes[label]).name}" / f"{index:02d}.png"
+            with atomic_path(target) as path:
+                Image.fromarray(image.permute(1, 2, 0).numpy()).save(path, optimize=True)
+            total += target.stat().st_size
+    return total

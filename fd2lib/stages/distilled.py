@@ -1,0 +1,50 @@
+"""Reading a finished distillation, for the stages and pages that follow it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from fd2lib.ground import ArtefactError, SettingError
+from fd2lib.record import read_manifest
+
+
+@dataclass(frozen=True)
+class DistilledImages:
+    """Distilled images and their starts, uint8 ``[ipc·K, 3, S, S]``, image index major; labels ``[ipc·K]``."""
+
+    images: torch.Tensor
+    starts: torch.Tensor
+    labels: torch.Tensor
+    classes: tuple[str, ...]
+
+
+def load_distilled(folder: str | Path, ipc: int = 0) -> DistilledImages:
+    """Load a finished run's images, the first ``ipc`` of each class (0: all).
+
+    Raises:
+        ArtefactError: no finished run there.
+        SettingError: it has fewer images per class.
+    """
+    manifest = read_manifest(folder, "distill")
+    stored = load_tensors(Path(folder) / "images.safetensors")
+    available, num_classes = stored["images"].shape[:2]
+    if ipc > available:
+        raise SettingError(f"ipc is {ipc}, but {folder} holds {available} images per class; distill with ipc = {ipc}.")
+    images, starts = (stored[name][: ipc or available].flatten(0, 1) for name in ("images", "starts"))
+    labels = torch.arange(num_classes).repeat(ipc or available)
+    return DistilledImages(images, starts, labels, tuple(manifest["result"]["classes"]))
+
+
+def load_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """Read a safetensors file of a distillation.
+
+    Raises:
+        ArtefactError: the file is missing or damaged.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise ArtefactError(f"{path} cannot be read ({error}). Move it away and run distill again; other chunks are kept.") from error

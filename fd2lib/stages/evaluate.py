@@ -1,0 +1,243 @@
+"""Stage 4, evaluate ("validate"): a student trained on distilled images and their labels only.
+
+The headline is the accuracy after the last epoch. The best over the tested epochs stands beside it and is
+selected on test images, as its name says wherever it is shown.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tqdm.auto import tqdm
+
+from fd2lib.data import Dataset, ImageSplit, batches, resident
+from fd2lib.ground import EvaluateSettings, RelabelSettings, SettingError, atomic_path
+from fd2lib.losses import soft_label_loss
+from fd2lib.models import Backbone, Teacher, create_backbone, normalize_pixels, plan_logits
+from fd2lib.record import RunFolder, content_fingerprint, read_manifest
+from fd2lib.stages.common import autocast, deterministic, require_finite, resolve_device, to_unit, write_history
+from fd2lib.stages.distilled import load_distilled
+from fd2lib.views import BatchPlan, apply_plan, halves, plan_epoch
+
+
+@dataclass(frozen=True)
+class EvaluateInputs:
+    """Test images, and the folder of the labels (which knows its images and teachers)."""
+
+    dataset: Dataset
+    labels: Path
+
+    @property
+    def label(self) -> str:
+        """Short name for folders."""
+        return f"{self.dataset.name}-{self.dataset.image_size}px"
+
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprints of the images, the distilled images, the labels and how they were made."""
+        manifest = read_manifest(self.labels, "relabel")
+        return {
+            "dataset": self.dataset.fingerprint,
+            "labels": content_fingerprint(self.labels, "relabel"),
+            "relabel": manifest["fingerprint"],
+        }
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """A student's test accuracies in %."""
+
+    folder: Path
+    last_accuracy: float
+    best_accuracy: float
+    test_images: int
+    seconds: float
+    reused: bool
+
+
+def run_evaluate(
+    settings: EvaluateSettings,
+    inputs: EvaluateInputs,
+    out_dir: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    progress: bool = True,
+) -> EvaluateResult:
+    """Train and test a student, or load what it reached; resumes at the last finished epoch.
+
+    Args:
+        settings: the stage's settings.
+        inputs: test images and labels.
+        out_dir: folder of this run; gets ``history.csv`` (loss and rate per epoch, test accuracy where tested),
+            ``predictions.npz`` (test labels and logits of the last epoch), ``student.pt`` and ``manifest.json``.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        progress: show a bar.
+
+    Raises:
+        ArtefactError: ``out_dir`` was made with other settings or inputs, or an input run is not complete.
+        TrainingError: the loss is no longer finite.
+    """
+    device = resolve_device(device)
+    run = RunFolder(out_dir, "evaluate", settings, inputs.fingerprints())
+    with run.session() as manifest, deterministic():
+        reused = manifest is not None
+        if manifest is None:
+            lesson = _Lesson.load(inputs, settings, device)
+            history = _train(settings, inputs.dataset, lesson, run, device, progress)
+            tested = [row["test_accuracy"] for row in history if row["test_accuracy"] != ""]
+            result = {
+                "last_accuracy": tested[-1],
+                "best_accuracy": max(tested),
+                "test_images": len(inputs.dataset.test),
+            }
+            manifest = run.finish(result, ["history.csv", "predictions.npz", "student.pt"], device)
+        return EvaluateResult(run.folder, **manifest["result"], seconds=manifest["seconds"], reused=reused)
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """What a student learns from: images in [0, 1], class labels, and soft labels stored or recomputed."""
+
+    images: torch.Tensor  # [N, 3, S, S]
+    labels: torch.Tensor  # [N]
+    relabel: RelabelSettings
+    stored: np.ndarray | None  # float16 [epochs, N, K]
+    teachers: list[Teacher]
+
+    @classmethod
+    def load(cls, inputs: EvaluateInputs, settings: EvaluateSettings, device: torch.device) -> "_Lesson":
+        manifest = read_manifest(inputs.labels, "relabel")
+        relabel = RelabelSettings(**manifest["settings"])
+        distilled = load_distilled(manifest["result"]["distilled"], relabel.ipc)
+        if len(distilled.classes) != len(inputs.dataset.classes):
+            raise SettingError(
+                f"{inputs.labels} has labels for {len(distilled.classes)} classes, the data set has "
+                f"{len(inputs.dataset.classes)}; evaluate on the classes that were distilled."
+            )
+        stored, teachers = None, []
+        if settings.labels == "soft" and relabel.store:
+            stored = np.load(Path(inputs.labels) / "teacher_logits.npy", mmap_mode="r")
+        elif settings.labels == "soft":
+            teachers = [Teacher.load(path, device).eval() for path in manifest["result"]["teachers"]]
+        return cls(to_unit(distilled.images.to(device)), distilled.labels.to(device), relabel, stored, teachers)
+
+    def epoch(self, epoch: int, device: torch.device) -> Iterator[tuple[BatchPlan, torch.Tensor, torch.Tensor | None]]:
+        """Yield (plan, views in [0, 1], teacher logits or None) for every batch of an epoch."""
+        plans = plan_epoch(self.relabel, len(self.images), self.images.shape[-1], epoch)
+        stored = None if self.stored is None else torch.from_numpy(self.stored[epoch].astype(np.float32)).to(device)
+        position = 0
+        for plan in plans:
+            views = apply_plan(self.images, plan)
+            if stored is not None:
+                logits = stored[position : position + len(plan)]
+            elif self.teachers:
+                with autocast(device, self.relabel.precision):
+                    logits = plan_logits(self.teachers, self.images, plan, self.relabel.label_mode, self.relabel.label_source)
+                logits = logits.half().float()  # as if stored
+            else:
+                logits = None
+            position += len(plan)
+            yield plan, views, logits
+
+
+def _train(
+    settings: EvaluateSettings, data: Dataset, lesson: _Lesson, run: RunFolder, device: torch.device, progress: bool
+) -> list[dict[str, Any]]:
+    student = create_backbone(
+        settings.student, len(data.classes), image_size=data.image_size, init=settings.student_init,
+        stem=settings.stem, seed=settings.seed, features=False,
+    ).to(device, memory_format=torch.channels_last)
+    mean, std = student.mean or data.mean, student.std or data.std
+    optimizer = _optimizer(student, settings)
+    history: list[dict[str, Any]] = []
+    if state := run.load_checkpoint(device):
+        student.load_state_dict(state["student"])
+        optimizer.load_state_dict(state["optimizer"])
+        history = state["history"]
+    test = resident(data.test, device)
+    epochs = lesson.relabel.epochs
+    with tqdm(total=epochs, initial=len(history), desc="evaluate", unit="epoch", disable=not progress) as bar:
+        for epoch in range(len(history), epochs):
+            for group in optimizer.param_groups:
+                group["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / (2 * epochs)))
+            loss = _run_epoch(student, optimizer, settings, lesson, epoch, (mean, std), device)
+            require_finite({"loss": loss}, f"epoch {epoch} of {run.folder}", "Lower evaluate.learning_rate.")
+            row = {"epoch": epoch, "learning_rate": optimizer.param_groups[0]["lr"], "loss": loss, "test_accuracy": ""}
+            if (epoch + 1) % settings.test_every == 0 or epoch + 1 == epochs:
+                logits = predict_student(student, test, (mean, std), device)
+                row["test_accuracy"] = 100 * (logits.argmax(1) == data.test.labels).double().mean().item()
+                bar.set_postfix(test=f"{row['test_accuracy']:.1f} %", loss=f"{loss:.4f}")
+            history.append(row)
+            run.save_checkpoint({"student": student.state_dict(), "optimizer": optimizer.state_dict(), "history": history})
+            bar.update()
+    write_history(run.folder / "history.csv", history)
+    _save(student, test, (mean, std), run, device)
+    return history
+
+
+def _optimizer(student: Backbone, settings: EvaluateSettings) -> torch.optim.AdamW:
+    """AdamW whose weight decay spares biases and norms (one dimension)."""
+    decayed = [p for p in student.parameters() if p.ndim > 1]
+    spared = [p for p in student.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": spared, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, settings.learning_rate)
+
+
+def _run_epoch(
+    student: Backbone,
+    optimizer: torch.optim.Optimizer,
+    settings: EvaluateSettings,
+    lesson: _Lesson,
+    epoch: int,
+    statistics: tuple,
+    device: torch.device,
+) -> float:
+    """One pass over the distilled images; each batch as halves with accumulated gradients. Returns the mean loss."""
+    student.train()
+    total = torch.zeros((), device=device)
+    batches_seen = 0
+    for plan, views, logits in lesson.epoch(epoch, device):
+        images = normalize_pixels(views, *statistics).contiguous(memory_format=torch.channels_last)
+        parts = halves(plan)
+        optimizer.zero_grad(set_to_none=True)
+        for part in parts:
+            with autocast(device, settings.precision):
+                output = student(images[part]).logits
+            loss = _loss(output.float(), plan, part, logits, lesson.labels, settings) / len(parts)
+            loss.backward()
+            total += loss.detach()
+        optimizer.step()
+        batches_seen += 1
+    return total.item() / batches_seen
+
+
+def _loss(
+    output: torch.Tensor, plan: BatchPlan, part: slice, logits: torch.Tensor | None, labels: torch.Tensor, settings: EvaluateSettings
+) -> torch.Tensor:
+    if logits is not None:
+        return soft_label_loss(output, logits[part], settings.temperature)
+    own = labels[plan.indices.to(labels.device)]
+    mixed = own[plan.permutation.to(labels.device)]
+    return plan.lam * F.cross_entropy(output, own[part]) + (1 - plan.lam) * F.cross_entropy(output, mixed[part])
+
+
+@torch.no_grad()
+def predict_student(
+    student: Backbone, split: ImageSplit, statistics: tuple, device: torch.device, batch_size: int = 128
+) -> torch.Tensor:
+    """Return the student's logits ``[N, K]`` on the CPU for whole images; ``statistics`` is (mean, std)."""
+    student.eval()
+    parts = [student(normalize_pixels(to_unit(images), *statistics)).logits for images, _, _ in batches(split, batch_size, device)]
+    return torch.cat(parts).float().cpu()
+
+
+def _save(student: Backbone, test: ImageSplit, statistics: tuple, run: RunFolder, device: torch.device) -> None:
+    logits = predict_student(student, test, statistics, device)
+    with atomic_path(run.folder / "predictions.npz") as path, open(path, "wb") as stream:
+        np.savez_compressed(stream, labels=test.labels.cpu().numpy(), logits=logits.numpy())
+    with atomic_path(run.folder / "student.pt") as path:
+        torch.save({"state": student.state_dict(), "mean": statistics[0], "std": statistics[1]}, path)

@@ -1,0 +1,206 @@
+"""Stage 1, pretrain ("squeeze"): a teacher on the whole training set.
+
+With ``attention`` the teacher carries the counterfactual attention head and class prototypes of FD²;
+without, it is the plain network that the base method uses. The last epoch is kept: nothing is selected
+on test images.
+"""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from fd2lib.data import Dataset, ImageSplit, batches, resident
+from fd2lib.ground import PretrainSettings, atomic_path, make_generator
+from fd2lib.losses import pretrain_loss
+from fd2lib.models import Teacher, create_teacher, pick_maps
+from fd2lib.record import RunFolder
+from fd2lib.stages.common import autocast, deterministic, require_finite, resolve_device, to_unit, write_history
+from fd2lib.views import attention_crop, attention_drop, training_views
+
+_FILES = ["teacher.safetensors", "teacher.json", "history.csv", "predictions.npz"]
+
+
+@dataclass(frozen=True)
+class PretrainInputs:
+    """The training and test images."""
+
+    dataset: Dataset
+
+    @property
+    def label(self) -> str:
+        """Short name for folders."""
+        return f"{self.dataset.name}-{self.dataset.image_size}px"
+
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprint of the images."""
+        return {"dataset": self.dataset.fingerprint}
+
+
+@dataclass(frozen=True)
+class PretrainResult:
+    """A trained teacher; accuracies in % on the test images."""
+
+    folder: Path
+    backbone_accuracy: float
+    head_accuracy: float | None
+    seconds: float
+    reused: bool
+
+
+def run_pretrain(
+    settings: PretrainSettings,
+    inputs: PretrainInputs,
+    out_dir: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    progress: bool = True,
+) -> PretrainResult:
+    """Train a teacher, or load it when ``out_dir`` holds it; resumes at the last finished epoch.
+
+    Args:
+        settings: the stage's settings.
+        inputs: the image set.
+        out_dir: folder of this run; gets ``teacher.safetensors``, ``teacher.json``, ``history.csv``,
+            ``predictions.npz`` (test labels and logits) and ``manifest.json``.
+        device: ``cpu``, ``cuda`` or ``auto``.
+        progress: show a bar.
+
+    Raises:
+        ArtefactError: ``out_dir`` was made with other settings or inputs.
+        TrainingError: a loss is no longer finite.
+    """
+    device = resolve_device(device)
+    run = RunFolder(out_dir, "pretrain", settings, inputs.fingerprints())
+    with run.session() as manifest, deterministic():
+        reused = manifest is not None
+        if manifest is None:
+            teacher = _train(settings, inputs.dataset, run, device, progress)
+            result = _test(teacher, inputs.dataset, run, device)
+            teacher.save(run.folder)
+            manifest = run.finish(result, _FILES, device)
+        return PretrainResult(run.folder, **manifest["result"], seconds=manifest["seconds"], reused=reused)
+
+
+def _train(settings: PretrainSettings, data: Dataset, run: RunFolder, device: torch.device, progress: bool) -> Teacher:
+    teacher = create_teacher(settings, data.classes, data.image_size, data.mean, data.std)
+    teacher = teacher.to(device, memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(
+        teacher.parameters(), settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay
+    )
+    train = resident(data.train, device)
+    history: list[dict[str, Any]] = []
+    if state := run.load_checkpoint(device):
+        teacher.load_state_dict(state["teacher"])
+        optimizer.load_state_dict(state["optimizer"])
+        history = state["history"]
+    bar = tqdm(total=settings.epochs, initial=len(history), desc="pretrain", unit="epoch", disable=not progress)
+    with bar:
+        for epoch in range(len(history), settings.epochs):
+            row = _run_epoch(teacher, optimizer, settings, train, epoch, device)
+            where = f"epoch {epoch} of {run.folder}"
+            require_finite(row, where, "Lower pretrain.learning_rate; the epoch before is kept as a checkpoint.")
+            history.append(row)
+            run.save_checkpoint(
+                {"teacher": teacher.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
+            )
+            bar.set_postfix(loss=f"{row['total']:.3f}", train=f"{row['train_accuracy']:.1f} %")
+            bar.update()
+    write_history(run.folder / "history.csv", history)
+    return teacher
+
+
+def learning_rate_at(settings: PretrainSettings, epoch: int) -> float:
+    """Return the rate of an epoch: ``rate × 0.9^(epoch/2)``, or a cosine to ``final_learning_rate``."""
+    if settings.schedule == "exponential":
+        return settings.learning_rate * 0.9 ** (epoch / 2)
+    fall = 0.5 * (1 + math.cos(math.pi * epoch / settings.epochs))
+    return settings.final_learning_rate + (settings.learning_rate - settings.final_learning_rate) * fall
+
+
+def _run_epoch(
+    teacher: Teacher, optimizer: torch.optim.Optimizer, settings: PretrainSettings, split: ImageSplit, epoch: int, device: torch.device
+) -> dict[str, float]:
+    rate = learning_rate_at(settings, epoch)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    teacher.train()
+    sums: dict[str, torch.Tensor] = {}
+    order = make_generator(settings.seed, "pretrain", epoch)
+    for step, (images, labels, _) in enumerate(batches(split, settings.batch_size, device, order)):
+        generator = make_generator(settings.seed, "pretrain", epoch, step)
+        views = training_views(to_unit(images), generator, settings.jitter, settings.rotation)
+        with autocast(device, settings.precision):
+            terms, correct = _losses(teacher, teacher.normalize(views), labels, settings, generator)
+        optimizer.zero_grad(set_to_none=True)
+        terms["total"].backward()
+        optimizer.step()
+        for name, value in {**terms, "train_accuracy": 100 * correct}.items():
+            # sums stay on the device: one host synchronisation per epoch, not per step
+            sums[name] = sums.get(name, 0) + value.detach().float() * len(labels)
+    means = {name: value.item() / len(split.labels) for name, value in sums.items()}
+    return {"epoch": epoch, "learning_rate": rate, **means}
+
+
+def _losses(
+    teacher: Teacher, images: torch.Tensor, labels: torch.Tensor, settings: PretrainSettings, generator: torch.Generator
+) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """One step's loss terms and the share of correct predictions; moves the prototypes."""
+    output = teacher(images, generator)  # logits [B, K]
+    raw, augmented, centers = output.attention, None, None
+    if raw is not None:
+        if settings.views == "release":
+            augmented = teacher(_attention_views(images, raw.attention_maps, generator), generator).attention
+        centers = teacher.prototypes.unit()[labels]  # [B, M·C], before this step's update
+    terms = pretrain_loss(
+        output.logits,
+        labels,
+        attention_ratio=settings.attention_ratio if raw is not None else 0.0,
+        raw=raw,
+        augmented=augmented,
+        centers=centers,
+    )
+    if raw is not None:
+        teacher.prototypes.update(raw.part_features.detach().float(), labels)
+    predicted = (output.logits if raw is None else raw.logits).argmax(1)
+    return terms._asdict(), (predicted == labels).float().mean()
+
+
+@torch.no_grad()
+def _attention_views(images: torch.Tensor, maps: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Crops, then drops: [2B, 3, S, S], each led by one attention map per image."""
+    crop_map, drop_map = pick_maps(maps.detach().float(), generator)
+    thresholds = torch.rand(2, len(images), generator=generator).to(images.device)
+    crops = attention_crop(images, crop_map, 0.4 + 0.2 * thresholds[0])
+    drops = attention_drop(images, drop_map, 0.2 + 0.3 * thresholds[1])
+    return torch.cat([crops, drops]).contiguous(memory_format=torch.channels_last)
+
+
+def _test(teacher: Teacher, data: Dataset, run: RunFolder, device: torch.device) -> dict[str, float | None]:
+    """Write test predictions and return the accuracies in %."""
+    logits = predict(teacher, data.test, device)
+    labels = data.test.labels
+    accuracy = {name: 100 * (value.argmax(1) == labels).double().mean().item() for name, value in logits.items()}
+    with atomic_path(run.folder / "predictions.npz") as path:
+        with open(path, "wb") as stream:
+            np.savez_compressed(stream, labels=labels.numpy(), **{name: value.numpy() for name, value in logits.items()})
+    return {"backbone_accuracy": accuracy["backbone_logits"], "head_accuracy": accuracy.get("head_logits")}
+
+
+@torch.no_grad()
+def predict(teacher: Teacher, split: ImageSplit, device: torch.device, batch_size: int = 128) -> dict[str, torch.Tensor]:
+    """Return ``backbone_logits`` and, with a head, ``head_logits`` ``[N, K]`` on the CPU, images as they are."""
+    teacher.eval()
+    outputs: dict[str, list[torch.Tensor]] = {"backbone_logits": [], "head_logits": []}
+    for images, _, _ in batches(split, batch_size, device):
+        output = teacher(teacher.normalize(to_unit(images)))
+        outputs["backbone_logits"].append(output.logits)
+        if output.attention is not None:
+            outputs["head_logits"].append(output.attention.logits)
+    return {name: torch.cat(parts).float().cpu() for name, parts in outputs.items() if parts}
+
+

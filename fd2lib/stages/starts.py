@@ -1,0 +1,100 @@
+"""What distillation starts from: noise, whole real images, or mosaics of well-recognised crops.
+
+Every start derives from (seed, class, image index), so the images of IPC 1 are the first of IPC 3, and the
+random-real control uses exactly the images that optimisation from whole images starts from.
+"""
+
+import torch
+import torch.nn.functional as F
+
+from fd2lib.data import Dataset, ImageSplit, require_per_class
+from fd2lib.ground import SettingError, make_generator
+from fd2lib.models import Teacher
+from fd2lib.views import crop_resize, random_resized_crop_boxes, tile_mosaic
+
+_CROPS_PER_IMAGE = 5  # as RDED and the authors' release
+_GRID = {"pool1": 1, "pool2": 2}  # mosaics are grid × grid
+
+
+def make_starts(
+    start: str, data: Dataset, teacher: Teacher | None, *, ipc: int, seed: int, device: torch.device
+) -> torch.Tensor:
+    """Return the starts as floats in [0, 1], ``[ipc, K, 3, S, S]``, on the CPU.
+
+    Args:
+        start: ``noise``, ``whole``, ``pool1`` or ``pool2``.
+        data: the image set whose training images are used.
+        teacher: scores the crops of mosaics; not needed otherwise.
+        ipc: images per class.
+        seed: the run's seed.
+        device: where crops are scored.
+
+    Raises:
+        DataError: a class has too few training images.
+        SettingError: mosaics without a teacher.
+    """
+    classes = len(data.classes)
+    if start == "noise":
+        noise = torch.randn(ipc, classes, 3, data.image_size, data.image_size, generator=make_generator(seed, "noise"))
+        mean, std = (torch.tensor(value).view(3, 1, 1) for value in (data.mean, data.std))
+        return (noise * std + mean).clamp_(0, 1)
+    if start == "whole":
+        require_per_class(data.train, ipc, f"{ipc} whole real images")
+        return _fetch(data.train, _random_indices(data, ipc, seed)) / 255
+    if teacher is None:
+        raise SettingError(f"start {start!r} scores crops with a teacher, but none was given; name one or start from whole.")
+    grid = _GRID[start]
+    require_per_class(data.train, ipc * grid * grid, f"{ipc} different {grid}×{grid} mosaics")
+    mosaics = [_class_mosaics(data, teacher, label, grid, ipc, seed, device) for label in range(classes)]
+    return torch.stack(mosaics, dim=1)
+
+
+def _random_indices(data: Dataset, ipc: int, seed: int) -> torch.Tensor:
+    """Indices [ipc, K]: for each class a random order of its training images, cut at ``ipc``."""
+    picked = []
+    for label in range(len(data.classes)):
+        members = (data.train.labels == label).nonzero().flatten()
+        order = torch.randperm(len(members), generator=make_generator(seed, "whole", label))
+        picked.append(members[order[:ipc]])
+    return torch.stack(picked, dim=1)
+
+
+def _fetch(split: ImageSplit, indices: torch.Tensor) -> torch.Tensor:
+    """uint8 images at ``indices`` (any shape) as float, ``[*indices.shape, 3, S, S]``."""
+    images = split.take(indices.flatten()).float()
+    return images.unflatten(0, indices.shape)
+
+
+@torch.no_grad()
+def _class_mosaics(
+    data: Dataset, teacher: Teacher, label: int, grid: int, ipc: int, seed: int, device: torch.device
+) -> torch.Tensor:
+    """The best crops of one class, tiled: ``[ipc, 3, S, S]``.
+
+    The crop that the teacher recognises best is kept of each image; images are ranked by it and mosaic i takes
+    ranks i·g² to (i+1)·g²: every mosaic is different. (The release draws anew and repeats.)
+    """
+    counts = torch.bincount(data.train.labels, minlength=len(data.classes))
+    members = (data.train.labels == label).nonzero().flatten()[: int(counts.min())]
+    images = (_fetch(data.train, members) / 255).to(device)
+    size, side = data.image_size, data.image_size // grid
+    generator = make_generator(seed, "mosaic", label)
+    boxes = random_resized_crop_boxes(len(images) * _CROPS_PER_IMAGE, size, generator, ratio=(1.0, 1.0)).to(device)
+    crops = crop_resize(images.repeat_interleave(_CROPS_PER_IMAGE, dim=0), boxes, side)  # [5n, 3, s, s]
+    loss = _recognition_loss(teacher, crops, label, size).view(-1, _CROPS_PER_IMAGE)  # [n, 5]
+    best = loss.argmin(dim=1)  # [n]
+    ranked = loss.gather(1, best[:, None]).flatten().argsort(stable=True)
+    crops = crops.view(-1, _CROPS_PER_IMAGE, 3, side, side)[torch.arange(len(best), device=device), best][ranked]
+    groups = crops[: ipc * grid * grid].view(ipc, grid * grid, 3, side, side)
+    return torch.stack([tile_mosaic(group, size).squeeze(0) for group in groups]).cpu()
+
+
+def _recognition_loss(teacher: Teacher, crops: torch.Tensor, label: int, size: int) -> torch.Tensor:
+    """Cross-entropy of the teacher's backbone on crops, zero-padded to S×S after normalisation: ``[n]``."""
+    margin = size - crops.shape[-1]
+    padding = (margin // 2, margin - margin // 2) * 2
+    losses = []
+    for part in crops.split(128):
+        logits = teacher(F.pad(teacher.normalize(part), padding).contiguous(memory_format=torch.channels_last)).logits
+        losses.append(F.cross_entropy(logits.float(), torch.full((len(part),), label, device=part.device), reduction="none"))
+    return torch.cat(losses)
