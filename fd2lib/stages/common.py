@@ -55,6 +55,12 @@ def to_unit(images: torch.Tensor) -> torch.Tensor:
     return images.to(torch.float32).div_(255).contiguous(memory_format=torch.channels_last)
 
 
+def normalize_pixels(images: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
+    """Images in [0, 1] to what a network expects: ``(x − mean) / std`` per channel."""
+    shift, scale = (torch.tensor(value, device=images.device).view(3, 1, 1) for value in (mean, std))
+    return (images - shift) / scale
+
+
 def to_pixels(images: torch.Tensor) -> torch.Tensor:
     """Float images in [0, 1] to rounded uint8."""
     return images.mul(255).round().clamp(0, 255).to(torch.uint8)

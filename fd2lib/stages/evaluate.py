@@ -18,10 +18,19 @@ from tqdm.auto import tqdm
 from fd2lib.data import Dataset, ImageSplit, batches, resident
 from fd2lib.ground import EvaluateSettings, RelabelSettings, SettingError, atomic_path
 from fd2lib.losses import soft_label_loss
-from fd2lib.models import Backbone, Teacher, create_backbone, normalize_pixels, plan_logits
+from fd2lib.models import Backbone, Teacher, create_backbone
 from fd2lib.record import RunFolder, content_fingerprint, read_manifest
-from fd2lib.stages.common import autocast, deterministic, require_finite, resolve_device, to_unit, write_history
+from fd2lib.stages.common import (
+    autocast,
+    deterministic,
+    normalize_pixels,
+    require_finite,
+    resolve_device,
+    to_unit,
+    write_history,
+)
 from fd2lib.stages.distilled import load_distilled
+from fd2lib.stages.labels import plan_logits
 from fd2lib.views import BatchPlan, apply_plan, halves, plan_epoch
 
 

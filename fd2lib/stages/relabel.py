@@ -13,10 +13,11 @@ import torch
 from tqdm.auto import tqdm
 
 from fd2lib.ground import ArtefactError, RelabelSettings
-from fd2lib.models import Teacher, plan_logits
+from fd2lib.models import Teacher
 from fd2lib.record import RunFolder, content_fingerprint
 from fd2lib.stages.common import autocast, deterministic, require_finite, resolve_device, to_unit
 from fd2lib.stages.distilled import load_distilled
+from fd2lib.stages.labels import plan_logits
 from fd2lib.views import plan_epoch
 
 
