@@ -99,7 +99,8 @@ def load_recipe(
         sources |= {key: entry["from"] for key, entry in entries.items()}
     for key, value in parse_overrides(overrides).items():
         if key not in values:
-            raise SettingError(unknown("setting", key, values))
+            near = [name for name in values if name.split(".")[0] == key.split(".")[0]] or values
+            raise SettingError(unknown("setting", key, near))
         values[key], sources[key] = value, "override"
     if not values["pretrain.attention"] and "distill.attention_ratio" not in parse_overrides(overrides):
         values["distill.attention_ratio"] = 0.0
