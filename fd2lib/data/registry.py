@@ -14,7 +14,7 @@ _INFOS = (
         train_images=240,
         test_images=200,
         native_size="any",
-        split="drawn for the library; 30 training and 25 test images per class unless asked otherwise",
+        split="drawn for the library; up to 64 classes and any number of images on request",
         licence="MIT, as fd2lib",
         source="drawn by fd2lib.data.plumage",
         citation="fd2lib",
@@ -46,6 +46,7 @@ _INFOS = (
         source="https://www.vision.caltech.edu/datasets/cub_200_2011/",
         citation="Wah, Branson, Welinder, Perona and Belongie 2011, Caltech CNS-TR-2011-001",
         layout="cub200/{train,test}/CLASS/IMAGE or CUB_200_2011/",
+        downloadable=True,
     ),
     DatasetInfo(
         name="aircraft",
@@ -142,6 +143,7 @@ _INFOS = (
         source="https://github.com/fastai/imagenette",
         citation="Howard 2019, imagenette; Russakovsky et al. 2015, arXiv 1409.0575",
         layout="imagewoof/{train,test}/WNID/IMAGE or imagewoof2[-320|-160]/{train,val}/",
+        downloadable=True,
     ),
 )
 

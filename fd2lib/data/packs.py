@@ -1,0 +1,122 @@
+"""Preparing packs: ``NAME-train.tar``, ``NAME-test.tar`` and ``NAME-metadata.tar.gz`` into ``ROOT/NAME``."""
+
+import logging
+import os
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from tqdm.auto import tqdm
+
+from fd2lib.data.registry import dataset_info
+from fd2lib.ground import DataError
+
+logger = logging.getLogger(__name__)
+
+PIECES = ("train.tar", "test.tar", "metadata.tar.gz")
+
+
+def prepare(name: str, source: str | Path, root: str | Path, *, progress: bool = True) -> Path:
+    """Unpack a set's tars into ``root/name``.
+
+    The folder appears complete or not at all: unpacking goes to a temporary folder beside it. What is already
+    there is never touched: when it holds every file of the tars it is taken as it is.
+
+    Args:
+        name: a registered set, which all members of the tars must lie under.
+        source: folder with ``NAME-train.tar``, ``NAME-test.tar``, ``NAME-metadata.tar.gz``.
+        root: the data root; made where it does not exist.
+        progress: show a bar.
+
+    Returns:
+        ``root/name``.
+
+    Raises:
+        SettingError: an unknown name.
+        DataError: a tar is missing, damaged or holds a member outside ``NAME/``; or ``root/name`` is something else.
+    """
+    dataset_info(name)
+    source, root = Path(source).expanduser(), Path(root).expanduser()
+    tars = [source / f"{name}-{piece}" for piece in PIECES]
+    missing = [tar.name for tar in tars if not tar.is_file()]
+    if missing:
+        raise DataError(f"{source} lacks {', '.join(missing)}; expected the three tars of {name} there (--from).")
+    target = root / name
+    try:
+        if target.exists() or target.is_symlink():
+            _check_prepared(target, tars)
+            logger.info("%s is already prepared", target)
+            return target
+        root.mkdir(parents=True, exist_ok=True)
+        # Named with a dot and removed on any failure: only the rename makes the set visible.
+        with tempfile.TemporaryDirectory(dir=root, prefix=f".{name}.", ignore_cleanup_errors=True) as temporary:
+            _unpack(tars, Path(temporary), name, progress)
+            os.rename(Path(temporary) / name, target)
+    except (OSError, tarfile.TarError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(
+            f"could not prepare {name} in {root} ({reason}); nothing was left behind. "
+            "Check free space and the tars, then run again."
+        ) from error
+    return target
+
+
+def _unpack(tars: list[Path], folder: Path, name: str, progress: bool) -> None:
+    disable = None if progress else True
+    total = sum(tar.stat().st_size for tar in tars)
+    with tqdm(total=total, desc=f"unpacking {name}", unit="B", unit_scale=True, disable=disable) as bar:
+        for tar in tars:
+            with tarfile.open(tar) as archive:
+                for member in _members(archive, tar, name):
+                    _extract(archive, member, folder)
+            bar.update(tar.stat().st_size)
+    if not (folder / name / "train").is_dir() or not (folder / name / "test").is_dir():
+        raise DataError(f"the tars of {name} hold no {name}/train and {name}/test; fetch them again.")
+
+
+def _members(archive: tarfile.TarFile, tar: Path, name: str) -> Iterator[tarfile.TarInfo]:
+    """Members of a tar, each checked to be a plain file or folder under ``name/``."""
+    for member in archive:
+        path = PurePosixPath(member.name)
+        inside = not path.is_absolute() and ".." not in path.parts and path.parts[:1] == (name,)
+        if not inside or not (member.isreg() or member.isdir()):
+            raise DataError(
+                f"{tar} holds {member.name!r}, which is not a plain file or folder under {name}/; "
+                "it was not unpacked, and nothing else of it. Fetch the tars again from where they came."
+            )
+        yield member
+
+
+def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """Write one checked member; owner, mode and links of the tar are not taken over."""
+    path = folder.joinpath(*PurePosixPath(member.name).parts)
+    if member.isdir():
+        path.mkdir(parents=True, exist_ok=True)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = archive.extractfile(member)
+    with open(path, "wb") as file:
+        shutil.copyfileobj(content, file)
+    if path.stat().st_size != member.size:
+        raise EOFError(f"{member.name} is cut short")
+
+
+def _check_prepared(target: Path, tars: list[Path]) -> None:
+    """Check that ``target`` holds every file of the tars with its size."""
+    count, wrong = 0, []
+    for tar in tars:
+        with tarfile.open(tar) as archive:
+            for member in _members(archive, tar, target.name):
+                if member.isdir():
+                    continue
+                count += 1
+                path = target.parent.joinpath(*PurePosixPath(member.name).parts)
+                if not path.is_file() or path.stat().st_size != member.size:
+                    wrong.append(member.name)
+    if wrong:
+        raise DataError(
+            f"{target} exists but {len(wrong)} of the tars' {count} files are missing or differ, such as {wrong[0]}; "
+            "it was left as it is. Move it away or choose another root, then run again."
+        )
