@@ -1,0 +1,160 @@
+"""Pictures: grids of images, images with captions, and single frames for a viewer."""
+
+import base64
+import io
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from fd2lib.ground import ShapeError
+from fd2lib.show.style import INK, WIDTH, BookFigure, bare, new_figure
+
+GAP = 0.06  # between pictures, as a fraction of a picture's side
+LETTER = 0.078  # inches, an average letter of a caption
+
+
+def to_pixels(images: Tensor | np.ndarray) -> np.ndarray:
+    """Return images ``[N, 3, S, S]`` (bytes, or floats in [0, 1]) as bytes ``[N, S, S, 3]``.
+
+    Raises:
+        ShapeError: not a batch of images with three channels.
+    """
+    array = images.detach().cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
+    if array.ndim != 4 or array.shape[1] != 3:
+        raise ShapeError(f"images have the shape {tuple(array.shape)}; expected [N, 3, S, S].")
+    if array.dtype != np.uint8:
+        array = (np.clip(array, 0, 1) * 255).round().astype(np.uint8)
+    return array.transpose(0, 2, 3, 1)
+
+
+def _canvas(rows: Sequence[np.ndarray], columns: int, extra: int) -> tuple[np.ndarray, int, int]:
+    """Lay pixel rows ``[n, S, S, 3]`` out on one white canvas, ``extra`` pixels of space below each row."""
+    side = rows[0].shape[1]
+    gap = max(1, round(side * GAP))
+    down, across = side + gap + extra, side + gap
+    canvas = np.full((down * len(rows) - gap, across * columns - gap, 3), 255, np.uint8)
+    for row, pictures in enumerate(rows):
+        for column, picture in enumerate(pictures):
+            canvas[row * down : row * down + side, column * across : column * across + side] = picture
+    return canvas, down, across
+
+
+def image_grid(
+    rows: Sequence[Tensor | np.ndarray],
+    row_labels: Sequence[str] = (),
+    column_labels: Sequence[str] = (),
+    title: str = "",
+) -> BookFigure:
+    """Return rows of images, as with one class a row, or starts above the images made from them.
+
+    Args:
+        rows: batches ``[n, 3, S, S]`` of one image size; rows may differ in length.
+        row_labels: one for each row, at its left.
+        column_labels: one for each column, above it.
+        title: above the grid.
+    """
+    if not rows:
+        raise ShapeError("image_grid got no rows; expected at least one batch of images.")
+    pixels = [to_pixels(row) for row in rows]
+    columns = max(len(row) for row in pixels)
+    canvas, down, across = _canvas(pixels, columns, 0)
+    side = pixels[0].shape[1]
+    margin = 1.35 if any(row_labels) else 0.1
+    shown = min(WIDTH - margin, columns * 1.6)  # a picture is at most 1.6 inches wide
+    upright = _fits(column_labels, shown / columns)
+    above = (0.5 if upright else 0.3 + 0.055 * max(map(len, column_labels))) if column_labels else 0.1
+    height = shown * canvas.shape[0] / canvas.shape[1] + (0.3 if title else 0) + above
+    figure = new_figure(height, photo=True)
+    axes = figure.axes[0]
+    bare(axes)
+    axes.imshow(canvas)
+    axes.set_yticks([row * down + side / 2 for row in range(len(row_labels))], [wrap(t, 17) for t in row_labels])
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0, labelsize=9, labelcolor=INK)
+    places = [column * across + side / 2 for column in range(len(column_labels))]
+    if upright:
+        axes.set_xticks(places, [wrap(label, int(shown / columns / LETTER)) for label in column_labels])
+    else:
+        axes.set_xticks(places, column_labels, rotation=38, ha="left", rotation_mode="anchor")
+    if title:
+        figure.suptitle(title, color=INK, size=11.5)
+    return figure
+
+
+def _fits(labels: Sequence[str], inches: float) -> bool:
+    """Whether every word of the labels fits a column of this width."""
+    return all(len(word) * LETTER <= inches for label in labels for word in label.split())
+
+
+def captioned_images(
+    images: Tensor | np.ndarray | Sequence[np.ndarray],
+    captions: Sequence[str],
+    colours: Sequence[str] = (),
+    columns: int = 4,
+    lines: int = 2,
+) -> BookFigure:
+    """Return images with a caption below each, ``columns`` a row.
+
+    Args:
+        images: ``[N, 3, S, S]``, or a list of pixel blocks ``[H, W, 3]`` of one size (an image above its overlay, say).
+        captions: one for each image, at most ``lines`` lines each; a line that is too long is cut.
+        colours: a colour for each caption; empty for ink.
+        columns: images in a row.
+        lines: room kept for captions.
+    """
+    blocks = list(to_pixels(images)) if not isinstance(images, list | tuple) else list(images)
+    if not blocks:
+        raise ShapeError("captioned_images got no images; expected at least one.")
+    high, wide = blocks[0].shape[:2]
+    columns = min(columns, len(blocks))
+    rows = -(-len(blocks) // columns)
+    width = min(WIDTH, columns * 1.75)
+    picture = width / columns
+    figure = new_figure(rows * (picture * high / wide + 0.19 * lines + 0.1), rows=rows, columns=columns, photo=True)
+    for position, axes in enumerate(figure.axes):
+        bare(axes)
+        axes.set_xticks([])
+        axes.set_yticks([])
+        if position < len(blocks):
+            axes.imshow(blocks[position])
+            colour = colours[position] if colours else INK
+            room = int(picture / LETTER)
+            fitted = "\n".join(t if len(t) <= room else t[: room - 1] + "…" for t in captions[position].splitlines())
+            axes.set_xlabel(fitted, color=colour, size=9, labelpad=3)
+    return figure
+
+
+def wrap(text: str, width: int) -> str:
+    """Return ``text`` broken into lines of at most ``width`` characters where there are blanks."""
+    return "\n".join(textwrap.fill(line, width, break_long_words=False) for line in text.splitlines())
+
+
+def encode_picture(pixels: np.ndarray, side: int = 0) -> str:
+    """Return pixels ``[H, W, 3]`` as a JPEG data address for plain HTML, enlarged to a height of ``side`` pixels."""
+    picture = Image.fromarray(np.ascontiguousarray(pixels))
+    if side and picture.height < side:
+        picture = picture.resize((round(picture.width * side / picture.height), side), Image.Resampling.BICUBIC)
+    stream = io.BytesIO()
+    picture.save(stream, format="JPEG", quality=85, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def strip(pictures: Sequence[np.ndarray], columns: int = 0) -> np.ndarray:
+    """Return pixel blocks ``[S, S, 3]`` beside one another, in rows of ``columns``, as one picture for a viewer."""
+    columns = columns or len(pictures)
+    rows = [np.stack(list(pictures[i : i + columns])) for i in range(0, len(pictures), columns)]
+    return _canvas(rows, columns, 0)[0]
+
+
+def spread(indices: Any, count: int) -> list[int]:
+    """Return at most ``count`` of ``indices``, evenly spread, so that a long list is shown from end to end."""
+    values = [int(index) for index in (indices.tolist() if isinstance(indices, Tensor | np.ndarray) else indices)]
+    if len(values) <= count:
+        return values
+    places = torch.linspace(0, len(values) - 1, count).round().long().tolist()
+    return [values[place] for place in places]

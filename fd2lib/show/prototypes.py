@@ -1,0 +1,84 @@
+"""How alike the classes are to a teacher."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import squareform
+from torch import Tensor
+
+from fd2lib.data import display_name
+from fd2lib.show.style import INK, BookFigure, bare, new_figure
+
+
+def class_centres(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
+    """Return the mean of the features ``[N, D]`` of each class ``[K, D]``; 0 for a class without images."""
+    sums = torch.zeros(num_classes, features.shape[1]).index_add_(0, labels, features.float())
+    return sums / torch.bincount(labels, minlength=num_classes).clamp_min(1)[:, None]
+
+
+def cosine_matrix(vectors: Tensor, centred: bool = False) -> np.ndarray:
+    """Return the cosine similarity of every two rows of ``[K, D]``, in [−1, 1]; a zero row is like nothing (0).
+
+    Args:
+        vectors: one row for each class.
+        centred: take the mean row off first, which shows differences that a large common part hides.
+    """
+    rows = vectors.detach().float().cpu()
+    rows = rows - rows.mean(0) if centred else rows
+    rows = torch.nn.functional.normalize(rows, dim=1)
+    return (rows @ rows.T).clamp(-1, 1).numpy()
+
+
+def lookalike_order(matrix: np.ndarray) -> list[int]:
+    """Return an order of the classes that puts similar ones beside each other (average-linkage leaves)."""
+    if len(matrix) < 3:
+        return list(range(len(matrix)))
+    distance = np.clip(1 - (matrix + matrix.T) / 2, 0, None)
+    np.fill_diagonal(distance, 0)
+    return leaves_list(linkage(squareform(distance, checks=False), "average", optimal_ordering=True)).tolist()
+
+
+def closest_pairs(matrix: np.ndarray, classes: Sequence[str], count: int = 5) -> pd.DataFrame:
+    """Return the most similar pairs of classes: columns ``first, second`` (names) and ``similarity``."""
+    first, second = np.triu_indices(len(matrix), 1)
+    best = np.argsort(-matrix[first, second], kind="stable")[:count]
+    names = [display_name(name) for name in classes]
+    return pd.DataFrame(
+        {
+            "first": [names[first[i]] for i in best],
+            "second": [names[second[i]] for i in best],
+            "similarity": [float(matrix[first[i], second[i]]) for i in best],
+        }
+    )
+
+
+def similarity_figure(matrix: np.ndarray, classes: Sequence[str]) -> BookFigure:
+    """Return the similarity matrix as a heat map, look-alikes beside each other; class names up to 30 classes."""
+    order = lookalike_order(matrix)
+    shown = matrix[np.ix_(order, order)]
+    off = shown[~np.eye(len(shown), dtype=bool)] if len(shown) > 1 else shown.ravel()
+    low, high = float(off.min()), float(off.max())
+    named = len(classes) <= 30
+    figure = new_figure(5.6 if named else 5.2)
+    axes = figure.axes[0]
+    bare(axes)
+    values = shown.copy()
+    np.fill_diagonal(values, np.nan)  # 1 by definition; it would hide the rest of the range
+    axes.set_facecolor("#eef1f3")
+    picture = axes.imshow(values, cmap="viridis", interpolation="nearest", vmin=low, vmax=max(high, low + 1e-6))
+    names = [display_name(classes[i]) for i in order] if named else []
+    size = 10 if len(classes) <= 16 else 8
+    axes.set_yticks(range(len(names)), names, size=size, color=INK)
+    axes.set_xticks(range(len(names)), names, size=size, color=INK, rotation=60, ha="right", rotation_mode="anchor")
+    if len(names) <= 12:
+        for row, column in zip(*np.where(~np.isnan(values)), strict=True):
+            dark = values[row, column] < (low + high) / 2
+            text = f"{values[row, column]:.2f}"
+            axes.text(column, row, text, ha="center", va="center", size=9, color="white" if dark else INK)
+    bar = figure.colorbar(picture, ax=axes, shrink=0.8)
+    bar.set_label("cosine similarity (diagonal, 1 by definition, left out)", color=INK, size=10)
+    bar.outline.set_visible(False)
+    return figure

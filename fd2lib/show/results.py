@@ -1,0 +1,91 @@
+"""Plots of many runs: means with intervals, and paired differences around zero."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from fd2lib.show.images import wrap
+from fd2lib.show.style import INK, MUTED, BookFigure, method_style, method_title, new_figure
+from fd2lib.show.tables import _START
+
+_WORDS = {"ipc": "{} per class", "image_size": "{} px"}
+
+
+def group_labels(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    """Return one short label for each row, made of those of ``columns`` that vary over the table."""
+    varying = [name for name in columns if name in table and table[name].nunique() > 1] or ["ipc"]
+    parts = pd.DataFrame({name: [_word(name, value) for value in table[name]] for name in varying}, index=table.index)
+    return parts.apply(lambda row: ", ".join(text for text in row if text), axis=1)
+
+
+def _word(column: str, value: object) -> str:
+    if column == "start":
+        return _START.get(str(value), str(value))
+    return _WORDS.get(column, "{}").format(value) if str(value) else ""
+
+
+def dot_plot(summary: pd.DataFrame, columns: Sequence[str]) -> BookFigure:
+    """Return means with their 95 % intervals as dots on lines, one row for each setting, one colour for each method.
+
+    A dot without a line is a single seed.
+
+    Args:
+        summary: as :func:`fd2lib.show.summarise` returns it, rows of one scale.
+        columns: the columns that make a setting.
+    """
+    labels = group_labels(summary, columns)
+    settings = list(dict.fromkeys(labels))
+    methods = list(dict.fromkeys(summary["method"]))
+    height = max(2.0, 0.26 * len(settings) * max(2, len(methods)) ** 0.75 + 1.2)
+    figure = new_figure(min(height, 14))
+    axes = figure.axes[0]
+    for place, method in enumerate(methods):
+        rows = summary[summary["method"] == method]
+        shift = (place - (len(methods) - 1) / 2) * 0.7 / max(1, len(methods))
+        y = [settings.index(label) + shift for label in labels[rows.index]]
+        style = method_style(method)
+        axes.hlines(
+            y, rows["low"].fillna(rows["mean"]), rows["high"].fillna(rows["mean"]), color=style["color"], linewidth=2
+        )
+        axes.plot(rows["mean"], y, linestyle="none", markersize=7, label=method_title(method), **style)
+    for line in range(1, len(settings)):
+        axes.axhline(line - 0.5, color="#e6eaed", linewidth=0.8)
+    axes.grid(False, axis="y")
+    axes.set_yticks(range(len(settings)), [wrap(label, 26) for label in settings])
+    axes.set(xlabel="test accuracy, % (top-1, last epoch)", ylim=(len(settings) - 0.5, -0.5))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False, fontsize=10)
+    return figure
+
+
+def difference_plot(differences: pd.DataFrame, columns: Sequence[str]) -> BookFigure:
+    """Return paired differences with their 95 % intervals around zero; filled where the interval excludes zero.
+
+    Args:
+        differences: as :func:`fd2lib.show.paired_difference` returns it; several comparisons may be stacked.
+        columns: the columns that make a setting.
+    """
+    table = differences.reset_index(drop=True)
+    setting = group_labels(table, columns)
+    pairs = [f"{method_title(a)} − {method_title(b)}" for a, b in zip(table["a"], table["b"], strict=True)]
+    kinds = list(dict.fromkeys(pairs))
+    figure = new_figure(min(1.1 + 0.34 * len(table) + 0.3 * len(kinds), 16), rows=len(kinds), sharex=True,
+                        height_ratios=[max(1, pairs.count(kind)) + 0.5 for kind in kinds])  # fmt: skip
+    for axes, kind in zip(figure.axes, kinds, strict=True):
+        rows = table[[pair == kind for pair in pairs]]
+        colour = method_style(rows["a"].iloc[0])["color"]
+        axes.axvline(0, color=INK, linewidth=1)
+        for place, (_, row) in enumerate(rows.iterrows()):
+            if row["low"] == row["low"]:
+                axes.hlines(place, row["low"], row["high"], color=colour, linewidth=2)
+            decided = row["verdict"] in ("above zero", "below zero")
+            axes.plot(
+                row["mean"], place, "o", color=colour, markersize=7, markerfacecolor=colour if decided else "white"
+            )
+            axes.annotate(f"n {row['n']}", (1.0, place), xycoords=axes.get_yaxis_transform(), xytext=(4, 0),
+                          textcoords="offset points", color=MUTED, size=9, va="center")  # fmt: skip
+        axes.grid(False, axis="y")
+        axes.set_yticks(range(len(rows)), [wrap(label, 30) for label in setting[rows.index]])
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_title(kind, loc="left")
+    figure.axes[-1].set_xlabel("difference in test accuracy, percentage points")
+    return figure

@@ -1,0 +1,109 @@
+"""One look for every figure: size, font, and a colour and marker for each method.
+
+Figures are made without pyplot, so no global state is touched, and they show themselves in a notebook whatever the
+plotting backend is.
+"""
+
+import io
+import zlib
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fd2lib.ground import list_methods
+
+DPI = 110  # dots per inch of a shown figure
+WIDTH = 7.2  # inches; 792 px at DPI, the width of a book page
+INK = "#26323d"
+MUTED = "#6b7780"
+RIGHT = "#0072b2"  # a right prediction, everywhere
+WRONG = "#d55e00"  # a wrong one
+
+# Okabe and Ito's palette, which readers with colour-blindness can tell apart; markers differ as well.
+_METHOD_STYLES: dict[str, tuple[str, str]] = {
+    "random": ("#6b7780", "s"),
+    "random_cal": ("#a8860b", "D"),
+    "sre2lpp": ("#0072b2", "o"),
+    "sre2lpp_fd2": ("#d55e00", "^"),
+    "fadrm": ("#009e73", "v"),
+    "fadrm_fd2": ("#b8528f", "P"),
+    "rded": ("#56b4e9", "X"),
+}
+_OTHERS = (("#1b7837", "<"), ("#762a83", ">"), ("#8c510a", "h"), ("#000000", "d"), ("#5a9bd4", "p"))
+
+
+class BookFigure(Figure):
+    """A matplotlib figure that shows itself in a notebook: charts as PNG, photographs as JPEG.
+
+    Args:
+        photo: ``True`` for a figure made mostly of photographs, whose JPEG is about a fifth of the PNG.
+    """
+
+    def __init__(self, *args: Any, photo: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.photo = photo
+
+    def encoded(self) -> tuple[str, bytes]:
+        """Return the mime type and the bytes of the figure as a page would hold them."""
+        stream = io.BytesIO()
+        if self.photo:
+            self.savefig(stream, format="jpeg", dpi=DPI, pil_kwargs={"quality": 86, "optimize": True})
+            return "image/jpeg", stream.getvalue()
+        self.savefig(stream, format="png", dpi=DPI, pil_kwargs={"optimize": True})
+        return "image/png", stream.getvalue()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        mime, data = self.encoded()
+        return {mime: data, "text/plain": "<figure>"}
+
+
+def new_figure(height: float, *, columns: int = 1, rows: int = 1, photo: bool = False, **grid: Any) -> BookFigure:
+    """Return a figure of the page's width with ``rows`` × ``columns`` axes in the book's style.
+
+    Args:
+        height: inches.
+        columns: axes beside one another.
+        rows: axes above one another.
+        photo: show as JPEG.
+        grid: further options of matplotlib's ``subplots``, such as ``sharey``.
+    """
+    figure = BookFigure(figsize=(WIDTH, height), dpi=DPI, layout="constrained", facecolor="white", photo=photo)
+    figure.subplots(rows, columns, **grid)
+    for axes in figure.axes:
+        quiet(axes)
+    return figure
+
+
+def quiet(axes: Axes) -> None:
+    """Give one pair of axes the book's style: two thin spines, a faint grid behind, readable labels."""
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color("#b7c0c7")
+    axes.tick_params(colors=INK, labelsize=10, length=3, color="#b7c0c7")
+    axes.grid(True, color="#e6eaed", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.xaxis.label.set(color=INK, size=11)
+    axes.yaxis.label.set(color=INK, size=11)
+    axes.title.set(color=INK, size=11.5)
+
+
+def bare(axes: Axes) -> None:
+    """Take everything but labels off axes that hold a picture."""
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.grid(False)
+    axes.tick_params(length=0)
+
+
+def method_title(method: str) -> str:
+    """Return a method's display name; a name that no recipe knows is its own title."""
+    return list_methods().get(method, method)
+
+
+def method_style(method: str) -> dict[str, str]:
+    """Return ``{"color", "marker"}`` of a method: the same in every figure, also for methods added later."""
+    known = _METHOD_STYLES.get(method)
+    colour, marker = known or _OTHERS[zlib.crc32(method.encode()) % len(_OTHERS)]
+    return {"color": colour, "marker": marker}

@@ -1,0 +1,119 @@
+"""Tables as plain HTML that a phone can scroll, and the numbers in them as a person writes them."""
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from fd2lib.show.frames import Html
+from fd2lib.show.style import method_title
+
+TITLES = {
+    "scale": "scale",
+    "dataset": "data set",
+    "classes": "classes",
+    "image_size": "image size, px",
+    "teacher": "teacher",
+    "teacher_init": "teacher starts from",
+    "student": "student",
+    "student_init": "student starts from",
+    "labels": "labels",
+    "start": "start",
+    "ipc": "images per class",
+    "variant": "differing settings",
+    "method": "method",
+    "mean": "mean",
+    "interval": "95 % interval",
+    "n": "n (seeds)",
+    "verdict": "verdict",
+}
+_START = {"pool1": "one crop", "pool2": "2×2 mosaic", "whole": "whole image", "noise": "noise"}
+
+
+def html_table(rows: pd.DataFrame, caption: str = "", titles: Mapping[str, str] | None = None) -> Html:
+    """Return a table as plain HTML: numbers right-aligned, scrolling sideways where it is too wide.
+
+    Args:
+        rows: what to show; cells are escaped, floats get one decimal.
+        caption: above the table.
+        titles: column titles; :data:`TITLES` for those not given.
+    """
+    names = {**TITLES, **(titles or {})}
+    numeric = {name for name in rows if pd.api.types.is_numeric_dtype(rows[name])}
+    edge = "padding:.3em .7em;border-bottom:1px solid #ccd3d8;"
+
+    def cell(tag: str, column: str, text: str) -> str:
+        side = "right" if column in numeric or column in ("interval", "mean") else "left"
+        whole = "white-space:nowrap;" if column in ("interval", "start", "method", "a", "b", "verdict") else ""
+        return f'<{tag} style="{edge}{whole}text-align:{side}">{html.escape(text)}</{tag}>'
+
+    head = "".join(cell("th", name, names.get(name, str(name).replace("_", " "))) for name in rows)
+    body = "".join(
+        "<tr>" + "".join(cell("td", name, _text(row[name])) for name in rows) + "</tr>" for _, row in rows.iterrows()
+    )
+    above = f'<caption style="caption-side:top;text-align:left">{html.escape(caption)}</caption>' if caption else ""
+    return Html(
+        '<div style="overflow-x:auto;max-width:100%" tabindex="0" role="region" '
+        f'aria-label="{html.escape(caption or "table")}"><table style="border-collapse:collapse;font-size:.92em">'
+        f"{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _text(value: Any) -> str:
+    if value is None or value != value:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
+
+
+def results_table(summary: pd.DataFrame, caption: str = "") -> Html:
+    """Return a summary (of :func:`summarise` or :func:`paired_difference`) as a table.
+
+    Columns that hold one value throughout move into the caption, so that what varies is what is seen.
+    """
+    table = summary.copy()
+    signed = "verdict" in table
+    shown = "{:+.1f}" if signed else "{:.1f}"
+    table["interval"] = [
+        "one seed" if low != low else f"{shown.format(low)} to {shown.format(high)}"
+        for low, high in zip(table["low"], table["high"], strict=True)
+    ]
+    table["mean"] = [shown.format(value) for value in table["mean"]]
+    for name in ("interval", "mean"):
+        table[name] = [text.replace("-", "−") for text in table[name]]
+    for side in {"method", "a", "b"} & set(table):
+        table[side] = [method_title(name) for name in table[side]]
+    if "start" in table:
+        table["start"] = [_START.get(name, name) for name in table["start"]]
+    fixed, varying = _split(table.drop(columns=["low", "high", "mean", "interval", "n", "verdict"], errors="ignore"))
+    tail = ["mean", "interval", "n", *(["verdict"] if signed else [])]
+    words = "; ".join([caption, *fixed] if caption else fixed)
+    titles = {
+        "mean": "mean difference, points" if signed else "mean top-1, %",
+        "n": "n (paired seeds)" if signed else "n (seeds)",
+    }
+    return html_table(table[[*varying, *tail]], words, {**titles, "a": "method", "b": "minus"})
+
+
+def _split(table: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Sentences for the columns with one value (empty ones are dropped), and the names of the others."""
+    fixed, varying = [], []
+    for name in table:
+        values = table[name].unique()
+        if len(values) > 1 or name in ("method", "a", "b"):
+            varying.append(name)
+        elif str(values[0]) not in ("", "0"):
+            fixed.append(f"{TITLES.get(name, name).removesuffix(', px')} {values[0]}{' px' * (name == 'image_size')}")
+    return fixed, varying
+
+
+def facts_table(facts: Mapping[str, Any] | Sequence[tuple[str, Any]], caption: str = "") -> Html:
+    """Return names and values as a two-column table."""
+    pairs = facts.items() if isinstance(facts, Mapping) else facts
+    return html_table(
+        pd.DataFrame([(name, _text(value)) for name, value in pairs], columns=["what", "value"]),
+        caption,
+        {"what": "", "value": ""},
+    )

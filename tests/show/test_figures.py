@@ -1,0 +1,217 @@
+"""Figures: what goes in is what is drawn, and each encodes as a small picture of the page's width."""
+
+import io
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from scipy import stats
+
+from fd2lib import show
+from fd2lib.ground import Fd2Error
+
+IMAGES = torch.randint(0, 256, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+CLASSES = ["001.Red_bird", "002.Blue_bird", "Green bird"]
+
+
+def check(figure: show.BookFigure) -> Image.Image:
+    mime, data = figure.encoded()
+    picture = Image.open(io.BytesIO(data))
+    assert picture.format == mime.removeprefix("image/").upper()
+    assert picture.width <= 800 and picture.height > 100 and len(data) < 300_000
+    assert set(figure._repr_mimebundle_()) == {mime, "text/plain"}
+    return picture
+
+
+def test_to_pixels_scales_floats_and_refuses_other_shapes():
+    assert show.to_pixels(torch.tensor([0, 0.5, 1, 2]).view(1, 1, 2, 2).expand(1, 3, 2, 2)).ravel().tolist()[::3] == [
+        0,
+        128,
+        255,
+        255,
+    ]
+    with pytest.raises(Fd2Error, match="expected"):
+        show.to_pixels(torch.zeros(3, 4, 4))
+
+
+def test_image_grid_places_each_image():
+    figure = show.image_grid([IMAGES[:2], IMAGES[2:5]], ["a", "b"], ["one", "two", "three"], title="t")
+    canvas = figure.axes[0].images[0].get_array()
+    pixels = show.to_pixels(IMAGES)
+    assert (canvas[:16, :16] == pixels[0]).all() and (canvas[-16:, -16:] == pixels[4]).all()
+    assert (canvas[:16, -16:] == 255).all()  # the shorter row ends in white
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["a", "b"]
+    check(figure)
+
+
+def test_strip_and_spread():
+    assert show.strip(list(show.to_pixels(IMAGES)), columns=3).shape == (33, 50, 3)
+    assert show.spread(range(100), 3) == [0, 50, 99] and show.spread([4, 2], 3) == [4, 2]
+
+
+def test_overlay_darkens_where_attention_is_low():
+    attention = np.zeros((4, 4))
+    attention[0, 0] = 1
+    mixed = show.overlay(np.full((32, 32, 3), 200, np.uint8), attention)
+    assert mixed[2, 2].mean() > 150 > 80 > mixed[-3, -3].mean()
+
+
+def test_examples_right_spread_over_classes_and_wrong_most_confident_first():
+    labels = torch.tensor([0, 1, 2, 0, 1, 2])
+    logits = torch.nn.functional.one_hot(torch.tensor([0, 1, 2, 1, 0, 2]), 3).float() * torch.tensor(
+        [[1], [1], [1], [1], [9], [1]]
+    )
+    assert show.examples(labels, logits, right=True, count=2) == [0, 5]
+    assert show.examples(labels, logits, right=False) == [4, 3]
+
+
+class FakeTeacher(torch.nn.Module):
+    def __init__(self, head: bool) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+        self.head = head
+
+    def normalize(self, images):
+        assert images.max() <= 1
+        return images
+
+    def forward(self, images):
+        assert not self.training and not torch.is_grad_enabled()
+        features = images[:, :, ::4, ::4]
+        maps = features[:, :2]
+        attention = SimpleNamespace(logits=features.mean((2, 3)), attention_maps=maps) if self.head else None
+        return SimpleNamespace(logits=-features.mean((2, 3)), features=features, attention=attention)
+
+
+@pytest.mark.parametrize("head", [True, False])
+def test_look_and_attention_figure(head):
+    teacher = FakeTeacher(head)
+    seen = show.look(teacher, IMAGES, batch_size=4)
+    assert seen.attention.shape == (6, 4, 4) and seen.maps.shape == (6, 2 if head else 1, 4, 4)
+    assert seen.has_head is head and seen.features.shape == (6, 3) and teacher.training
+    expected = IMAGES[:, : 2 if head else 3, ::4, ::4].float().mean(1) / 255
+    assert torch.allclose(seen.attention, expected)
+    figure = show.attention_figure(IMAGES, seen, seen.predicted.roll(1), CLASSES)
+    captions = [axes.get_xlabel() for axes in figure.axes[:6]]
+    right = (seen.predicted == seen.predicted.roll(1)).tolist()
+    assert [caption.startswith("✓") for caption in captions] == right
+    check(figure)
+
+
+def test_confused_pairs_counts_both_directions():
+    labels = torch.tensor([0, 0, 1, 1, 2, 2])
+    predicted = torch.tensor([1, 0, 0, 0, 2, 0])
+    pairs = show.confused_pairs(labels, predicted, CLASSES)
+    assert pairs[["first", "second", "confused", "of"]].values.tolist() == [[0, 1, 3, 4], [0, 2, 1, 4]]
+    assert pairs["first_name"].tolist() == ["Red bird", "Red bird"]
+    assert show.confused_pairs(labels, labels, CLASSES).empty
+
+
+def test_prototype_similarity():
+    vectors = torch.tensor([[1.0, 0], [0, 2], [1, 1], [0, 0]])
+    matrix = show.cosine_matrix(vectors)
+    assert matrix[0] == pytest.approx([1, 0, 0.5**0.5, 0]) and matrix[3, 3] == 0
+    assert sorted(show.lookalike_order(matrix)) == [0, 1, 2, 3]
+    closest = show.closest_pairs(matrix, [*CLASSES, "x"], 1).iloc[0]
+    assert {closest["first"], closest["second"]} in ({"Red bird", "Green bird"}, {"Blue bird", "Green bird"})
+    check(show.similarity_figure(matrix, [*CLASSES, "x"]))
+    centres = show.class_centres(torch.tensor([[1.0], [3.0], [5.0]]), torch.tensor([0, 0, 2]), 3)
+    assert centres.flatten().tolist() == [2, 0, 5]
+
+
+def test_label_entropy_equals_scipy_and_survives_large_logits():
+    logits = np.random.default_rng(0).normal(size=(2, 3, 5)) * 4
+    shares = np.exp(logits / 2) / np.exp(logits / 2).sum(-1, keepdims=True)
+    assert show.label_entropy(logits, 2.0) == pytest.approx(stats.entropy(shares, base=2, axis=-1))
+    assert show.label_entropy(np.array([1e4, 0, -1e4])) == pytest.approx(0)
+    assert show.label_entropy(np.zeros(8)) == pytest.approx(3)
+    check(show.entropy_figure({"a": show.label_entropy(logits), "b": show.label_entropy(logits, 20)}, 5))
+
+
+def test_top_labels():
+    assert show.top_labels(np.log([[0.7, 0.2, 0.1]]), ["a", "b", "c"], 2) == ["a 70 %\nb 20 %"]
+
+
+def test_curves():
+    history = pd.DataFrame(
+        {"index": [0, 0, 1, 1], "iteration": [0, 1, 0, 1], "total": [2.0, 1, 3, 2], "similarity": [0.0] * 4}
+    )
+    figure = show.term_panels(history)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["total", "similarity constraint"]
+    assert len(figure.axes[0].lines) == 2
+    assert any("not used" in text.get_text() for text in figure.axes[1].texts)
+    check(figure)
+    with pytest.raises(Fd2Error, match="at least one loss term"):
+        show.term_panels(history[["iteration"]])
+    tested = pd.DataFrame({"epoch": [0, 1], "loss": [1.0, 0.5], "test_accuracy": [np.nan, 40.0]})
+    figure = show.student_curves({"sre2lpp": tested, "sre2lpp_fd2": tested}, chance=10)
+    assert figure.axes[1].lines[0].get_xydata().tolist() == [[1, 40]]
+    check(figure)
+    check(show.history_lines(tested, {"loss": {"loss": "training"}, "none": {"missing": "x"}}))
+
+
+def test_result_plots():
+    summary = pd.DataFrame(
+        {
+            "method": ["sre2lpp", "sre2lpp_fd2"] * 2,
+            "ipc": [1, 1, 3, 3],
+            "mean": [10.0, 12, 20, 21],
+            "low": [8, np.nan] * 2,
+            "high": [12, np.nan] * 2,
+            "n": [3, 1] * 2,
+        }
+    )
+    figure = show.dot_plot(summary, ["ipc"])
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["1 per class", "3 per class"]
+    check(figure)
+    gaps = pd.DataFrame(
+        {
+            "a": ["sre2lpp_fd2"] * 2,
+            "b": ["sre2lpp"] * 2,
+            "ipc": [1, 3],
+            "mean": [2.0, 1],
+            "low": [1.0, -1],
+            "high": [3.0, 3],
+            "n": [3, 3],
+            "verdict": ["above zero", "undecided"],
+        }
+    )
+    fills = [
+        line.get_markerfacecolor()
+        for line in show.difference_plot(gaps, ["ipc"]).axes[0].lines
+        if line.get_marker() == "o"
+    ]
+    assert fills == [show.method_style("sre2lpp_fd2")["color"], "white"]
+    check(show.difference_plot(gaps, ["ipc"]))
+
+
+def test_tables_escape_and_name_what_varies():
+    text = show.html_table(pd.DataFrame({"name": ["<i>x"], "value": [1.26], "none": [np.nan]}), "a & b")
+    assert "&lt;i&gt;x" in text and "1.3" in text and "–" in text and "a &amp; b" in text
+    summary = pd.DataFrame(
+        {
+            "scale": ["toy"] * 2,
+            "image_size": [64] * 2,
+            "method": ["sre2lpp", "unheard_of"],
+            "mean": [10.0, 11],
+            "low": [9, np.nan],
+            "high": [11, np.nan],
+            "n": [2, 1],
+        }
+    )
+    table = show.results_table(summary)
+    assert (
+        "scale toy; image size 64 px" in table
+        and "9.0 to 11.0" in table
+        and "one seed" in table
+        and "unheard_of" in table
+    )
+
+
+def test_method_colours_are_stable_and_differ():
+    known = [show.method_style(name)["color"] for name in ("random", "random_cal", "sre2lpp", "sre2lpp_fd2")]
+    assert len(set(known)) == 4
+    assert show.method_style("mine") == show.method_style("mine")

@@ -1,0 +1,133 @@
+"""Intervals and paired differences against scipy and hand values."""
+
+import json
+
+import pandas as pd
+import pytest
+from scipy import stats
+
+from fd2lib.ground import ArtefactError
+from fd2lib.show import GROUP, interval, load_rows, paired_difference, summarise, verdict, verdict_sentence
+
+
+def row(method: str, seed: int, top1: float, **other: object) -> dict[str, object]:
+    common = {
+        "scale": "toy",
+        "dataset": "plumage",
+        "classes": "",
+        "image_size": 32,
+        "teacher": "tiny",
+        "teacher_init": "random",
+        "student": "tiny",
+        "student_init": "random",
+        "labels": "soft",
+        "start": "whole",
+        "ipc": 1,
+    }
+    settings = {"distill": {"iterations": 10, "seed": seed}, "relabel": {"epochs": 5}}
+    return {
+        **common,
+        "method": method,
+        "seed": seed,
+        "last_top1": top1,
+        "settings": json.dumps(settings),
+        "fingerprint": f"{method}-{seed}-{sorted(other.items())}",
+        **other,
+    }
+
+
+def table(tmp_path, rows) -> pd.DataFrame:
+    pd.DataFrame(rows).to_csv(tmp_path / "runs.csv", index=False)
+    return load_rows(tmp_path / "runs.csv")
+
+
+def test_interval_equals_scipy():
+    values = [40.3, 42.3, 41.3, 37.6]
+    mean, low, high, number = interval(values)
+    expected = stats.t.interval(0.95, len(values) - 1, loc=sum(values) / 4, scale=stats.sem(values))
+    assert (mean, number) == (pytest.approx(40.375), 4)
+    assert (low, high) == pytest.approx(expected)
+
+
+def test_interval_by_hand():
+    # mean 2, standard deviation 1, n 3: 4.302653 · 1 / √3
+    assert interval([1, 2, 3])[1:3] == pytest.approx((2 - 2.484138, 2 + 2.484138), abs=1e-6)
+
+
+def test_one_value_has_no_interval():
+    mean, low, high, number = interval([7.0, float("nan")])
+    assert (mean, number) == (7.0, 1)
+    assert low != low and high != high
+
+
+def test_summarise_keeps_scales_apart(tmp_path):
+    rows = [row("sre2lpp", s, 10 + s) for s in range(3)] + [row("sre2lpp", s, 50 + s, scale="paper") for s in range(2)]
+    summary = summarise(table(tmp_path, rows))
+    assert list(summary.columns) == [*GROUP, "mean", "low", "high", "n"]
+    assert dict(zip(summary["scale"], summary["n"], strict=True)) == {"paper": 2, "toy": 3}
+    assert dict(zip(summary["scale"], summary["mean"], strict=True)) == {"paper": 50.5, "toy": 11.0}
+
+
+def test_paired_difference_uses_only_seeds_of_both_and_equals_scipy(tmp_path):
+    ours, base = [30.0, 33.0, 35.0, 31.0], [28.0, 32.5, 31.0]
+    rows = [row("fd2", s, v) for s, v in enumerate(ours)] + [row("base", s, v) for s, v in enumerate(base)]
+    (found,) = paired_difference(table(tmp_path, rows), "fd2", "base").to_dict("records")
+    reference = stats.ttest_rel(ours[:3], base).confidence_interval(0.95)
+    assert found["n"] == 3
+    assert found["mean"] == pytest.approx((2 + 0.5 + 4) / 3)
+    assert (found["low"], found["high"]) == pytest.approx((reference.low, reference.high))
+    assert found["verdict"] == "undecided"
+
+
+def test_pairs_never_cross_starts_or_ipc(tmp_path):
+    rows = [
+        row("fd2", 0, 30.0, start="pool2"),
+        row("base", 0, 20.0, start="whole"),
+        row("base", 0, 20.0, start="pool2", ipc=3),
+    ]
+    assert paired_difference(table(tmp_path, rows), "fd2", "base").empty
+
+
+def test_rows_with_unusual_settings_are_a_variant_of_their_own(tmp_path):
+    rows = [row("fd2", s, 30.0 + s) for s in range(3)]
+    odd = json.dumps({"distill": {"iterations": 99, "seed": 0}, "relabel": {"epochs": 5}})
+    rows.append(row("fd2", 0, 90.0, settings=odd, fingerprint="odd"))
+    loaded = table(tmp_path, rows)
+    assert set(loaded["variant"]) == {"", "distill.iterations=99"}
+    summary = summarise(loaded)
+    assert summary[summary["variant"] == ""]["mean"].item() == 31.0
+
+
+def test_a_run_appended_twice_counts_once(tmp_path):
+    rows = [row("fd2", 0, 1.0), row("fd2", 0, 2.0)]
+    assert table(tmp_path, rows)["last_top1"].tolist() == [2.0]
+
+
+def test_missing_file_is_empty_and_missing_column_is_named(tmp_path):
+    assert load_rows(tmp_path / "none.csv").empty
+    assert summarise(load_rows(tmp_path / "none.csv")).empty
+    pd.DataFrame([{"scale": "toy"}]).to_csv(tmp_path / "bad.csv", index=False)
+    with pytest.raises(ArtefactError, match="last_top1"):
+        load_rows(tmp_path / "bad.csv")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.1, 2, "above zero"),
+        (-2, -0.1, "below zero"),
+        (-1, 1, "undecided"),
+        (0, 1, "undecided"),
+        (float("nan"),) * 2 + ("one seed",),
+    ],
+)
+def test_verdict(low, high, expected):
+    assert verdict(low, high) == expected
+
+
+def test_verdict_sentence_counts_rows():
+    table = pd.DataFrame({"verdict": ["above zero", "undecided", "undecided", "one seed"]})
+    sentence = verdict_sentence(table, "A minus B")
+    assert "of 3 comparisons" in sentence and "1 lies wholly above" in sentence and "2 include zero" in sentence
+    assert "nothing can be said" in verdict_sentence(table.iloc[:0], "A minus B")
+    assert "no verdict" in verdict_sentence(table.iloc[3:], "A minus B")
