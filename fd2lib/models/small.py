@@ -1,0 +1,75 @@
+"""Small networks of fd2lib's own, for images of 32 to 96 px on a processor: teachers and students in minutes.
+
+Each is a narrow or shallow member of a family that the paper uses. They are built from timm's classes but stay in
+this table, so timm's own registry is left as it is. A stride of 2 in the first layer and none of the usual pooling
+make the final feature map 4 × 4 at 64 px; :func:`fd2lib.models.create_backbone` takes stride 1 for 32 px and below.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from timm.models._efficientnet_builder import decode_arch_def
+from timm.models.densenet import DenseNet
+from timm.models.efficientnet import EfficientNet
+from timm.models.resnet import BasicBlock, Bottleneck, ResNet
+from torch import nn
+
+
+@dataclass(frozen=True)
+class SmallNetwork:
+    """One entry of the table."""
+
+    description: str
+    build: Callable[[int, int], nn.Module]  # (number of classes, stride of the first layer) -> network
+
+
+def _resnet(
+    num_classes: int, stride: int, *, block: type[nn.Module], layers: tuple[int, ...], channels: tuple[int, ...]
+) -> nn.Module:
+    # timm fixes 64 channels after a plain stem but not after a deep one, whose convolutions are replaced by one.
+    network = ResNet(
+        block, layers, num_classes=num_classes, channels=channels, stem_type="deep", stem_width=channels[0] // 2
+    )
+    network.conv1 = nn.Conv2d(3, channels[0], kernel_size=3, stride=stride, padding=1, bias=False)
+    nn.init.kaiming_normal_(network.conv1.weight, mode="fan_out", nonlinearity="relu")
+    network.maxpool = nn.Identity()
+    return network
+
+
+def _densenet(num_classes: int, stride: int, *, growth: int, layers: tuple[int, ...]) -> nn.Module:
+    network = DenseNet(growth_rate=growth, block_config=layers, num_classes=num_classes)
+    network.features.conv0 = nn.Conv2d(3, 2 * growth, kernel_size=3, stride=stride, padding=1, bias=False)
+    nn.init.kaiming_normal_(network.features.conv0.weight)
+    network.features.pool0 = nn.Identity()
+    return network
+
+
+def _mobilenet(num_classes: int, stride: int) -> nn.Module:
+    stages = [["ds_r1_k3_s1_c16"], ["ir_r1_k3_s2_e4_c24"], ["ir_r2_k3_s2_e4_c40"], ["ir_r2_k3_s2_e4_c80"]]
+    network = EfficientNet(
+        decode_arch_def(stages), num_classes=num_classes, num_features=256, stem_size=16, act_layer=nn.ReLU6
+    )
+    network.conv_stem.stride = (stride, stride)
+    return network
+
+
+SMALL_NETWORKS: dict[str, SmallNetwork] = {
+    "resnet10_narrow": SmallNetwork(
+        "ResNet of four basic blocks, 24 to 192 channels (0.7 M weights)",
+        partial(_resnet, block=BasicBlock, layers=(1, 1, 1, 1), channels=(24, 48, 96, 192)),
+    ),
+    "resnet18_narrow": SmallNetwork(
+        "ResNet-18 with a quarter of the channels, 16 to 128 (0.7 M weights)",
+        partial(_resnet, block=BasicBlock, layers=(2, 2, 2, 2), channels=(16, 32, 64, 128)),
+    ),
+    "resnet14_narrow": SmallNetwork(
+        "ResNet of four bottleneck blocks, 64 to 384 channels (0.4 M weights)",
+        partial(_resnet, block=Bottleneck, layers=(1, 1, 1, 1), channels=(16, 32, 64, 96)),
+    ),
+    "densenet_narrow": SmallNetwork(
+        "DenseNet of 17 layers, growth 12 (0.15 M weights)",
+        partial(_densenet, growth=12, layers=(3, 4, 6, 4)),
+    ),
+    "mobilenet_narrow": SmallNetwork("MobileNet-V2 of six blocks, 256 features (0.13 M weights)", _mobilenet),
+}

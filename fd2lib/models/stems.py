@@ -1,0 +1,54 @@
+"""Stems for small images: less is thrown away before the first block."""
+
+from timm.models.convnext import ConvNeXt
+from timm.models.densenet import DenseNet
+from timm.models.efficientnet import EfficientNet
+from timm.models.resnet import ResNet
+from torch import nn
+
+from fd2lib.ground import SettingError
+
+SMALL_IMAGE = 64  # pixels; up to this side and without pretrained weights, stem "auto" is "small"
+FAMILIES = "ResNet, DenseNet, MobileNet-V2, EfficientNet, EfficientNet-Lite and ConvNeXt"
+
+
+def make_small_stem(network: nn.Module, name: str) -> None:
+    """Change a timm network's stem in place so that its feature map is four times (ConvNeXt: two times) as wide.
+
+    ResNet and DenseNet get a 3 × 3 convolution of stride 1 and no pooling; MobileNet-V2 and EfficientNet keep their
+    weights and lose the strides of the stem and of the first strided block; ConvNeXt's patches are 2 × 2. New
+    convolutions take fresh weights from PyTorch's global generator: call it inside ``seeded_initialisation``.
+
+    Raises:
+        SettingError: no small stem is known for the network.
+    """
+    if isinstance(network, ResNet) and isinstance(network.conv1, nn.Conv2d):
+        network.conv1 = _three_by_three(network.conv1)
+        network.maxpool = nn.Identity()
+    elif isinstance(network, DenseNet) and hasattr(network.features, "conv0"):
+        network.features.conv0 = _three_by_three(network.features.conv0)
+        network.features.pool0 = nn.Identity()
+    elif isinstance(network, EfficientNet):
+        network.conv_stem.stride = (1, 1)
+        _first_strided(network.blocks).stride = (1, 1)
+    elif isinstance(network, ConvNeXt) and isinstance(network.stem[0], nn.Conv2d):
+        old = network.stem[0]
+        network.stem[0] = nn.Conv2d(old.in_channels, old.out_channels, kernel_size=2, stride=2, bias=old.bias is not None)
+        nn.init.trunc_normal_(network.stem[0].weight, std=0.02)
+    else:
+        raise SettingError(f"backbone {name!r} has no small stem; expected one of {FAMILIES}. Use stem='standard'.")
+
+
+def stem_keeps_weights(network: nn.Module) -> bool:
+    """Return whether the small stem has the same weights as the standard one, so that pretrained ones fit."""
+    return isinstance(network, EfficientNet)
+
+
+def _three_by_three(old: nn.Conv2d) -> nn.Conv2d:
+    new = nn.Conv2d(old.in_channels, old.out_channels, kernel_size=3, stride=1, padding=1, bias=old.bias is not None)
+    nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
+    return new
+
+
+def _first_strided(blocks: nn.Module) -> nn.Conv2d:
+    return next(layer for layer in blocks.modules() if isinstance(layer, nn.Conv2d) and max(layer.stride) > 1)

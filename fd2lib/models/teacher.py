@@ -1,0 +1,272 @@
+"""The teacher: backbone, attention head and prototypes in one bundle that can be saved and loaded."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from fd2lib.ground import (
+    ArtefactError,
+    Fd2Error,
+    PretrainSettings,
+    SettingError,
+    atomic_path,
+    read_json,
+    seeded_initialisation,
+    unknown,
+    write_json,
+)
+from fd2lib.models.attention import AttentionHead, AttentionOutput
+from fd2lib.models.backbones import Backbone, create_backbone
+from fd2lib.models.prototypes import ClassPrototypes
+
+FORMAT = 1  # of teacher.json
+WEIGHTS, DESCRIPTION = "teacher.safetensors", "teacher.json"
+SOURCES = ("backbone", "head")
+
+
+class TeacherOutput(NamedTuple):
+    """What a teacher gives for B images and K classes."""
+
+    logits: Tensor  # [B, K], the backbone's
+    features: Tensor | None  # [B, C, h, w]
+    attention: AttentionOutput | None  # None without head
+
+
+class Teacher(nn.Module):
+    """A pretrained network with what FD² adds to it.
+
+    Attributes:
+        backbone: a :class:`Backbone`.
+        head: an :class:`AttentionHead`, or ``None`` for the baselines' plain teacher.
+        prototypes: :class:`ClassPrototypes` of the head's part features, or ``None``.
+        attention_ratio: λ it was trained with; 0 without head.
+        mean, std: of its pixels, buffers ``[1, 3, 1, 1]``.
+        classes: names in label order.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        head: AttentionHead | None,
+        prototypes: ClassPrototypes | None,
+        *,
+        attention_ratio: float,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        classes: tuple[str, ...],
+    ) -> None:
+        """Bundle the parts; :func:`create_teacher` makes them from settings."""
+        super().__init__()
+        self.backbone, self.head, self.prototypes = backbone, head, prototypes
+        self.attention_ratio = attention_ratio if head is not None else 0.0
+        self.classes = tuple(classes)
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, 3, 1, 1))
+
+    @property
+    def image_size(self) -> int:
+        """Side of the images, pixels."""
+        return self.backbone.image_size
+
+    def normalize(self, images01: Tensor) -> Tensor:
+        """Turn pixels in [0, 1] into what the networks take."""
+        return (images01 - self.mean) / self.std
+
+    def denormalize(self, x: Tensor) -> Tensor:
+        """Turn normalised images back into pixels, in [0, 1] where they are valid."""
+        return x * self.std + self.mean
+
+    def clamp(self, x: Tensor) -> Tensor:
+        """Return normalised images with every pixel moved into its valid range."""
+        return torch.minimum(torch.maximum(x, -self.mean / self.std), (1 - self.mean) / self.std)
+
+    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> TeacherOutput:
+        """Run backbone and head.
+
+        Args:
+            x: normalised images, ``[B, 3, S, S]``.
+            generator: CPU generator of the counterfactual attention, in training mode.
+        """
+        logits, features = self.backbone(x)
+        attention = None if self.head is None else self.head(features, generator)
+        return TeacherOutput(logits, features, attention)
+
+    def logits(self, x: Tensor, source: str = "backbone") -> Tensor:
+        """Return one kind of logits for normalised images, ``[B, K]``.
+
+        Args:
+            x: ``[B, 3, S, S]``.
+            source: ``backbone`` or ``head``.
+
+        Raises:
+            SettingError: an unknown source, or the head's asked of a teacher without one.
+        """
+        if source not in SOURCES:
+            raise SettingError(unknown("label_source", source, SOURCES))
+        if source == "backbone":
+            return self.backbone(x).logits
+        if self.head is None:
+            raise SettingError("this teacher has no attention head. Use label_source='backbone', or pretrain with attention.")
+        return self.forward(x).attention.logits
+
+    def describe(self) -> dict[str, Any]:
+        """Return what :meth:`load` needs besides the weights."""
+        return {
+            "format": FORMAT,
+            "backbone": self.backbone.name,
+            "stem": self.backbone.stem,
+            "image_size": self.image_size,
+            "num_maps": self.head.num_maps if self.head is not None else 0,
+            "attention_ratio": self.attention_ratio,
+            "prototype_rule": self.prototypes.rule if self.prototypes is not None else "",
+            "prototype_momentum": self.prototypes.momentum if self.prototypes is not None else 0.0,
+            "mean": self.mean.flatten().tolist(),
+            "std": self.std.flatten().tolist(),
+            "classes": list(self.classes),
+        }
+
+    def save(self, folder: str | Path, settings: dict[str, Any] | None = None) -> None:
+        """Write ``teacher.safetensors`` and then ``teacher.json`` into a folder.
+
+        Args:
+            folder: made where missing.
+            settings: further plain values to keep beside the description, such as the training's settings.
+
+        Raises:
+            ArtefactError: a file could not be written; what was there is unchanged.
+        """
+        folder = Path(folder)
+        state = {key: value.detach().cpu().contiguous() for key, value in self.state_dict().items()}
+        with atomic_path(folder / WEIGHTS) as path:
+            save_file(state, path)
+        write_json(folder / DESCRIPTION, self.describe() | {"settings": settings or {}})
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str | torch.device = "cpu") -> "Teacher":
+        """Load a teacher in evaluation mode, without gradients to its weights.
+
+        Raises:
+            ArtefactError: a file is missing or broken, or weights and description do not fit.
+        """
+        folder = Path(folder)
+        teacher = _from_description(read_json(folder / DESCRIPTION), folder)
+        try:
+            state = load_file(folder / WEIGHTS)
+        except (OSError, SafetensorError) as error:
+            raise ArtefactError(
+                f"{folder / WEIGHTS} is missing or broken ({error}). Move the folder away and run pretraining again."
+            ) from error
+        own = teacher.state_dict()
+        wrong = sorted(
+            (own.keys() ^ state.keys()) | {key for key in own.keys() & state.keys() if own[key].shape != state[key].shape}
+        )
+        if wrong:
+            raise ArtefactError(
+                f"{folder / WEIGHTS} does not fit {DESCRIPTION} beside it: {len(wrong)} weights differ, such as {wrong[0]}. "
+                "Expected both from one run; move the folder away and run pretraining again."
+            )
+        teacher.load_state_dict(state, strict=True)
+        return teacher.to(device).eval().requires_grad_(False)
+
+
+def _from_description(description: Any, folder: Path) -> Teacher:
+    source = folder / DESCRIPTION
+    try:
+        if description["format"] != FORMAT:
+            raise ArtefactError(f"{source} has format {description['format']}; this version of fd2lib reads {FORMAT}.")
+        return _assemble(
+            description["backbone"],
+            classes=tuple(description["classes"]),
+            image_size=description["image_size"],
+            stem=description["stem"],
+            num_maps=description["num_maps"],
+            attention_ratio=description["attention_ratio"],
+            rule=description["prototype_rule"],
+            momentum=description["prototype_momentum"],
+            mean=tuple(description["mean"]),
+            std=tuple(description["std"]),
+        )
+    except ArtefactError:
+        raise
+    except (KeyError, TypeError, ValueError, RuntimeError, Fd2Error) as error:
+        raise ArtefactError(
+            f"{source} does not describe a teacher ({type(error).__name__}: {error}). "
+            "Move the folder away and run pretraining again."
+        ) from error
+
+
+def _assemble(
+    backbone: str,
+    *,
+    classes: tuple[str, ...],
+    image_size: int,
+    stem: str,
+    num_maps: int,
+    attention_ratio: float,
+    rule: str,
+    momentum: float,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    init: str = "random",
+    seed: int = 0,
+) -> Teacher:
+    """Make a teacher with a head of ``num_maps`` maps, or without head for 0."""
+    body = create_backbone(
+        backbone, len(classes), image_size=image_size, init=init, stem=stem, seed=seed, features=num_maps > 0
+    )
+    head = prototypes = None
+    if num_maps > 0:
+        with seeded_initialisation(seed, "attention head"):
+            head = AttentionHead(body.num_features, len(classes), num_maps)
+        prototypes = ClassPrototypes(len(classes), head.num_features, rule, momentum)
+    return Teacher(
+        body,
+        head,
+        prototypes,
+        attention_ratio=attention_ratio,
+        mean=body.mean or mean,
+        std=body.std or std,
+        classes=classes,
+    )
+
+
+def create_teacher(
+    settings: PretrainSettings,
+    classes: tuple[str, ...],
+    image_size: int,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+) -> Teacher:
+    """Make a new teacher as the pretraining settings say.
+
+    Args:
+        settings: backbone, its weights, and whether it has an attention head.
+        classes: names in label order.
+        image_size: side of the images, pixels.
+        mean: of the data set's pixels in [0, 1]; pretrained weights that expect another mean bring their own.
+        std: likewise.
+
+    Raises:
+        SettingError: the backbone cannot be made as asked.
+    """
+    return _assemble(
+        settings.backbone,
+        classes=tuple(classes),
+        image_size=image_size,
+        stem=settings.stem,
+        num_maps=settings.num_maps if settings.attention else 0,
+        attention_ratio=settings.attention_ratio,
+        rule=settings.prototype_rule,
+        momentum=settings.prototype_momentum,
+        mean=mean,
+        std=std,
+        init=settings.init,
+        seed=settings.seed,
+    )
