@@ -89,7 +89,7 @@ def _paint_perch(canvas: Canvas, scene: Scene, foot: np.ndarray) -> None:
         rim = np.stack([np.cos(angle), np.sin(angle)], 1)
         bumps = 1 + 0.06 * np.sin(3 * angle + 20 * scene.perch_slope)[:, None]
         for size, shade in ((1.0, 0.7), (0.9, 1.0)):
-            canvas.paint(rim * bumps * (0.62 * size, 0.42 * size) + (x, y + 0.41), colour * shade)
+            canvas.paint(rim * bumps * (0.62 * size, 1.2 * size) + (x, y + 1.18), colour * shade)
         return
     if scene.perch == "ground":
         near, far = np.array([[-1.2, 0.0], [1.2, 0.0]]), np.array([[1.2, 1.4], [-1.2, 1.4]])

@@ -69,16 +69,19 @@ def check_split(split: str) -> None:
 
 
 def _pose(rng: np.random.Generator) -> dict:
-    angles = {"bird": rng.uniform(-20, 16), "head": rng.uniform(-22, 24), "tail": rng.uniform(-22, 20)}
+    angles = {"bird": rng.uniform(-30, 26), "head": rng.uniform(-24, 26), "tail": rng.uniform(-26, 24)}
     angles |= {"wing": rng.uniform(-9, 7), "legs": rng.uniform(-8, 8)}
+    scale = rng.uniform(0.62, 1.1)
+    # The smaller the bird, the further from the middle it may sit.
+    room = 0.1 + 0.5 * (1.1 - scale)
     return {
         "flip": bool(rng.random() < 0.5),
-        "scale": rng.uniform(0.84, 1.16),
-        "shift": (rng.uniform(-0.13, 0.13), rng.uniform(-0.13, 0.1)),
-        "squash": rng.uniform(0.84, 1.0),
+        "scale": scale,
+        "shift": (rng.uniform(-room, room), rng.uniform(-room, 0.8 * room)),
+        "squash": rng.uniform(0.8, 1.0),
         "angles": angles,
         # Individuals of one class differ in shade and a little in hue.
-        "tone_jitter": rng.uniform(0.84, 1.14, (len(TONES), 1)) * rng.uniform(0.94, 1.06, (len(TONES), 3)),
+        "tone_jitter": rng.uniform(0.7, 1.25, (len(TONES), 1)) * rng.uniform(0.88, 1.12, (len(TONES), 3)),
     }
 
 
@@ -91,7 +94,7 @@ def _backdrop(rng: np.random.Generator) -> dict:
     boxes = np.stack([rng.uniform(-0.1, 1.1, count), rng.uniform(-0.1, 1.1, count), rng.uniform(0.03, 0.16, count)], 1)
     colours = np.array(palette[2:], dtype=np.float64)[rng.integers(3, size=count)]
     return {
-        "backdrop": np.clip(ends * rng.uniform(0.75, 1.25, (2, 3)), 0, 255),
+        "backdrop": np.clip(ends * rng.uniform(0.6, 1.4) * rng.uniform(0.75, 1.25, (2, 3)), 0, 255),
         "scatter": scatter,
         "scatter_colours": np.clip(colours * rng.uniform(0.8, 1.2, (count, 3)), 0, 255),
         "scatter_boxes": boxes,
@@ -105,15 +108,15 @@ def _backdrop(rng: np.random.Generator) -> dict:
 
 def _occluder(rng: np.random.Generator) -> dict:
     """A twig in front of the bird, straight through the picture, with a few leaves: in about half of the images."""
-    present = rng.random() < 0.55
+    present = rng.random() < 0.6
     angle, offset = rng.uniform(0, np.pi), rng.uniform(-0.75, 0.75)
     along, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
     count = int(rng.integers(1, 5))
-    leaves = np.stack([rng.uniform(-0.9, 0.9, count), rng.uniform(0.07, 0.14, count), rng.uniform(25, 70, count)], 1)
+    leaves = np.stack([rng.uniform(-0.9, 0.9, count), rng.uniform(0.08, 0.17, count), rng.uniform(25, 70, count)], 1)
     leaves[:, 2] *= np.where(rng.random(count) < 0.5, -1.0, 1.0)
     return {
         "twig": np.stack([across * offset - 2 * along, across * offset + 2 * along]) if present else None,
-        "twig_width": rng.uniform(0.022, 0.05),
+        "twig_width": rng.uniform(0.025, 0.065),
         "leaves": leaves,
         "leaf_colour": COLOURS[_LEAF_COLOURS[rng.integers(len(_LEAF_COLOURS))]],
     }
@@ -124,12 +127,12 @@ def _light(rng: np.random.Generator) -> dict:
     row, column = np.mgrid[-1:1:6j, -1:1:6j]
     slope = strength * (np.cos(turn) * column + np.sin(turn) * row)
     return {
-        "light": (1 + slope + rng.uniform(-0.14, 0.14, (6, 6))) * rng.uniform(0.62, 1.2),
+        "light": (1 + slope + rng.uniform(-0.14, 0.14, (6, 6))) * rng.uniform(0.58, 1.35),
         "texture": rng.normal(0.0, 1.0, (40, 40)) * rng.uniform(0.015, 0.05),
-        "cast": rng.uniform(0.8, 1.2, 3),
-        "contrast": rng.uniform(0.75, 1.2),
-        "saturation": rng.uniform(0.75, 1.2),
-        "blur": max(0.0, rng.uniform(-0.006, 0.013)),
+        "cast": rng.uniform(0.74, 1.26, 3),
+        "contrast": rng.uniform(0.7, 1.25),
+        "saturation": rng.uniform(0.6, 1.25),
+        "blur": max(0.0, rng.uniform(-0.006, 0.015)),
     }
 
 
