@@ -28,7 +28,7 @@ def characteristic_terms(part_features: Tensor, labels: Tensor, prototypes: Tens
             "expected [B, D] and [K, D] with the same D = maps × channels of one attention head."
         )
     if labels.shape != part_features.shape[:1]:
-        raise ShapeError(f"labels have shape {tuple(labels.shape)}; expected [{part_features.shape[0]}], one per image.")
+        raise ShapeError(f"labels have shape {tuple(labels.shape)}; expected [{part_features.shape[0]}].")
     num_classes = prototypes.shape[0]
     attract = relative_distance(part_features, prototypes[labels]).mean()
     if num_classes == 1:  # no other class to stay away from

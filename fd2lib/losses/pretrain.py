@@ -80,7 +80,7 @@ def pretrain_loss(
     zero = backbone.new_zeros(())
     if raw is None:
         if augmented is not None or centers is not None:
-            raise SettingError("augmented or centers were given without raw; expected the head's output on whole images.")
+            raise SettingError("augmented or centers came without raw; expected the head's output on whole images too.")
         return PretrainTerms(backbone, backbone, zero, zero, zero, zero)
     whole = F.cross_entropy(raw.logits, labels)
     center = zero if centers is None else center_loss(raw.part_features, centers)
@@ -90,7 +90,7 @@ def pretrain_loss(
         twice = labels.repeat(2)
         if augmented.logits.shape[0] != twice.shape[0]:
             raise ShapeError(
-                f"augmented has {augmented.logits.shape[0]} images; expected {twice.shape[0]}, a crop and a drop of each."
+                f"augmented has {augmented.logits.shape[0]} images; expected {twice.shape[0]}: crops, then drops."
             )
         effect = F.cross_entropy(torch.cat([raw.effect_logits, augmented.effect_logits]), torch.cat([labels, twice]))
         views = F.cross_entropy(augmented.logits, twice)

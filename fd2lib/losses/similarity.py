@@ -23,13 +23,13 @@ def similarity_loss(attention_maps: Tensor, earlier_maps: Tensor) -> Tensor:
     Raises:
         ShapeError: the maps do not fit each other.
     """
-    fits = attention_maps.ndim == 4 and earlier_maps.ndim == 5
-    if not fits or earlier_maps.shape[0] != attention_maps.shape[0] or earlier_maps.shape[2:] != attention_maps.shape[1:]:
+    now, earlier = attention_maps.shape, earlier_maps.shape
+    if len(now) != 4 or len(earlier) != 5 or (earlier[0], *earlier[2:]) != tuple(now):
         raise ShapeError(
-            f"attention_maps {tuple(attention_maps.shape)} and earlier_maps {tuple(earlier_maps.shape)} do not fit; "
+            f"attention_maps {tuple(now)} and earlier_maps {tuple(earlier)} do not fit; "
             "expected [N, M, h, w] and [N, J, M, h, w]."
         )
     if earlier_maps.shape[1] == 0:
         return attention_maps.new_zeros(())
-    now = attention_maps.flatten(1)[:, None]  # [N, 1, M·h·w]
-    return 1 - relative_distance(now, earlier_maps.flatten(2)).mean()
+    # [N, 1, M·h·w] against [N, J, M·h·w]
+    return 1 - relative_distance(attention_maps.flatten(1)[:, None], earlier_maps.flatten(2)).mean()

@@ -134,5 +134,3 @@ def pick_maps(attention_maps: Tensor, generator: torch.Generator) -> tuple[Tenso
     wide = index[:, :, None, None].expand(-1, -1, *maps.shape[2:])
     crop_map, drop_map = maps.gather(1, wide).split(1, dim=1)
     return crop_map, drop_map
-
-

@@ -9,12 +9,13 @@ from torch import Tensor, nn
 
 from fd2lib.ground import SettingError, seeded_initialisation, unknown
 from fd2lib.models.small import SMALL_NETWORKS
-from fd2lib.models.stems import SMALL_IMAGE, make_small_stem, stem_keeps_weights
+from fd2lib.models.stems import SMALL_IMAGE, has_small_stem, make_small_stem, stem_keeps_weights
 from fd2lib.models.weights import lite0_path, load_weights, read_state_dict
 
 STEMS = ("auto", "small", "standard")
 SMALL_NETWORK_IMAGE = 32  # pixels; up to this side fd2lib's own networks start with stride 1
-ALIASES = {"mobilenet_v2": "mobilenetv2_100", "efficientnet_lite0": "tf_efficientnet_lite0"}  # torchvision's and usual names
+# Names of torchvision and of the packaged weights -> timm's.
+ALIASES = {"mobilenet_v2": "mobilenetv2_100", "efficientnet_lite0": "tf_efficientnet_lite0"}
 LITE0 = "tf_efficientnet_lite0"
 HALF = (0.5, 0.5, 0.5)
 
@@ -97,7 +98,7 @@ def create_backbone(
         init: ``random``; ``imagenet`` (EfficientNet-Lite0's come from a pip package, others from timm's download);
             or the path of a state dict in timm's or torchvision's keys, whose classifier may have another size.
         stem: ``small`` keeps more of small images; ``auto`` is ``small`` for 64 px and below (fd2lib's own
-            networks: 32 px) with random weights, else ``standard``.
+            networks: 32 px) with random weights where the network has one, else ``standard``.
         seed: of the random weights.
         features: ``False`` also accepts networks without a feature map, such as ViT, for students.
 
@@ -113,7 +114,8 @@ def create_backbone(
         raise SettingError(f"num_classes is {num_classes} and image_size {image_size}; expected both at least 1.")
     with seeded_initialisation(seed, "backbone", resolved):
         network, stem = _build(resolved, num_classes, image_size, init, stem)
-    backbone = Backbone(network, resolved, stem=stem, image_size=image_size, probe=_probe(network, resolved, image_size))
+    probe = _probe(network, resolved, image_size)
+    backbone = Backbone(network, resolved, stem=stem, image_size=image_size, probe=probe)
     if features and not backbone.has_feature_map:
         raise SettingError(
             f"backbone {name!r} has no feature map [B, C, h, w], which an attention head needs. "
@@ -151,8 +153,9 @@ def _build(name: str, num_classes: int, image_size: int, init: str, stem: str) -
         small = image_size <= SMALL_NETWORK_IMAGE if stem == "auto" else stem == "small"
         network = SMALL_NETWORKS[name].build(num_classes, 1 if small else 2)
     else:
-        small = image_size <= SMALL_IMAGE and init == "random" if stem == "auto" else stem == "small"
         network = _create_timm(name, num_classes, image_size, pretrained=init == "imagenet" and name != LITE0)
+        wanted = image_size <= SMALL_IMAGE and init == "random" and has_small_stem(network)
+        small = wanted if stem == "auto" else stem == "small"
         if small and init == "imagenet" and not stem_keeps_weights(network):
             raise SettingError(f"ImageNet weights of {name!r} do not fit its small stem. Use stem='standard'.")
         if small:
@@ -186,7 +189,7 @@ def _probe(network: nn.Module, name: str, image_size: int) -> Tensor:
         return network.eval().forward_features(torch.zeros(1, 3, image_size, image_size))
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise SettingError(f"backbone {name!r} does not take {image_size} px images ({reason}). Try another size.") from error
+        raise SettingError(f"backbone {name!r} does not take {image_size} px ({reason}). Try another size.") from error
     finally:
         network.train()
 

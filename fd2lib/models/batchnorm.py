@@ -34,8 +34,8 @@ class BatchNormTap:
             SettingError: there is no BatchNorm2d in any of them.
         """
         self.inputs: list[tuple[Tensor, Tensor, Tensor]] = []
-        found = {id(layer): layer for module in modules if module is not None for layer in _layers(module, nn.BatchNorm2d)}
-        self.layers: tuple[nn.BatchNorm2d, ...] = tuple(found.values())
+        given = nn.ModuleList([module for module in modules if module is not None])
+        self.layers: tuple[nn.BatchNorm2d, ...] = tuple(_layers(given, nn.BatchNorm2d))
         if not self.layers:
             raise SettingError(
                 "the network has no BatchNorm2d layer; BatchNorm matching needs one. "

@@ -64,10 +64,7 @@ class ClassPrototypes(nn.Module):
             member = F.one_hot(labels, num_classes).to(self.prototypes.dtype).T  # [K, B]
             count = member.sum(1, keepdim=True)  # [K, 1]
             mean = member @ part_features.to(self.prototypes.dtype) / count.clamp_min(1)
-            if self.rule == "ema":
-                step = F.normalize(mean, dim=1) - self.prototypes
-            else:
-                step = mean - self.unit()
+            step = F.normalize(mean, dim=1) - self.prototypes if self.rule == "ema" else mean - self.unit()
             self.prototypes.add_(step * (count > 0), alpha=self.momentum)
 
     def unit(self) -> Tensor:

@@ -22,21 +22,35 @@ def make_small_stem(network: nn.Module, name: str) -> None:
     Raises:
         SettingError: no small stem is known for the network.
     """
-    if isinstance(network, ResNet) and isinstance(network.conv1, nn.Conv2d):
+    if not has_small_stem(network):
+        raise SettingError(f"backbone {name!r} has no small stem; expected one of {FAMILIES}. Use stem='standard'.")
+    if isinstance(network, ResNet):
         network.conv1 = _three_by_three(network.conv1)
         network.maxpool = nn.Identity()
-    elif isinstance(network, DenseNet) and hasattr(network.features, "conv0"):
+    elif isinstance(network, DenseNet):
         network.features.conv0 = _three_by_three(network.features.conv0)
         network.features.pool0 = nn.Identity()
     elif isinstance(network, EfficientNet):
         network.conv_stem.stride = (1, 1)
         _first_strided(network.blocks).stride = (1, 1)
-    elif isinstance(network, ConvNeXt) and isinstance(network.stem[0], nn.Conv2d):
-        old = network.stem[0]
-        network.stem[0] = nn.Conv2d(old.in_channels, old.out_channels, kernel_size=2, stride=2, bias=old.bias is not None)
-        nn.init.trunc_normal_(network.stem[0].weight, std=0.02)
     else:
-        raise SettingError(f"backbone {name!r} has no small stem; expected one of {FAMILIES}. Use stem='standard'.")
+        old = network.stem[0]
+        new = nn.Conv2d(old.in_channels, old.out_channels, kernel_size=2, stride=2, bias=old.bias is not None)
+        nn.init.trunc_normal_(new.weight, std=0.02)
+        if new.bias is not None:
+            nn.init.zeros_(new.bias)
+        network.stem[0] = new
+
+
+def has_small_stem(network: nn.Module) -> bool:
+    """Return whether :func:`make_small_stem` knows the network's stem; deep and tiered stems it does not."""
+    if isinstance(network, ResNet):
+        return isinstance(network.conv1, nn.Conv2d)
+    if isinstance(network, DenseNet):
+        return not hasattr(network.features, "conv1")
+    return isinstance(network, EfficientNet) or (
+        isinstance(network, ConvNeXt) and isinstance(network.stem[0], nn.Conv2d)
+    )
 
 
 def stem_keeps_weights(network: nn.Module) -> bool:

