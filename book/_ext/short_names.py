@@ -15,8 +15,9 @@ def _shorten(app: Sphinx, env: BuildEnvironment, node: pending_xref, content: no
     if node.get("refdomain") != "py" or len(parts) < 4 or parts[0] != "fd2lib":
         return None
     short = ".".join([*parts[:2], *parts[3:]])
-    # A class of ours may be an alias or a function in the index: "obj" finds it whatever it is.
-    return env.domains["py"].resolve_xref(env, node["refdoc"], app.builder, "obj", short, node, content)
+    # "obj" finds a name whatever it is. One that is not public stays plain text: no docstring spells out a module,
+    # so this hides no broken link of ours.
+    return env.domains["py"].resolve_xref(env, node["refdoc"], app.builder, "obj", short, node, content) or content
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
