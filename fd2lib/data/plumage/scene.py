@@ -123,13 +123,13 @@ def _occluder(rng: np.random.Generator) -> dict:
 
 
 def _light(rng: np.random.Generator) -> dict:
-    turn, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0.0, 0.3)
+    turn, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0.0, 0.45)
     row, column = np.mgrid[-1:1:6j, -1:1:6j]
     slope = strength * (np.cos(turn) * column + np.sin(turn) * row)
     return {
         "light": (1 + slope + rng.uniform(-0.14, 0.14, (6, 6))) * rng.uniform(0.58, 1.35),
         "texture": rng.normal(0.0, 1.0, (40, 40)) * rng.uniform(0.015, 0.05),
-        "cast": rng.uniform(0.74, 1.26, 3),
+        "cast": rng.uniform(0.7, 1.3, 3),
         "contrast": rng.uniform(0.7, 1.25),
         "saturation": rng.uniform(0.6, 1.25),
         "blur": max(0.0, rng.uniform(-0.006, 0.015)),
