@@ -7,9 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torchvision import datasets
-from torchvision.datasets.utils import download_and_extract_archive
-
 from fd2lib.data import cub
 from fd2lib.data.folder import scan_folder
 from fd2lib.data.listing import Listing, SplitListing, sorted_split
@@ -85,27 +82,38 @@ def read_archive(name: str, base: Path, folder: str, *, download: bool = False) 
         raise DataError(f"cannot read {info.title} in {base / folder} ({reason}); {remedy}.") from error
 
 
+def _torchvision() -> Any:
+    # Importing it takes seconds, and class folders do without.
+    from torchvision import datasets
+
+    return datasets
+
+
+def _fetch(base: Path, address: str, md5: str) -> None:
+    _torchvision().utils.download_and_extract_archive(address, str(base), md5=md5)
+
+
 def _cub(base: Path, folder: str, download: bool) -> Listing:
     if download:
-        download_and_extract_archive(_CUB[0], str(base), md5=_CUB[1])
+        _fetch(base, *_CUB)
     return cub.list_cub(base / folder)
 
 
 def _imagenette(base: Path, folder: str, download: bool) -> Listing:
     if download:
-        datasets.Imagenette(base, size="320px", download=True)
+        _torchvision().Imagenette(base, size="320px", download=True)
     return scan_folder(base / folder, rename_wnid)
 
 
 def _imagewoof(base: Path, folder: str, download: bool) -> Listing:
     if download:
-        download_and_extract_archive(_WOOF[0], str(base), md5=_WOOF[1])
+        _fetch(base, *_WOOF)
     return scan_folder(base / folder, rename_wnid)
 
 
 def _aircraft(base: Path, folder: str, download: bool) -> Listing:
     splits = {
-        split: datasets.FGVCAircraft(base, split=official, loader=str, download=download)
+        split: _torchvision().FGVCAircraft(base, split=official, loader=str, download=download)
         for split, official in (("train", "trainval"), ("test", "test"))
     }
     remark = f"the lowest {AIRCRAFT_BANNER} rows of each image, a copyright strip, are cut off as the authors ask"
@@ -113,24 +121,23 @@ def _aircraft(base: Path, folder: str, download: bool) -> Listing:
 
 
 def _cars(base: Path, folder: str, download: bool) -> Listing:
-    train, test = (datasets.StanfordCars(base, split=split, loader=str) for split in ("train", "test"))
+    train, test = (_torchvision().StanfordCars(base, split=split, loader=str) for split in ("train", "test"))
     return _listing(train.classes, train, test)
 
 
 def _flowers(base: Path, folder: str, download: bool) -> Listing:
-    train, extra, test = (
-        datasets.Flowers102(base, split=split, loader=str, download=download) for split in ("train", "val", "test")
-    )
+    kind = _torchvision().Flowers102
+    train, extra, test = (kind(base, split, loader=str, download=download) for split in ("train", "val", "test"))
     # Numbered, so that classes sort in label order, as in class folders.
     classes = [f"{i:03d}.{re.sub(r'[^A-Za-z0-9]+', '_', name).strip('_')}" for i, name in enumerate(train.classes, 1)]
     return _listing(classes, [*_pairs(train), *_pairs(extra)], test)
 
 
-def _cifar(kind: type[datasets.CIFAR10]) -> Callable[[Path, str, bool], Listing]:
+def _cifar(kind: str) -> Callable[[Path, str, bool], Listing]:
     def read(base: Path, folder: str, download: bool) -> Listing:
         splits = {}
         for split in ("train", "test"):
-            found = kind(base, train=split == "train", download=download)
+            found = getattr(_torchvision(), kind)(base, train=split == "train", download=download)
             names = tuple(f"{split}/{index:05d}" for index in range(len(found.targets)))
             splits[split] = SplitListing(names, tuple(found.targets), pixels=found.data)
         return Listing(tuple(found.classes), splits["train"], splits["test"])
@@ -158,8 +165,8 @@ ARCHIVES: dict[str, Archive] = {
     "aircraft": Archive(("fgvc-aircraft-2013b",), _aircraft, "fgvc-aircraft-2013b"),
     "cars196": Archive(("stanford_cars",), _cars),
     "flowers102": Archive(("flowers-102",), _flowers, "flowers-102"),
-    "cifar10": Archive(("cifar-10-batches-py",), _cifar(datasets.CIFAR10), "cifar-10-batches-py"),
-    "cifar100": Archive(("cifar-100-python",), _cifar(datasets.CIFAR100), "cifar-100-python"),
+    "cifar10": Archive(("cifar-10-batches-py",), _cifar("CIFAR10"), "cifar-10-batches-py"),
+    "cifar100": Archive(("cifar-100-python",), _cifar("CIFAR100"), "cifar-100-python"),
     "imagenette": Archive(("imagenette2", "imagenette2-320", "imagenette2-160"), _imagenette, "imagenette2-320"),
     "imagewoof": Archive(("imagewoof2", "imagewoof2-320", "imagewoof2-160"), _imagewoof, "imagewoof2-320"),
 }

@@ -22,7 +22,14 @@ UNREADABLE = (OSError, ValueError, SyntaxError, TypeError, EOFError, struct.erro
 
 
 def warp(image: Image.Image, size: int, crop_bottom: int = 0) -> Tensor:
-    """Return an image as uint8 ``[3, size, size]``: RGB, whole, warped bilinearly with antialiasing."""
+    """Return an image as uint8 ``[3, size, size]``: RGB, whole, warped bilinearly with antialiasing.
+
+    Raises:
+        ValueError: an image of more than 8 bits per channel, whose range is not known.
+    """
+    if image.mode.startswith(("I", "F")):
+        # Pillow would clip these to white without a word.
+        raise ValueError(f"more than 8 bits per channel, mode {image.mode}")
     image = image.convert("RGB")
     if crop_bottom:
         image = image.crop((0, 0, image.width, max(1, image.height - crop_bottom)))
@@ -76,9 +83,10 @@ def decode(reader: Reader, *, progress: bool = True, what: str = "images") -> It
 
     # None leaves the choice to tqdm: no bar where standard error is not a terminal.
     disable = None if progress and len(reader) >= PROGRESS_FROM else True
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool, tqdm(
-        total=len(reader), desc=f"reading {what}", unit="image", disable=disable
-    ) as bar:
+    with (
+        ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
+        tqdm(total=len(reader), desc=f"reading {what}", unit="image", disable=disable) as bar,
+    ):
         for start in range(0, len(reader), CHUNK):
             images = list(pool.map(attempt, range(start, min(start + CHUNK, len(reader)))))
             bar.update(len(images))

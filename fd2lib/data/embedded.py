@@ -2,6 +2,7 @@
 
 import torch
 
+from fd2lib.data.folder import describe_classes
 from fd2lib.data.pixels import fingerprint, histogram, mean_std, start_digest
 from fd2lib.data.plumage import MAX_CLASSES, class_names, render_split
 from fd2lib.data.subsets import select_classes
@@ -28,7 +29,7 @@ def load_plumage(size: int, classes: str, seed: int, train_per_class: int = 0, t
             raise SettingError(f"{split}_per_class is {count}; expected 0 (the set's own number) or more.")
     chosen = select_classes(class_names(MAX_CLASSES), classes.strip() or str(CLASSES))
     # A drawing depends on how many classes there are: a pattern gives the images of the smallest set that holds it.
-    drawn = max(CLASSES, chosen[-1] + 1) if not classes.strip().isdecimal() else len(chosen)
+    drawn = max(2, len(chosen)) if classes.strip().isdecimal() else max(CLASSES, chosen[-1] + 1)
     names = tuple(class_names(drawn)[index] for index in chosen)
     splits, digests = {}, {}
     for split, count in asked.items():
@@ -51,7 +52,7 @@ def load_plumage(size: int, classes: str, seed: int, train_per_class: int = 0, t
         std=std,
         fingerprint=fingerprint("plumage", names, size, digests),
         report=(
-            f"{len(names)} classes in label order: {names[0]} … {names[-1]}",
+            describe_classes(names),
             *(f"{split}: {count * len(names)} images, {count} per class" for split, count in asked.items()),
             f"drawn by the library with seed {seed}",
         ),

@@ -70,14 +70,20 @@ def check_folder(folder: str | Path, *, decode: bool = True) -> tuple[str, ...]:
 def summarise(listing: Listing) -> list[str]:
     """Return remarks on the number of classes, their order, and the images per class of each split."""
     classes = listing.classes
-    span = classes[0] if len(classes) == 1 else f"{classes[0]} … {classes[-1]}"
-    lines = [f"{len(classes)} classes in label order: {span}"]
+    lines = [describe_classes(classes)]
     for split, files in listing.splits():
         counts = images_per_class(files, len(classes))
         low, high = min(counts), max(counts)
         each = f"{low} per class" if low == high else f"{low}–{high} per class, fewest in {classes[counts.index(low)]}"
         lines.append(f"{split}: {len(files)} images, {each}")
     return lines
+
+
+def describe_classes(classes: tuple[str, ...]) -> str:
+    """Return the number of classes and the ends of their order."""
+    if len(classes) == 1:
+        return f"1 class: {classes[0]}"
+    return f"{len(classes)} classes in label order: {classes[0]} … {classes[-1]}"
 
 
 def images_per_class(files: SplitListing, num_classes: int) -> list[int]:

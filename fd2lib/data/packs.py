@@ -1,10 +1,12 @@
 """Preparing packs: ``NAME-train.tar``, ``NAME-test.tar`` and ``NAME-metadata.tar.gz`` into ``ROOT/NAME``."""
 
+import contextlib
 import logging
 import os
 import shutil
 import tarfile
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -54,11 +56,10 @@ def prepare(name: str, source: str | Path, root: str | Path, *, progress: bool =
         with tempfile.TemporaryDirectory(dir=root, prefix=f".{name}.", ignore_cleanup_errors=True) as temporary:
             _unpack(tars, Path(temporary), name, progress)
             os.rename(Path(temporary) / name, target)
-    except (OSError, tarfile.TarError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
         raise DataError(
-            f"could not prepare {name} in {root} ({reason}); nothing was left behind. "
-            "Check free space and the tars, then run again."
+            f"could not prepare {name} in {root} ({error.strerror or error}); nothing was left behind. "
+            "Check that the folder can be written and has space, then run again."
         ) from error
     return target
 
@@ -68,12 +69,22 @@ def _unpack(tars: list[Path], folder: Path, name: str, progress: bool) -> None:
     total = sum(tar.stat().st_size for tar in tars)
     with tqdm(total=total, desc=f"unpacking {name}", unit="B", unit_scale=True, disable=disable) as bar:
         for tar in tars:
-            with tarfile.open(tar) as archive:
+            with _opened(tar) as archive:
                 for member in _members(archive, tar, name):
                     _extract(archive, member, folder)
             bar.update(tar.stat().st_size)
     if not (folder / name / "train").is_dir() or not (folder / name / "test").is_dir():
         raise DataError(f"the tars of {name} hold no {name}/train and {name}/test; fetch them again.")
+
+
+@contextlib.contextmanager
+def _opened(tar: Path) -> Iterator[tarfile.TarFile]:
+    try:
+        with tarfile.open(tar) as archive:
+            yield archive
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        reason = str(error).split("\n")[0]
+        raise DataError(f"{tar} is damaged or cut short ({reason}); nothing of it was kept. Fetch it again.") from error
 
 
 def _members(archive: tarfile.TarFile, tar: Path, name: str) -> Iterator[tarfile.TarInfo]:
@@ -84,7 +95,7 @@ def _members(archive: tarfile.TarFile, tar: Path, name: str) -> Iterator[tarfile
         if not inside or not (member.isreg() or member.isdir()):
             raise DataError(
                 f"{tar} holds {member.name!r}, which is not a plain file or folder under {name}/; "
-                "it was not unpacked, and nothing else of it. Fetch the tars again from where they came."
+                "nothing was unpacked. Fetch the tars again from where they came."
             )
         yield member
 
@@ -107,7 +118,7 @@ def _check_prepared(target: Path, tars: list[Path]) -> None:
     """Check that ``target`` holds every file of the tars with its size."""
     count, wrong = 0, []
     for tar in tars:
-        with tarfile.open(tar) as archive:
+        with _opened(tar) as archive:
             for member in _members(archive, tar, target.name):
                 if member.isdir():
                     continue

@@ -106,8 +106,11 @@ def _from_cache(
     try:
         statistics = Statistics(tuple(record["mean"]), tuple(record["std"]), dict(record["digests"]))
         images = {split: tensors[split] for split, _ in listing.splits() if split not in backed}
-        intact = all(_intact(images[split], files, size, statistics.digests[split])
-                     for split, files in listing.splits() if split in images)
+        intact = all(
+            _intact(images[split], files, size, statistics.digests[split])
+            for split, files in listing.splits()
+            if split in images
+        )
     except (KeyError, TypeError):
         intact = False
     if not intact:

@@ -1,0 +1,113 @@
+"""``prepare``: whole or not at all, nothing outside its folder, nothing of the user's touched."""
+
+import io
+import tarfile
+
+import pytest
+
+from fd2lib.data import load_dataset, prepare
+from fd2lib.ground import DataError, SettingError
+
+
+def add(tar, name, content=b"", **fields):
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    for key, value in fields.items():
+        setattr(member, key, value)
+    tar.addfile(member, io.BytesIO(content))
+
+
+@pytest.fixture
+def source(tmp_path, make_folder):
+    """The three tars of a tiny cub200."""
+    root = make_folder(classes=("001.Ash_Tit", "002.Elm_Tit"), name="cub200")
+    folder = tmp_path / "tars"
+    folder.mkdir()
+    for split in ("train", "test"):
+        with tarfile.open(folder / f"cub200-{split}.tar", "w") as tar:
+            tar.add(root / split, f"cub200/{split}")
+    with tarfile.open(folder / "cub200-metadata.tar.gz", "w:gz") as tar:
+        add(tar, "cub200/metadata/classes.txt", b"1 001.Ash_Tit\n2 002.Elm_Tit\n")
+    return folder
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_prepared_sets_load(source, tmp_path):
+    root = tmp_path / "deep" / "root"
+    assert prepare("cub200", source, root, progress=False) == root / "cub200"
+    assert names_in(root) == ["cub200"] and names_in(root / "cub200") == ["metadata", "test", "train"]
+    assert len(load_dataset("cub200", root, 8).train) == 8
+
+
+def test_preparing_twice_changes_nothing(source, tmp_path):
+    target = prepare("cub200", source, tmp_path / "root", progress=False)
+    (target / "mine.txt").write_text("kept")
+    before = {path: path.stat().st_mtime_ns for path in target.rglob("*")}
+    assert prepare("cub200", source, tmp_path / "root", progress=False) == target
+    assert {path: path.stat().st_mtime_ns for path in target.rglob("*")} == before
+
+
+def test_a_folder_of_the_users_is_left_alone(source, tmp_path):
+    mine = tmp_path / "root" / "cub200" / "train" / "notes.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    with pytest.raises(DataError, match=r"exists but 15 of the tars' 15 files are missing .* Move it away"):
+        prepare("cub200", source, tmp_path / "root", progress=False)
+    assert mine.read_text() == "mine" and names_in(tmp_path / "root" / "cub200") == ["train"]
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("../evil.txt", {}),
+        ("cub200/../../evil.txt", {}),
+        ("/evil.txt", {}),
+        ("flowers102/train/evil.txt", {}),
+        ("cub200/link", {"type": tarfile.SYMTYPE, "linkname": "/etc"}),
+        ("cub200/hard", {"type": tarfile.LNKTYPE, "linkname": "cub200/metadata/classes.txt"}),
+        ("cub200/fifo", {"type": tarfile.FIFOTYPE}),
+    ],
+)
+def test_members_that_lead_elsewhere_are_refused(source, tmp_path, name, fields):
+    with tarfile.open(source / "cub200-test.tar", "a") as tar:
+        add(tar, name, b"" if fields else b"evil", **fields)
+    root = tmp_path / "root"
+    before = names_in(tmp_path)
+    with pytest.raises(DataError, match="not a plain file or folder under cub200/"):
+        prepare("cub200", source, root, progress=False)
+    assert names_in(root) == [] and names_in(tmp_path) == sorted([*before, "root"])
+
+
+@pytest.mark.parametrize("damage", ["cut", "overwritten", "empty"])
+@pytest.mark.parametrize("piece", ["cub200-train.tar", "cub200-metadata.tar.gz"])
+def test_a_damaged_tar_leaves_nothing_behind(source, tmp_path, piece, damage):
+    raw = bytearray((source / piece).read_bytes())
+    if damage == "cut":
+        # In the middle of the first picture, or of the compressed stream.
+        raw = raw[: raw.index(b"PNG") + 20 if piece.endswith("tar") else len(raw) // 2]
+    elif damage == "overwritten":
+        raw[20:120] = b"\xff" * 100
+    else:
+        raw = b""
+    (source / piece).write_bytes(raw)
+    with pytest.raises(DataError, match=rf"{piece} is damaged or cut short") as error:
+        prepare("cub200", source, tmp_path / "root", progress=False)
+    assert "\n" not in str(error.value)
+    assert names_in(tmp_path / "root") == []
+
+
+def test_missing_tars_and_unknown_names(source, tmp_path):
+    (source / "cub200-test.tar").unlink()
+    with pytest.raises(DataError, match=r"lacks cub200-test\.tar"):
+        prepare("cub200", source, tmp_path / "root")
+    with pytest.raises(SettingError, match="Did you mean 'cub200'"):
+        prepare("cub20", source, tmp_path / "root")
+
+
+def test_a_root_that_cannot_be_made(source, tmp_path):
+    (tmp_path / "root").write_text("a file")
+    with pytest.raises(DataError, match="could not prepare"):
+        prepare("cub200", source, tmp_path / "root" / "below", progress=False)
