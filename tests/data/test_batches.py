@@ -1,5 +1,7 @@
 """Batches: every image once, the same from memory and from files, order from the generator alone."""
 
+import pickle
+
 import pytest
 import torch
 
@@ -92,3 +94,8 @@ def test_bad_batch_sizes_are_refused_at_the_call(both):
     with pytest.raises(SettingError, match="13 but the split has 12 images"):
         batches(both[0].train, 13, drop_last=True)
     assert len(list(batches(both[0].train, 13))) == 1
+
+
+def test_a_file_backed_split_travels_to_worker_processes(both):
+    split = pickle.loads(pickle.dumps(both[1].train))  # as workers that are spawned receive it
+    assert torch.equal(split.take(range(12)), both[0].train.images)
