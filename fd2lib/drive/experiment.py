@@ -131,7 +131,7 @@ class Experiment:
         teacher, images, labels, student = self.pretrain(), self.distill(), self.relabel(), self.evaluate()
         recipe, manifest = self.recipe, read_manifest(student.folder, "evaluate")
         stages = {name: dataclasses.asdict(getattr(recipe, name)) for name in ("pretrain", "distill", "relabel", "evaluate")}
-        made = manifest["provenance"]
+        made, ipc = manifest["provenance"], recipe.relabel.ipc
         return {
             "scale": recipe.scale,
             "dataset": recipe.dataset,
@@ -140,7 +140,7 @@ class Experiment:
             "image_size": recipe.image_size,
             "method": recipe.method,
             "start": recipe.distill.start,
-            "ipc": recipe.relabel.ipc,
+            "ipc": ipc,
             "seed": self.request.seed,
             "teacher": recipe.pretrain.backbone,
             "teacher_init": recipe.pretrain.init,
@@ -152,8 +152,8 @@ class Experiment:
             "teacher_top1": round(teacher.backbone_accuracy, 4),
             "teacher_head_top1": "" if teacher.head_accuracy is None else round(teacher.head_accuracy, 4),
             "test_images": student.test_images,
-            "mean_pixel_change": round(images.mean_pixel_change, 6),
-            "images_bytes": images.image_bytes,
+            "mean_pixel_change": round(sum(images.change_by_index[:ipc]) / ipc, 6),
+            "images_bytes": sum(images.bytes_by_index[:ipc]),
             "labels_bytes": labels.label_bytes,
             "pretrain_seconds": teacher.seconds,
             "distill_seconds": images.seconds,

@@ -53,14 +53,19 @@ class DistillInputs:
 
 @dataclass(frozen=True)
 class DistillResult:
-    """A distilled set; ``mean_pixel_change`` is the share of the pixel range that optimisation moved pixels by."""
+    """A distilled set. Changes are the mean share of the pixel range that optimisation moved pixels by."""
 
     folder: Path
-    mean_pixel_change: float
-    image_bytes: int
+    change_by_index: list[float]  # per image index
+    bytes_by_index: list[int]  # lossless PNG, per image index
     classes: list[str]
     seconds: float
     reused: bool
+
+    @property
+    def mean_pixel_change(self) -> float:
+        """Mean change over all images."""
+        return sum(self.change_by_index) / len(self.change_by_index)
 
 
 def run_distill(
@@ -217,19 +222,19 @@ def _assemble(settings: DistillSettings, data: Dataset, run: RunFolder) -> dict:
         for step, terms in enumerate(part["history"].tolist())
     ]
     write_history(run.folder / "history.csv", rows, columns=("index", "chunk", "iteration", *TERMS))
-    image_bytes = _write_pngs(run.folder / "images", joined["images"], data.classes)
+    bytes_by_index = _write_pngs(run.folder / "images", joined["images"], data.classes)
     _write_pngs(run.folder / "starts", joined["starts"], data.classes)
-    change = (joined["images"].float() - joined["starts"].float()).abs().mean().item() / 255
-    return {"mean_pixel_change": change, "image_bytes": image_bytes, "classes": list(data.classes)}
+    change = (joined["images"].float() - joined["starts"].float()).abs().flatten(1).mean(1) / 255
+    return {"change_by_index": change.tolist(), "bytes_by_index": bytes_by_index, "classes": list(data.classes)}
 
 
-def _write_pngs(folder: Path, images: torch.Tensor, classes: tuple[str, ...]) -> int:
-    """Write ``[ipc, K, 3, S, S]`` as ``<class>/<index>.png``; returns the bytes written."""
-    total = 0
+def _write_pngs(folder: Path, images: torch.Tensor, classes: tuple[str, ...]) -> list[int]:
+    """Write ``[ipc, K, 3, S, S]`` as ``<class>/<index>.png``; returns the bytes written per image index."""
+    written = [0] * len(images)
     for index, row in enumerate(images):
         for label, image in enumerate(row):
             target = folder / f"{label:03d}_{Path(classes[label]).name}" / f"{index:02d}.png"
             with atomic_path(target) as path:
                 Image.fromarray(image.permute(1, 2, 0).numpy()).save(path, optimize=True)
-            total += target.stat().st_size
-    return total
+            written[index] += target.stat().st_size
+    return written

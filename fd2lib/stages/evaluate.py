@@ -163,6 +163,7 @@ def _train(
     mean, std = student.mean or data.mean, student.std or data.std
     optimizer = _optimizer(student, settings)
     history: list[dict[str, Any]] = []
+    logits: torch.Tensor | None = None
     if state := run.load_checkpoint(device):
         student.load_state_dict(state["student"])
         optimizer.load_state_dict(state["optimizer"])
@@ -184,7 +185,9 @@ def _train(
             run.save_checkpoint({"student": student.state_dict(), "optimizer": optimizer.state_dict(), "history": history})
             bar.update()
     write_history(run.folder / "history.csv", history)
-    _save(student, test, (mean, std), run, device)
+    if logits is None:  # a run that was stopped between its last epoch and its end
+        logits = predict_student(student, test, (mean, std), device)
+    _save(student, logits, data, (mean, std), run)
     return history
 
 
@@ -244,9 +247,8 @@ def predict_student(
     return torch.cat(parts).float().cpu()
 
 
-def _save(student: Backbone, test: ImageSplit, statistics: tuple, run: RunFolder, device: torch.device) -> None:
-    logits = predict_student(student, test, statistics, device)
+def _save(student: Backbone, logits: torch.Tensor, data: Dataset, statistics: tuple, run: RunFolder) -> None:
     with atomic_path(run.folder / "predictions.npz") as path, open(path, "wb") as stream:
-        np.savez_compressed(stream, labels=test.labels.cpu().numpy(), logits=logits.numpy())
+        np.savez_compressed(stream, labels=data.test.labels.numpy(), logits=logits.numpy())
     with atomic_path(run.folder / "student.pt") as path:
         torch.save({"state": student.state_dict(), "mean": statistics[0], "std": statistics[1]}, path)

@@ -50,11 +50,11 @@ class Objective:
     def __call__(self, views: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the terms (unweighted) and their weighted ``total`` for normalised ``views`` ``[N, 3, S, S]``."""
         settings = self.settings
+        terms = {name: views.new_zeros(()) for name in TERMS}
         with self.tap:
             output = self.teacher(views)
-        terms = {name: views.new_zeros(()) for name in TERMS}
+            terms["bn"] = self._bn()
         terms["cross_entropy"] = self._cross_entropy(output)
-        terms["bn"] = self._bn()
         if self.prototypes is not None:
             terms["characteristic"] = characteristic_loss(
                 output.attention.part_features.float(), self.labels, self.prototypes

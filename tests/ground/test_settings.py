@@ -1,0 +1,102 @@
+"""Settings and recipes: strict about names, types and ranges, and able to say where every value comes from."""
+
+import dataclasses
+
+import pytest
+
+from fd2lib.ground import SCALES, SettingError, build_settings, list_methods, load_recipe, parse_overrides
+from fd2lib.ground.settings import STAGES
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("method", list_methods())
+@pytest.mark.parametrize("dataset", ["plumage", "cub200", "cifar10", "folder"])
+def test_every_recipe_resolves_and_names_the_source_of_each_value(scale, method, dataset):
+    recipe = load_recipe(scale, dataset=dataset, method=method)
+    names = {f"{stage}.{field.name}" for stage, kind in STAGES.items() for field in dataclasses.fields(kind)}
+    assert set(recipe.sources) == names
+    assert all(source.strip() for source in recipe.sources.values())
+
+
+def test_paper_scale_has_the_methods_numbers():
+    recipe = load_recipe("paper", dataset="cub200", backbone="resnet50", method="sre2lpp_fd2", ipc=3)
+    assert (recipe.pretrain.num_maps, recipe.pretrain.attention_ratio) == (8, 0.3)
+    assert recipe.distill.attention_ratio == 0.3
+    assert (recipe.distill.iterations, recipe.distill.learning_rate) == (10000, 1e-3)
+    assert (recipe.distill.characteristic_weight, recipe.distill.similarity_weight) == (0.8, 0.2)
+    assert (recipe.pretrain.epochs, recipe.pretrain.batch_size, recipe.image_size) == (51, 4, 224)
+    assert (recipe.relabel.epochs, recipe.relabel.batch_size, recipe.evaluate.temperature) == (400, 20, 20.0)
+    cars = load_recipe("paper", dataset="cars196", backbone="densenet121", method="sre2lpp_fd2")
+    assert (cars.pretrain.num_maps, cars.pretrain.attention_ratio, cars.relabel.batch_size) == (32, 0.4, 14)
+    assert cars.distill.iterations == 4000
+
+
+def test_a_base_methods_teacher_is_plain():
+    recipe = load_recipe("paper", dataset="cub200", method="sre2lpp")
+    assert not recipe.pretrain.attention
+    assert (recipe.pretrain.learning_rate, recipe.pretrain.batch_size, recipe.pretrain.epochs) == (1e-2, 32, 100)
+    assert recipe.distill.attention_ratio == recipe.distill.characteristic_weight == recipe.distill.similarity_weight == 0
+
+
+def test_fd2_differs_from_its_base_only_in_teacher_and_constraints():
+    base, fd2 = (load_recipe("reduced", dataset="cub200", method=name) for name in ("sre2lpp", "sre2lpp_fd2"))
+    differing = {
+        f"{stage}.{field.name}"
+        for stage, kind in STAGES.items()
+        for field in dataclasses.fields(kind)
+        if getattr(getattr(base, stage), field.name) != getattr(getattr(fd2, stage), field.name)
+    }
+    assert differing == {
+        "pretrain.attention",
+        "distill.attention_ratio",
+        "distill.characteristic_weight",
+        "distill.similarity_weight",
+    }
+
+
+def test_random_real_optimises_nothing():
+    recipe = load_recipe("reduced", dataset="cub200", method="random")
+    assert (recipe.distill.iterations, recipe.distill.start) == (0, "whole")
+
+
+def test_overrides_from_text_reach_the_settings_and_their_sources():
+    recipe = load_recipe(
+        "toy", dataset="plumage", method="sre2lpp", overrides="distill.iterations=7, distill.start=pool2 relabel.store=false"
+    )
+    assert (recipe.distill.iterations, recipe.distill.start, recipe.relabel.store) == (7, "pool2", False)
+    assert recipe.sources["distill.iterations"] == "override"
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (dict(scale="huge"), ["huge", "toy, reduced, paper"]),
+        (dict(method="sre2lp"), ["sre2lp", "Did you mean 'sre2lpp'"]),
+        (dict(overrides="distill.iteration=3"), ["distill.iteration", "distill.iterations"]),
+        (dict(overrides="iterations=3"), ["iterations=3", "stage.setting=value"]),
+        (dict(overrides="distill.iterations=3.5"), ["3.5", "expected int"]),
+        (dict(overrides="distill.iterations=-1"), ["-1", "at least 0"]),
+        (dict(overrides="distill.start=middle"), ["middle", "noise, pool1, pool2, whole"]),
+        (dict(overrides="pretrain.attention_ratio=1.5"), ["1.5", "between 0 and 1"]),
+        (dict(overrides="pretrain.learning_rate=nan"), ["nan"]),
+    ],
+)
+def test_wrong_names_and_values_are_refused_in_one_line(call, words):
+    with pytest.raises(SettingError) as caught:
+        load_recipe(**{"scale": "toy", "dataset": "plumage", "method": "sre2lpp", **call})
+    message = str(caught.value)
+    assert all(word in message for word in words), message
+    assert "\n" not in message
+
+
+def test_build_settings_says_what_is_missing():
+    with pytest.raises(SettingError, match=r"lack student"):
+        build_settings("evaluate", {})
+    with pytest.raises(SettingError, match="unknown stage"):
+        build_settings("squeeze", {})
+
+
+def test_parse_overrides_accepts_mappings_and_nothing():
+    assert parse_overrides(None) == {}
+    assert parse_overrides({"a.b": 1}) == {"a.b": 1}
+    assert parse_overrides("a.b=1e-3 a.c=true a.d=word") == {"a.b": 1e-3, "a.c": True, "a.d": "word"}
