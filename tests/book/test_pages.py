@@ -1,0 +1,126 @@
+"""What the prose pages, the contents and the commands claim agrees with the code."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fd2lib.data import list_datasets
+from fd2lib.ground import load_recipe
+
+ROOT = Path(__file__).parents[2]
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+PAGES = sorted((ROOT / "book").glob("*.md")) + sorted((ROOT / "book" / "api").glob("*.md"))
+TEXTS = {path: path.read_text(encoding="utf-8") for path in [*PAGES, ROOT / "README.md"] if path.exists()}
+
+
+def contents(node: object) -> list[str]:
+    """Every file the contents name."""
+    if isinstance(node, list):
+        return [name for item in node for name in contents(item)]
+    if isinstance(node, dict):
+        own = [node[key] for key in ("root", "file") if key in node]
+        return own + [name for value in node.values() if isinstance(value, list) for name in contents(value)]
+    return []
+
+
+def test_contents_name_every_page_and_notebook_once():
+    named = contents(TOC)
+    assert len(named) == len(set(named))
+    expected = {str(path.relative_to(ROOT).with_suffix("")) for path in PAGES}
+    expected |= {f"book/executed/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert set(named) == expected
+
+
+def test_readme_exists():
+    assert ROOT / "README.md" in TEXTS
+
+
+def test_make_targets_that_are_named_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    named = {match for text in TEXTS.values() for match in re.findall(r"^\s*(?:\$ )?make ([a-z]+)\b", text, re.M)}
+    assert {"book", "test", "setup"} <= targets and {"book", "test"} <= named
+    assert named <= targets
+    for target in sorted(targets):
+        subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_commands_that_are_named_exist():
+    named = {match for text in TEXTS.values() for match in re.findall(r"-m fd2lib ([a-z]+)", text)}
+    assert "notebook" in named
+    for command in sorted(named):
+        words = [sys.executable, "-m", "fd2lib", command, "--help"]
+        run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+        assert run.returncode == 0, f"python -m fd2lib {command}: {run.stderr}"
+
+
+def test_each_data_set_has_a_card_with_its_numbers():
+    text = TEXTS[ROOT / "book" / "data_cards.md"]
+    cards = {section.splitlines()[0].strip(): section for section in re.split(r"^## ", text, flags=re.M)[1:]}
+    infos = {info.title: info for info in list_datasets().values()}
+    assert set(cards) == set(infos)
+    for title, info in infos.items():
+        assert f"`{info.name}`" in cards[title]
+        for number in (info.train_images, info.test_images):
+            assert number == 0 or f"{number:,}" in cards[title], f"{title}: {number:,} is not in its card"
+
+
+def test_defaults_in_the_method_page_are_those_of_the_recipes():
+    recipe = load_recipe("paper", dataset="cub200", method="sre2lpp_fd2")
+    rows = re.findall(r"`([a-z]+)\.([a-z_]+)`[^|]*\| `([^`]+)` \|$", TEXTS[ROOT / "book" / "method.md"], re.M)
+    assert len(rows) == 8
+    for stage, name, default in rows:
+        assert str(getattr(getattr(recipe, stage), name)) == default, f"{stage}.{name}"
+
+
+def test_every_reference_is_cited_and_every_citation_is_there():
+    bibliography = (ROOT / "book" / "references.bib").read_text(encoding="utf-8")
+    keys = set(re.findall(r"^@\w+\{([^,]+),", bibliography, re.M))
+    cells = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb"))
+    cited = {
+        key.strip()
+        for group in re.findall(r"\{cite:[pt]\}`([^`]+)`", "".join(TEXTS.values()) + cells)
+        for key in group.split(",")
+    }
+    assert cited <= keys, f"not in references.bib: {sorted(cited - keys)}"
+    assert keys <= cited, f"never cited: {sorted(keys - cited)}"
+
+
+@pytest.mark.parametrize("name", ["LICENSE", "LICENSE-TEXT", "CHANGELOG.md", "CITATION.cff"])
+def test_formalities_are_there(name):
+    assert (ROOT / name).read_text(encoding="utf-8").strip()
+
+
+def test_citation_names_the_paper():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["authors"] == [{"name": "fd2lib contributors"}]
+    paper = citation["preferred-citation"]
+    assert paper["authors"][0]["family-names"] == "Ma" and len(paper["authors"]) == 8
+    assert any("2603.25144" in identifier["value"] for identifier in paper["identifiers"])
+
+
+def dry_run(*config: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--printshellcmds", "--cores", "1", "--config", *config]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_snakefile_refuses_a_parameter_no_notebook_has(tmp_path):
+    run = dry_run("daatset=cub200", f"out={tmp_path}")
+    assert run.returncode != 0
+    assert "unknown notebook parameter 'daatset'. Did you mean 'dataset'?" in run.stdout + run.stderr
+
+
+def test_snakefile_gives_parameters_to_the_notebooks_that_have_them(tmp_path):
+    from fd2lib.drive.notebooks import notebook_parameters
+
+    run = dry_run("dataset=cub200", f"out={tmp_path}")
+    assert run.returncode == 0, run.stderr
+    commands = re.findall(r"-m fd2lib notebook (\S+) (\S+)(.*)", run.stdout + run.stderr)
+    assert [ROOT / source for source, _, _ in commands] == sorted((ROOT / "notebooks").glob("*.ipynb"))
+    for source, target, given in commands:
+        assert Path(target).parent == tmp_path
+        assert ("-p dataset cub200" in given) == ("dataset" in notebook_parameters(ROOT / source))

@@ -1,0 +1,75 @@
+"""Rooms import only themselves and rooms above them; stages meet through files, not through imports."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import fd2lib
+
+PACKAGE = Path(fd2lib.__file__).parent
+ROOMS = ("ground", "data", "models", "losses", "views", "record", "stages", "show", "drive")
+# Tighter than the order: objectives and views take tensors, whatever network made them.
+ONLY = {"losses": {"ground", "data"}, "views": {"ground", "data"}}
+STAGES = ("pretrain", "distill", "relabel", "evaluate")
+
+
+def imported_modules(source: str, package: str) -> set[str]:
+    """Absolute dotted names of fd2lib that ``source``, a module of ``package``, imports anywhere."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*above, base]).rstrip(".")
+            found |= {f"{base}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.split(".")[0] == "fd2lib"}
+
+
+def rooms_of(modules: set[str]) -> set[str]:
+    return {name.split(".")[1] for name in modules if name.count(".") >= 1 and name.split(".")[1] in ROOMS}
+
+
+def modules_of(room: str) -> list[Path]:
+    return sorted((PACKAGE / room).rglob("*.py"))
+
+
+def package_of(path: Path) -> str:
+    return ".".join(["fd2lib", *path.parent.relative_to(PACKAGE).parts])
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_room_imports_upward_only(room):
+    assert modules_of(room), f"room {room} has no modules"
+    allowed = {room} | ONLY.get(room, set(ROOMS[: ROOMS.index(room)]))
+    wrong = [
+        f"{path.relative_to(PACKAGE)} imports {', '.join(sorted(extra))}"
+        for path in modules_of(room)
+        if (extra := rooms_of(imported_modules(path.read_text(encoding="utf-8"), package_of(path))) - allowed)
+    ]
+    assert not wrong, f"allowed for {room}: {', '.join(sorted(allowed))}; but {'; '.join(wrong)}"
+
+
+def test_every_folder_is_a_room():
+    folders = {path.name for path in PACKAGE.iterdir() if path.is_dir() and list(path.glob("*.py"))}
+    assert folders == set(ROOMS)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_stages_do_not_import_each_other(stage):
+    path = PACKAGE / "stages" / f"{stage}.py"
+    modules = imported_modules(path.read_text(encoding="utf-8"), "fd2lib.stages")
+    others = {f"fd2lib.stages.{other}" for other in STAGES if other != stage}
+    assert not {m for m in modules if any(m == o or m.startswith(f"{o}.") for o in others)}
+
+
+def test_the_top_imports_nothing():
+    assert not imported_modules((PACKAGE / "__init__.py").read_text(encoding="utf-8"), "fd2lib")
+
+
+def test_walker_sees_every_form_of_import():
+    source = "import fd2lib.data\nfrom fd2lib import models\nfrom ..losses import x\ndef f():\n    import fd2lib.show.a"
+    assert rooms_of(imported_modules(source, "fd2lib.ground")) == {"data", "models", "losses", "show"}
