@@ -1,39 +1,50 @@
-# Which notebooks run, with which parameters, into which pages.
+# Which notebooks run, with which parameters, into which pages; and grids of experiments.
 #
-# Toy scale, what `make book` does:   snakemake --cores 1
-# Another scale or own images:        snakemake --cores 1 --config scale=reduced dataset=cub200 data_root=/data out=runs/cub
-#
-# `out` is the folder of executed notebooks; every other key is a notebook parameter and goes to each notebook that has it.
+# The book at toy scale, what `make book` does:
+#   snakemake --cores 1
+# The same pages at another scale or for own images; any parameter of a notebook goes to each notebook that has it,
+# `out` is the folder of executed notebooks:
+#   snakemake --cores 1 --config scale=reduced dataset=cub200 data_root=/data out=runs/pages-cub
+# A grid: naming `datasets` runs methods × starts × IPC × seeds instead, a job per data set and seed:
+#   snakemake --cores 1 --config datasets=cub200,flowers102 seeds=0,1,2 data_root=/data scale=reduced
 import shlex
 import sys
 from pathlib import Path
 
-RESERVED = ("out",)
+GRID_KEYS = ("datasets", "seeds", "scale", "methods", "starts", "ipc", "classes", "image_size", "backbone", "set", "device")
+GRID = "datasets" in config
+OUT = str(config.get("out", "runs/grid" if GRID else "book/executed"))
 NOTEBOOKS = sorted(path.stem for path in Path("notebooks").glob("*.ipynb"))
 LIBRARY = sorted(str(path) for pattern in ("*.py", "*.toml", "*.css", "*.js") for path in Path("fd2lib").rglob(pattern))
-RESULTS = sorted(str(path) for path in Path("results").rglob("*") if path.is_file() and path.suffix in {".csv", ".png"})
-OUT = str(config.get("out", "book/executed"))
-
-
-# Snakemake reads config values as YAML; the notebook runner reads the text again, as each parameter's own type.
-GIVEN = {key: str(value) for key, value in config.items() if key not in RESERVED}
+RESULTS = sorted(str(path) for path in Path("results").rglob("*") if path.suffix in {".csv", ".png"})
+# Snakemake reads config values as YAML; the command line reads the text again, as each parameter's own type.
+GIVEN = {key: str(value) for key, value in config.items() if key != "out"}
+DATASETS = GIVEN.get("datasets", "").split(",")
+SEEDS = GIVEN.get("seeds", "0,1,2").split(",")
 ACCEPTED = {name: set() for name in NOTEBOOKS}
+
 if GIVEN:
     # Imported only where needed: the library takes seconds to import, and this file is parsed on every call.
     from fd2lib.drive.notebooks import notebook_parameters
     from fd2lib.ground import unknown
 
     ACCEPTED = {name: set(notebook_parameters(f"notebooks/{name}.ipynb")) for name in NOTEBOOKS}
-    KNOWN = sorted({*RESERVED}.union(*ACCEPTED.values()))
+    KNOWN = (*GRID_KEYS, "data_root") if GRID else sorted(set().union(*ACCEPTED.values()))
     for key in GIVEN:
         if key not in KNOWN:
-            sys.exit(unknown("notebook parameter", key, KNOWN))
+            sys.exit(unknown("grid setting" if GRID else "notebook parameter", key, (*KNOWN, "out")))
 
 
-def given_to(wildcards):
+def parameters_for(wildcards):
     """Command-line words for the parameters given that this notebook has."""
     mine = {key: value for key, value in sorted(GIVEN.items()) if key in ACCEPTED[wildcards.name]}
     return " ".join(f"-p {key} {shlex.quote(value)}" for key, value in mine.items())
+
+
+def options_for(wildcards):
+    """Command-line words for the grid's settings, the same for each of its jobs."""
+    mine = {key: value for key, value in sorted(GIVEN.items()) if key not in ("datasets", "seeds")}
+    return " ".join(f"--{key.replace('_', '-')} {shlex.quote(value)}" for key, value in mine.items())
 
 
 def page_before(wildcards):
@@ -49,21 +60,49 @@ def tables_for(wildcards):
 
 rule all:
     input:
-        expand("{out}/{name}.ipynb", out=OUT, name=NOTEBOOKS),
+        [f"{OUT}/runs.csv"] if GRID else expand("{out}/{name}.ipynb", out=OUT, name=NOTEBOOKS),
 
 
-rule page:
-    input:
-        notebook="notebooks/{name}.ipynb",
-        library=LIBRARY,
-        tables=tables_for,
-        before=page_before,
-    output:
-        OUT + "/{name}.ipynb",
-    params:
-        given=given_to,
-        python=sys.executable,
-    wildcard_constraints:
-        name="|".join(NOTEBOOKS) or "none",
-    shell:
-        "{params.python:q} -m fd2lib notebook {input.notebook:q} {output:q} {params.given}"
+if GRID:
+
+    rule rows:
+        input:
+            expand("{out}/{dataset}/seed{seed}/runs.csv", out=OUT, dataset=DATASETS, seed=SEEDS),
+        output:
+            OUT + "/runs.csv",
+        run:
+            import pandas
+
+            rows = pandas.concat([pandas.read_csv(path, dtype=str, keep_default_na=False) for path in input])
+            rows.to_csv(output[0], index=False, lineterminator="\n")
+
+    rule seed:
+        output:
+            OUT + "/{dataset}/seed{seed}/runs.csv",
+        params:
+            options=options_for,
+            python=sys.executable,
+            folder=lambda wildcards: f"{OUT}/{wildcards.dataset}/seed{wildcards.seed}",
+        wildcard_constraints:
+            seed=r"\d+",
+        shell:
+            "{params.python:q} -m fd2lib run --dataset {wildcards.dataset:q} --seeds {wildcards.seed} {params.options}"
+            " --out {params.folder:q} --no-page --quiet"
+
+else:
+
+    rule page:
+        input:
+            notebook="notebooks/{name}.ipynb",
+            library=LIBRARY,
+            tables=tables_for,
+            before=page_before,
+        output:
+            OUT + "/{name}.ipynb",
+        params:
+            given=parameters_for,
+            python=sys.executable,
+        wildcard_constraints:
+            name="|".join(NOTEBOOKS) or "none",
+        shell:
+            "{params.python:q} -m fd2lib notebook {input.notebook:q} {output:q} {params.given}"

@@ -51,6 +51,15 @@ def notebook_parameters(source: str | Path) -> dict[str, Parameter]:
     return _parameters(_read(Path(source)), Path(source))
 
 
+def parse_parameters(source: str | Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``given`` with each value as the type of its parameter's default; text is read, as from a command line.
+
+    Raises:
+        SettingError: an unknown notebook or parameter, or a value that does not fit its parameter.
+    """
+    return _checked(notebook_parameters(source), given, Path(source))
+
+
 def run_notebook(
     source: str | Path,
     target: str | Path,

@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from fd2lib.drive.notebooks import NotebookError, notebook_parameters, run_notebook
+from fd2lib.drive.notebooks import NotebookError, notebook_parameters, parse_parameters, run_notebook
 from fd2lib.ground import SettingError
 
 PARAMETERS = (
@@ -43,6 +43,14 @@ def test_parameters_come_with_defaults_and_comments(tmp_path):
         ("store", False),
     ]
     assert found["epochs"].comment == "count: passes"
+
+
+def test_text_is_read_as_the_type_of_the_default(tmp_path):
+    source = write_notebook(tmp_path / "a.ipynb")
+    given = {"dataset": "12", "epochs": " 3", "rate": "1e-3", "store": "True"}
+    assert parse_parameters(source, given) == {"dataset": "12", "epochs": 3, "rate": 0.001, "store": True}
+    with pytest.raises(SettingError, match="Did you mean 'rate'"):
+        parse_parameters(source, {"rat": "1"})
 
 
 def test_runs_in_its_folder_with_values_and_a_clean_environment(tmp_path, monkeypatch):
