@@ -76,7 +76,9 @@ class AttentionHead(nn.Module):
             )
         with torch.autocast(features.device.type, enabled=False):
             features = features.to(self.conv.weight.dtype)
-            maps = F.relu(self.norm(self.conv(features)))  # [B, M, h, w]
+            # The 1 × 1 convolution as a product: several times faster on processors for so few output channels.
+            maps = torch.einsum("mc,bchw->bmhw", self.conv.weight.flatten(1), features)
+            maps = F.relu(self.norm(maps))  # [B, M, h, w]
             if counterfactual_attention is None:
                 counterfactual_attention = self._counterfactual(maps, generator)
             elif counterfactual_attention.shape != maps.shape:
