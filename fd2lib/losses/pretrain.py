@@ -88,10 +88,9 @@ def pretrain_loss(
         effect, views, head = F.cross_entropy(raw.effect_logits, labels), zero, whole
     else:
         twice = labels.repeat(2)
-        if augmented.logits.shape[0] != twice.shape[0]:
-            raise ShapeError(
-                f"augmented has {augmented.logits.shape[0]} images; expected {twice.shape[0]}: crops, then drops."
-            )
+        count = augmented.logits.shape[0]
+        if count != twice.shape[0]:
+            raise ShapeError(f"augmented has {count} images; expected {twice.shape[0]}: crops, then drops.")
         effect = F.cross_entropy(torch.cat([raw.effect_logits, augmented.effect_logits]), torch.cat([labels, twice]))
         views = F.cross_entropy(augmented.logits, twice)
         head = whole / 3 + views * 2 / 3
