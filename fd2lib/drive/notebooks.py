@@ -8,6 +8,7 @@ import ast
 import contextlib
 import io
 import json
+import logging
 import math
 import os
 import re
@@ -191,11 +192,15 @@ def _converted(name: str, value: Any, default: Any) -> Any:
 def _kernel_environment() -> Iterator[None]:
     """What the kernel inherits: inline figures (MPLBACKEND would lose them) and no progress bars in the page."""
     before = {name: os.environ.get(name) for name in ("MPLBACKEND", "TQDM_DISABLE")}
+    chatter = logging.getLogger("papermill")
+    level = chatter.level
     os.environ.pop("MPLBACKEND", None)
     os.environ["TQDM_DISABLE"] = "1"
+    chatter.setLevel(logging.WARNING)
     try:
         yield
     finally:
+        chatter.setLevel(level)
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
