@@ -12,7 +12,9 @@ from PIL import Image
 from torch import Tensor
 
 from fd2lib.data import ImageSplit, display_name
-from fd2lib.show.images import captioned_images, spread, to_pixels
+from fd2lib.show.frames import Html, sentences
+from fd2lib.show.images import captioned_images, spread, strip, to_pixels
+from fd2lib.show.splits import of_class
 from fd2lib.show.style import RIGHT, WRONG, BookFigure
 
 
@@ -50,7 +52,7 @@ def look(teacher: Any, images: Tensor, batch_size: int = 64) -> Look:
     was_training = teacher.training
     teacher.eval()
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
-    for batch in images.split(batch_size):
+    for batch in images.split(batch_size) if len(images) else (images,):
         output = teacher(teacher.normalize(batch.to(device).float() / 255))
         if output.attention is None:
             mean = output.features.mean(1, keepdim=True)
@@ -60,7 +62,7 @@ def look(teacher: Any, images: Tensor, batch_size: int = 64) -> Look:
             parts.append((output.attention.logits, maps.mean(1, keepdim=True), maps, output.features.mean((2, 3))))
     teacher.train(was_training)
     logits, mean, maps, features = (torch.cat(list(part)).float().cpu() for part in zip(*parts, strict=True))
-    return Look(logits, mean[:, 0], maps, features, output.attention is not None)
+    return Look(logits, mean[:, 0], maps, features, teacher.head is not None)
 
 
 def overlay(image: np.ndarray, attention: np.ndarray) -> np.ndarray:
@@ -101,25 +103,28 @@ def examples(labels: Tensor, logits: Tensor, *, right: bool, count: int = 4) -> 
     return chosen[sure.argsort(descending=True, stable=True)][:count].tolist()
 
 
-def attention_figure(images: Tensor, seen: Look, labels: Tensor, classes: Sequence[str]) -> BookFigure:
+def attention_figure(images: Tensor, seen: Look, labels: Tensor, classes: Sequence[str]) -> BookFigure | Html:
     """Return images, each above the attention over it, captioned with the true class and, if wrong, the one said.
 
+    Without images the answer is a sentence saying so.
+
     Args:
-        images: bytes ``[N, 3, S, S]``, N at least 1.
+        images: bytes ``[N, 3, S, S]``; N may be 0.
         seen: the teacher's :class:`Look` at them.
         labels: true classes ``[N]``.
         classes: class names.
     """
+    if not len(images):
+        return sentences("There is no such image.")
     blocks = [over_under(pixel, seen.attention[i].numpy()) for i, pixel in enumerate(to_pixels(images))]
     names = [display_name(name) for name in classes]
     pairs = list(zip(labels.tolist(), seen.predicted.tolist(), strict=True))
     captions = [_caption(names[true], names[said]) for true, said in pairs]
-    colours = [RIGHT if true == said else WRONG for true, said in pairs]
-    return captioned_images(blocks, captions, colours, lines=2 if any(t != s for t, s in pairs) else 1)
+    return captioned_images(blocks, captions, [RIGHT if true == said else WRONG for true, said in pairs])
 
 
 def _caption(true: str, said: str) -> str:
-    return f"✓ {true}" if true == said else f"✗ {said}\nis {true}"
+    return f"✓ {true}" if true == said else f"✗ said {said}\nis {true}"
 
 
 def confused_pairs(labels: Tensor, predicted: Tensor, classes: Sequence[str], count: int = 5) -> pd.DataFrame:
@@ -147,6 +152,13 @@ def confused_pairs(labels: Tensor, predicted: Tensor, classes: Sequence[str], co
     return pd.DataFrame(rows, columns=["first", "second", "first_name", "second_name", "confused", "of"])
 
 
-def of_class(split: ImageSplit, index: int, count: int) -> Tensor:
-    """Return at most ``count`` images of class ``index``, bytes ``[n, 3, S, S]``, spread over the split."""
-    return split.take(spread(torch.nonzero(split.labels == index)[:, 0], count)).cpu()
+def attention_frames(teacher: Any, split: ImageSplit, indices: Sequence[int], count: int = 4) -> list[np.ndarray]:
+    """Return one picture for each class of ``indices``: images of it, and below them the teacher's attention."""
+    frames = []
+    for index in indices:
+        images = of_class(split, index, count)
+        seen = look(teacher, images)
+        frames.append(
+            strip([over_under(pixel, seen.attention[i].numpy()) for i, pixel in enumerate(to_pixels(images))])
+        )
+    return frames

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from fd2lib.ground import ShapeError
+from fd2lib.show.frames import Html, sentences
 from fd2lib.show.style import INK, MUTED, BookFigure, method_style, method_title, new_figure
 
 TERM_TITLES = {
@@ -24,7 +25,7 @@ TERM_TITLES = {
 
 def term_panels(
     history: pd.DataFrame, terms: Sequence[str] = (), *, x: str = "iteration", lines: Sequence[str] = ("index", "chunk")
-) -> BookFigure:
+) -> BookFigure | Html:
     """Return one small panel for each loss term, over iterations or epochs.
 
     Args:
@@ -33,9 +34,13 @@ def term_panels(
         x: the column on the horizontal axis.
         lines: columns whose combinations are drawn as separate thin lines (one for each image index), where present.
 
+    Without rows, as when nothing was optimised, the answer is a sentence saying so.
+
     Raises:
         ShapeError: none of the terms is a column of the history.
     """
+    if history.empty:
+        return sentences("Nothing was optimised: the starts are the result.")
     shown = [term for term in (terms or TERM_TITLES) if term in history and history[term].notna().any()]
     if not shown:
         raise ShapeError(f"the history has the columns {', '.join(history)}; expected at least one loss term.")

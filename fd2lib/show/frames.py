@@ -28,8 +28,13 @@ _BUTTON = "font:inherit;padding:.35em .8em;cursor:pointer"
 class Html(str):
     """Markup that shows itself in a notebook."""
 
-    def _repr_html_(self) -> str:
-        return str(self)
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/html": str(self), "text/plain": "<page content>"}  # the text in full would double a notebook
+
+
+def sentences(*texts: str) -> Html:
+    """Return sentences as one paragraph."""
+    return Html("<p>" + " ".join(html.escape(text) for text in texts) + "</p>")
 
 
 def frames_html(
@@ -112,13 +117,24 @@ def viewer(
         labels: as there.
         alt: as there.
         name: as there.
-        interactive: ``"yes"`` for widgets, ``"no"`` for HTML; ``"auto"`` asks whether a Jupyter server started this
-            kernel, which is not so when papermill, nbval or a book's build did.
+        interactive: ``yes`` for widgets, ``no`` for HTML, ``auto`` as :func:`is_live` finds.
+    """
+    return (browse if is_live(interactive) else frames_html)(frames, labels, alt, name=name)
+
+
+def is_live(interactive: str = "auto") -> bool:
+    """Return whether someone is working in this notebook.
+
+    Args:
+        interactive: ``yes`` or ``no``; ``auto`` asks whether a Jupyter server started this kernel, which is not so when
+            papermill, nbval or a book's build did.
+
+    Raises:
+        SettingError: another word.
     """
     if interactive not in ("auto", "yes", "no"):
         raise SettingError(unknown("interactive", interactive, ("auto", "yes", "no")))
-    live = interactive == "yes" or (interactive == "auto" and "JPY_SESSION_NAME" in os.environ)
-    return (browse if live else frames_html)(frames, labels, alt, name=name)
+    return interactive == "yes" or (interactive == "auto" and "JPY_SESSION_NAME" in os.environ)
 
 
 def _alternatives(frames: Sequence[Any], labels: Sequence[str], alt: Sequence[str] | str) -> list[str]:

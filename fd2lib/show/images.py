@@ -32,15 +32,15 @@ def to_pixels(images: Tensor | np.ndarray) -> np.ndarray:
     return array.transpose(0, 2, 3, 1)
 
 
-def _canvas(rows: Sequence[np.ndarray], columns: int, extra: int) -> tuple[np.ndarray, int, int]:
-    """Lay pixel rows ``[n, S, S, 3]`` out on one white canvas, ``extra`` pixels of space below each row."""
-    side = rows[0].shape[1]
-    gap = max(1, round(side * GAP))
-    down, across = side + gap + extra, side + gap
+def _canvas(rows: Sequence[np.ndarray], columns: int) -> tuple[np.ndarray, int, int]:
+    """Lay pixel rows ``[n, H, W, 3]`` out on one white canvas; also returns the steps down and across."""
+    high, wide = rows[0].shape[1:3]
+    gap = max(1, round(wide * GAP))
+    down, across = high + gap, wide + gap
     canvas = np.full((down * len(rows) - gap, across * columns - gap, 3), 255, np.uint8)
     for row, pictures in enumerate(rows):
         for column, picture in enumerate(pictures):
-            canvas[row * down : row * down + side, column * across : column * across + side] = picture
+            canvas[row * down : row * down + high, column * across : column * across + wide] = picture
     return canvas, down, across
 
 
@@ -62,7 +62,7 @@ def image_grid(
         raise ShapeError("image_grid got no rows; expected at least one batch of images.")
     pixels = [to_pixels(row) for row in rows]
     columns = max(len(row) for row in pixels)
-    canvas, down, across = _canvas(pixels, columns, 0)
+    canvas, down, across = _canvas(pixels, columns)
     side = pixels[0].shape[1]
     margin = 1.35 if any(row_labels) else 0.1
     shown = min(WIDTH - margin, columns * 1.6)  # a picture is at most 1.6 inches wide
@@ -96,16 +96,14 @@ def captioned_images(
     captions: Sequence[str],
     colours: Sequence[str] = (),
     columns: int = 4,
-    lines: int = 2,
 ) -> BookFigure:
     """Return images with a caption below each, ``columns`` a row.
 
     Args:
         images: ``[N, 3, S, S]``, or a list of pixel blocks ``[H, W, 3]`` of one size (an image above its overlay, say).
-        captions: one for each image, at most ``lines`` lines each; a line that is too long is cut.
+        captions: one for each image; lines that are too long for it are broken.
         colours: a colour for each caption; empty for ink.
         columns: images in a row.
-        lines: room kept for captions.
     """
     blocks = list(to_pixels(images)) if not isinstance(images, list | tuple) else list(images)
     if not blocks:
@@ -113,19 +111,17 @@ def captioned_images(
     high, wide = blocks[0].shape[:2]
     columns = min(columns, len(blocks))
     rows = -(-len(blocks) // columns)
-    width = min(WIDTH, columns * 1.75)
-    picture = width / columns
-    figure = new_figure(rows * (picture * high / wide + 0.19 * lines + 0.1), rows=rows, columns=columns, photo=True)
+    picture = min(WIDTH / columns, 1.8)  # inches
+    words = [wrap(caption, int(picture / LETTER)) for caption in captions]
+    lines = max(text.count("\n") + 1 for text in words)
+    figure = new_figure(rows * (picture * high / wide + 0.16 * lines + 0.15), rows=rows, columns=columns, photo=True)
     for position, axes in enumerate(figure.axes):
         bare(axes)
         axes.set_xticks([])
         axes.set_yticks([])
         if position < len(blocks):
             axes.imshow(blocks[position])
-            colour = colours[position] if colours else INK
-            room = int(picture / LETTER)
-            fitted = "\n".join(t if len(t) <= room else t[: room - 1] + "…" for t in captions[position].splitlines())
-            axes.set_xlabel(fitted, color=colour, size=9, labelpad=3)
+            axes.set_xlabel(words[position], color=colours[position] if colours else INK, size=9, labelpad=3)
     return figure
 
 
@@ -145,10 +141,10 @@ def encode_picture(pixels: np.ndarray, side: int = 0) -> str:
 
 
 def strip(pictures: Sequence[np.ndarray], columns: int = 0) -> np.ndarray:
-    """Return pixel blocks ``[S, S, 3]`` beside one another, in rows of ``columns``, as one picture for a viewer."""
+    """Return pixel blocks ``[H, W, 3]`` beside one another, in rows of ``columns``, as one picture for a viewer."""
     columns = columns or len(pictures)
     rows = [np.stack(list(pictures[i : i + columns])) for i in range(0, len(pictures), columns)]
-    return _canvas(rows, columns, 0)[0]
+    return _canvas(rows, columns)[0]
 
 
 def spread(indices: Any, count: int) -> list[int]:

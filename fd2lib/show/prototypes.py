@@ -10,6 +10,7 @@ from scipy.spatial.distance import squareform
 from torch import Tensor
 
 from fd2lib.data import display_name
+from fd2lib.show.images import wrap
 from fd2lib.show.style import INK, BookFigure, bare, new_figure
 
 
@@ -41,44 +42,53 @@ def lookalike_order(matrix: np.ndarray) -> list[int]:
     return leaves_list(linkage(squareform(distance, checks=False), "average", optimal_ordering=True)).tolist()
 
 
-def closest_pairs(matrix: np.ndarray, classes: Sequence[str], count: int = 5) -> pd.DataFrame:
-    """Return the most similar pairs of classes: columns ``first, second`` (names) and ``similarity``."""
+def closest_pairs(matrix: np.ndarray, classes: Sequence[str], count: int = 3) -> pd.DataFrame:
+    """Return the most similar pairs of classes, most similar first.
+
+    Returns:
+        Columns ``first, second`` (class indices), ``first_name, second_name`` and ``similarity``.
+    """
     first, second = np.triu_indices(len(matrix), 1)
     best = np.argsort(-matrix[first, second], kind="stable")[:count]
     names = [display_name(name) for name in classes]
     return pd.DataFrame(
         {
-            "first": [names[first[i]] for i in best],
-            "second": [names[second[i]] for i in best],
-            "similarity": [float(matrix[first[i], second[i]]) for i in best],
+            "first": first[best],
+            "second": second[best],
+            "first_name": [names[i] for i in first[best]],
+            "second_name": [names[i] for i in second[best]],
+            "similarity": matrix[first[best], second[best]].astype(float),
         }
     )
 
 
 def similarity_figure(matrix: np.ndarray, classes: Sequence[str]) -> BookFigure:
-    """Return the similarity matrix as a heat map, look-alikes beside each other; class names up to 30 classes."""
+    """Return the similarity matrix as a heat map, look-alikes beside each other; class names up to 30 classes.
+
+    Rows carry names and numbers, columns the same numbers.
+    """
     order = lookalike_order(matrix)
     shown = matrix[np.ix_(order, order)]
     off = shown[~np.eye(len(shown), dtype=bool)] if len(shown) > 1 else shown.ravel()
     low, high = float(off.min()), float(off.max())
     named = len(classes) <= 30
-    figure = new_figure(5.6 if named else 5.2)
+    figure = new_figure(4.6 if named else 5.2)
     axes = figure.axes[0]
     bare(axes)
     values = shown.copy()
     np.fill_diagonal(values, np.nan)  # 1 by definition; it would hide the rest of the range
     axes.set_facecolor("#eef1f3")
     picture = axes.imshow(values, cmap="viridis", interpolation="nearest", vmin=low, vmax=max(high, low + 1e-6))
-    names = [display_name(classes[i]) for i in order] if named else []
+    names = [f"{display_name(classes[i])}  {place}" for place, i in enumerate(order, 1)] if named else []
     size = 10 if len(classes) <= 16 else 8
-    axes.set_yticks(range(len(names)), names, size=size, color=INK)
-    axes.set_xticks(range(len(names)), names, size=size, color=INK, rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), [wrap(name, 30) for name in names], size=size, color=INK)
+    axes.set_xticks(range(len(names)), range(1, len(names) + 1), size=size, color=INK)
     if len(names) <= 12:
         for row, column in zip(*np.where(~np.isnan(values)), strict=True):
             dark = values[row, column] < (low + high) / 2
             text = f"{values[row, column]:.2f}"
             axes.text(column, row, text, ha="center", va="center", size=9, color="white" if dark else INK)
     bar = figure.colorbar(picture, ax=axes, shrink=0.8)
-    bar.set_label("cosine similarity (diagonal, 1 by definition, left out)", color=INK, size=10)
+    bar.set_label("cosine similarity", color=INK, size=10)
     bar.outline.set_visible(False)
     return figure

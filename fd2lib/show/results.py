@@ -24,36 +24,43 @@ def _word(column: str, value: object) -> str:
     return _WORDS.get(column, "{}").format(value) if str(value) else ""
 
 
-def dot_plot(summary: pd.DataFrame, columns: Sequence[str]) -> BookFigure:
-    """Return means with their 95 % intervals as dots on lines, one row for each setting, one colour for each method.
+def dot_plot(summary: pd.DataFrame, panels: Sequence[str], columns: Sequence[str]) -> BookFigure:
+    """Return means with their 95 % intervals: one panel for what must not be compared, one line for each setting.
 
-    A dot without a line is a single seed.
+    A dot without a line is a single seed. Colours and markers are the methods'.
 
     Args:
-        summary: as :func:`fd2lib.show.summarise` returns it, rows of one scale.
-        columns: the columns that make a setting.
+        summary: as :func:`fd2lib.show.summarise` returns it.
+        panels: columns whose combinations get a panel each, such as scale and data set.
+        columns: the columns that make a setting within a panel.
     """
-    labels = group_labels(summary, columns)
-    settings = list(dict.fromkeys(labels))
+    parts = [(key, part) for key, part in summary.groupby(list(panels), sort=False)]
+    settings = [list(dict.fromkeys(group_labels(part, columns))) for _, part in parts]
     methods = list(dict.fromkeys(summary["method"]))
-    height = max(2.0, 0.26 * len(settings) * max(2, len(methods)) ** 0.75 + 1.2)
-    figure = new_figure(min(height, 14))
-    axes = figure.axes[0]
-    for place, method in enumerate(methods):
-        rows = summary[summary["method"] == method]
-        shift = (place - (len(methods) - 1) / 2) * 0.7 / max(1, len(methods))
-        y = [settings.index(label) + shift for label in labels[rows.index]]
-        style = method_style(method)
-        axes.hlines(
-            y, rows["low"].fillna(rows["mean"]), rows["high"].fillna(rows["mean"]), color=style["color"], linewidth=2
-        )
-        axes.plot(rows["mean"], y, linestyle="none", markersize=7, label=method_title(method), **style)
-    for line in range(1, len(settings)):
-        axes.axhline(line - 0.5, color="#e6eaed", linewidth=0.8)
-    axes.grid(False, axis="y")
-    axes.set_yticks(range(len(settings)), [wrap(label, 26) for label in settings])
-    axes.set(xlabel="test accuracy, % (top-1, last epoch)", ylim=(len(settings) - 0.5, -0.5))
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=2, frameon=False, fontsize=10)
+    step = 0.2 + 0.12 * len(methods)  # inches a setting
+    heights = [0.55 + step * len(names) for names in settings]
+    figure = new_figure(min(sum(heights) + 0.9, 24), rows=len(parts), height_ratios=heights)
+    for axes, (key, part), names in zip(figure.axes, parts, settings, strict=True):
+        labels = group_labels(part, columns)
+        for place, method in enumerate(methods):
+            rows = part[part["method"] == method]
+            shift = (place - (len(methods) - 1) / 2) * 0.7 / len(methods)
+            y = [names.index(label) + shift for label in labels[rows.index]]
+            style = method_style(method)
+            axes.hlines(
+                y, *(rows[end].fillna(rows["mean"]) for end in ("low", "high")), color=style["color"], linewidth=2
+            )
+            axes.plot(rows["mean"], y, linestyle="none", markersize=6.5, label=method_title(method), **style)
+        for line in range(1, len(names)):
+            axes.axhline(line - 0.5, color="#e6eaed", linewidth=0.8)
+        axes.grid(False, axis="y")
+        axes.set_yticks(range(len(names)), [wrap(name, 26) for name in names])
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        words = [_word(name, value) for name, value in zip(panels, key, strict=True)]
+        axes.set_title(", ".join(word for word in words if word), loc="left")
+    figure.axes[-1].set_xlabel("test accuracy, % (top-1, last epoch)")
+    entries = figure.axes[0].get_legend_handles_labels()
+    figure.legend(*entries, loc="outside upper left", ncols=2, frameon=False, fontsize=10)
     return figure
 
 

@@ -108,6 +108,15 @@ def interval(values: Sequence[float]) -> tuple[float, float, float, int]:
     return mean, mean - half, mean + half, number
 
 
+def binomial_interval(percent: float, number: int) -> tuple[float, float]:
+    """Return the 95 % Wilson interval, in %, of an accuracy in % over ``number`` test images.
+
+    It says how well one student's accuracy is known from these images, not how students of other seeds would do.
+    """
+    found = stats.binomtest(round(percent * number / 100), number).proportion_ci(0.95, method="wilson")
+    return 100 * found.low, 100 * found.high
+
+
 def summarise(rows: pd.DataFrame, value: str = "last_top1", by: Sequence[str] = GROUP) -> pd.DataFrame:
     """Return mean, 95 % t-interval over seeds and n for each group of rows.
 

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from fd2lib.show.frames import Html
+from fd2lib.show.statistics import binomial_interval
 from fd2lib.show.style import method_title
 
 TITLES = {
@@ -95,6 +96,26 @@ def results_table(summary: pd.DataFrame, caption: str = "") -> Html:
         "n": "n (paired seeds)" if signed else "n (seeds)",
     }
     return html_table(table[[*varying, *tail]], words, {**titles, "a": "method", "b": "minus"})
+
+
+def students_table(results: Mapping[str, Any]) -> Html:
+    """Return the students of one seed: last-epoch accuracy with its interval over test images, and the best beside it.
+
+    Args:
+        results: method to :class:`fd2lib.stages.EvaluateResult`.
+    """
+    rows = []
+    for method, result in results.items():
+        low, high = binomial_interval(result.last_accuracy, result.test_images)
+        interval = f"{low:.1f} to {high:.1f}"
+        rows.append((method_title(method), result.last_accuracy, interval, 1, result.best_accuracy))
+    table = pd.DataFrame(rows, columns=["method", "last", "interval", "n", "best"])
+    titles = {
+        "last": "last epoch, %",
+        "interval": "95 % interval over test images",
+        "best": "best epoch, % (selected on test images)",
+    }
+    return html_table(table, "Test accuracy of one student each (top-1)", titles)
 
 
 def _split(table: pd.DataFrame) -> tuple[list[str], list[str]]:

@@ -11,6 +11,7 @@ from PIL import Image
 from scipy import stats
 
 from fd2lib import show
+from fd2lib.data import ImageSplit
 from fd2lib.ground import Fd2Error
 
 IMAGES = torch.randint(0, 256, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -72,7 +73,7 @@ class FakeTeacher(torch.nn.Module):
     def __init__(self, head: bool) -> None:
         super().__init__()
         self.weight = torch.nn.Parameter(torch.zeros(1))
-        self.head = head
+        self.head = torch.nn.Identity() if head else None
 
     def normalize(self, images):
         assert images.max() <= 1
@@ -82,7 +83,9 @@ class FakeTeacher(torch.nn.Module):
         assert not self.training and not torch.is_grad_enabled()
         features = images[:, :, ::4, ::4]
         maps = features[:, :2]
-        attention = SimpleNamespace(logits=features.mean((2, 3)), attention_maps=maps) if self.head else None
+        attention = (
+            SimpleNamespace(logits=features.mean((2, 3)), attention_maps=maps) if self.head is not None else None
+        )
         return SimpleNamespace(logits=-features.mean((2, 3)), features=features, attention=attention)
 
 
@@ -116,10 +119,8 @@ def test_prototype_similarity():
     assert matrix[0] == pytest.approx([1, 0, 0.5**0.5, 0]) and matrix[3, 3] == 0
     assert sorted(show.lookalike_order(matrix)) == [0, 1, 2, 3]
     closest = show.closest_pairs(matrix, [*CLASSES, "x"], 1).iloc[0]
-    assert {closest["first"], closest["second"]} in ({"Red bird", "Green bird"}, {"Blue bird", "Green bird"})
+    assert closest["second_name"] == "Green bird" and closest["first"] in (0, 1) and closest["similarity"] > 0.7
     check(show.similarity_figure(matrix, [*CLASSES, "x"]))
-    centres = show.class_centres(torch.tensor([[1.0], [3.0], [5.0]]), torch.tensor([0, 0, 2]), 3)
-    assert centres.flatten().tolist() == [2, 0, 5]
 
 
 def test_label_entropy_equals_scipy_and_survives_large_logits():
@@ -164,7 +165,7 @@ def test_result_plots():
             "n": [3, 1] * 2,
         }
     )
-    figure = show.dot_plot(summary, ["ipc"])
+    figure = show.dot_plot(summary.assign(scale="toy"), ["scale"], ["ipc"])
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["1 per class", "3 per class"]
     check(figure)
     gaps = pd.DataFrame(
@@ -215,3 +216,53 @@ def test_method_colours_are_stable_and_differ():
     known = [show.method_style(name)["color"] for name in ("random", "random_cal", "sre2lpp", "sre2lpp_fd2")]
     assert len(set(known)) == 4
     assert show.method_style("mine") == show.method_style("mine")
+
+
+def test_scales_get_panels_of_their_own():
+    summary = pd.DataFrame(
+        {
+            "scale": ["toy", "paper"],
+            "method": ["sre2lpp"] * 2,
+            "ipc": [1, 1],
+            "mean": [10.0, 60],
+            "low": [9.0, 59],
+            "high": [11.0, 61],
+        }
+    )
+    figure = show.dot_plot(summary, ["scale"], ["ipc"])
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["toy", "paper"]
+    assert [len(axes.collections) for axes in figure.axes] == [1, 1]
+    check(figure)
+
+
+def test_distilled_images_beside_their_starts():
+    labels = torch.tensor([0, 1, 2, 0, 1, 2])
+    starts = IMAGES
+    images = torch.where(labels.view(-1, 1, 1, 1) == 1, 255 - starts, starts)
+    figure = show.side_by_side({"start": starts, "made": images}, labels, CLASSES, limit=2)
+    canvas, pixels = figure.axes[0].images[0].get_array(), show.to_pixels(starts)
+    assert (canvas[:16, :16] == pixels[0]).all() and (canvas[-16:, -16:] == pixels[2]).all()
+    frames = show.class_frames({"start": starts, "made": images}, labels, [1], FakeTeacher(head=True))
+    assert frames[0].shape == (50, 33, 3) and (frames[0][17:33, :16] == 255 - pixels[1]).all()
+    change = show.pixel_changes(starts, images, labels, 3)
+    expected = (255 - 2 * starts[[1, 4]].float()).abs().mean() / 255
+    assert change.tolist() == pytest.approx([0, expected.item(), 0])
+
+
+def test_real_images_by_class():
+    labels = torch.tensor([0, 1, 2, 0, 1, 2])
+    split = ImageSplit(IMAGES, labels, tuple(f"{i}.png" for i in range(6)))
+    assert (show.of_class(split, 2, 5) == IMAGES[[2, 5]]).all()
+    means = show.mean_thumbnails(split, 3, side=16)
+    assert torch.allclose(means[1], IMAGES[[1, 4]].float().mean(0).flatten() / 255)
+    pairs = pd.DataFrame({"first": [2, 2], "second": [0, 1]})
+    rows = [text.get_text() for text in show.lookalikes(split, pairs, CLASSES, 2).axes[0].get_yticklabels()]
+    assert rows == ["Green bird", "Red bird", "Blue bird"]
+    assert "No two classes" in show.lookalikes(split, pairs.iloc[:0], CLASSES)
+    other = ImageSplit(torch.cat([IMAGES[:2], 255 - IMAGES[:1]]), labels[:3], ("a", "b", "c"))
+    assert show.pixel_twins(split, other) == 2
+
+
+def test_class_means_are_of_the_class():
+    centres = show.class_centres(torch.tensor([[1.0], [3.0], [5.0]]), torch.tensor([0, 0, 2]), 3)
+    assert centres.flatten().tolist() == [2, 0, 5]

@@ -1,0 +1,108 @@
+"""What every executed page needs: where it stands, who is looking, numbers for its text, and what it was made from."""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fd2lib.ground import Recipe
+from fd2lib.record import file_digest, provenance, read_manifest
+from fd2lib.show.frames import Html
+from fd2lib.show.tables import facts_table, html_table
+
+
+def project_path(name: str) -> str:
+    """Return ``name`` below the nearest folder upwards that holds the project, relative to the working folder.
+
+    Notebooks run in their own folder or in the one papermill was called from; both find the same ``runs`` this way.
+    Outside a checkout it is ``name`` in the working folder.
+    """
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "notebooks").is_dir() and (folder / "fd2lib").is_dir():
+            return os.path.relpath(folder / name, here)
+    return name
+
+
+def headline(experiment: Any) -> str:
+    """Return in one line what a page is about: images, scale, method, seed."""
+    data, recipe = experiment.dataset, experiment.recipe
+    ipc = recipe.distill.ipc
+    return (
+        f"{data.name}: {data.num_classes} classes, {len(data.train)} training and {len(data.test)} test images, "
+        f"{data.image_size} px; scale {recipe.scale}, {recipe.title}, {ipc} image{'s' * (ipc != 1)} per class, "
+        f"seed {experiment.request.seed}"
+    )
+
+
+def glue_numbers(**values: Any) -> None:
+    """Give values names that a page's text can use; numbers become plain Python ones, which formats need.
+
+    Where the book's tools are not installed nothing happens.
+    """
+    try:
+        from myst_nb import glue
+    except ImportError:
+        return
+    for name, value in values.items():
+        plain = value.item() if hasattr(value, "item") else value
+        glue(name, plain, display=False)
+
+
+def settings_table(recipe: Recipe, stage: str) -> Html:
+    """Return one stage's settings with their values and where each value comes from."""
+    values = dataclasses.asdict(getattr(recipe, stage))
+    rows = [(name, str(value), recipe.sources.get(f"{stage}.{name}", "")) for name, value in values.items()]
+    return html_table(
+        pd.DataFrame(rows, columns=["setting", "value", "from"]), f"Settings of {stage}, scale {recipe.scale}"
+    )
+
+
+def provenance_table(experiment: Any, *results: Any) -> Html:
+    """Return what a page was made from: code, versions, device, seed, time, memory and the inputs' fingerprints.
+
+    Args:
+        experiment: an :class:`fd2lib.drive.Experiment`.
+        results: the stage results that the page shows.
+    """
+    recipe, request, data = experiment.recipe, experiment.request, experiment.dataset
+    facts = _machine(experiment.device) | {
+        "scale": recipe.scale,
+        "images": f"{data.name}, classes {recipe.classes or 'all'}, {recipe.image_size} px",
+        "fingerprint of the images": data.fingerprint[:16],
+        "seed": request.seed,
+        "overrides": request.settings or "none",
+    }
+    for result in results:
+        manifest = read_manifest(result.folder, Path(result.folder).parent.name)
+        how = "loaded; made" if result.reused else "made now,"
+        made = manifest["provenance"]
+        facts[f"{manifest['stage']} {Path(result.folder).name}"] = (
+            f"{how} {made['date'][:10]} in {manifest['seconds']:.0f} s on {made['device']}, commit "
+            f"{made['commit'] or 'unknown'}, fingerprint {manifest['fingerprint'][:16]}"
+        )
+    return facts_table(facts, "What this page was made from")
+
+
+def file_provenance(files: Mapping[str, str]) -> Html:
+    """Return what a page was made from that only reads files: code, versions, and each file's SHA-256."""
+    known = {
+        f"SHA-256 of the {name}": file_digest(path)[:16] if Path(path).is_file() else "no such file"
+        for name, path in files.items()
+    }
+    return facts_table(_machine("cpu") | known, "What this page was made from")
+
+
+def _machine(device: Any) -> dict[str, Any]:
+    made = provenance(device)
+    versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
+    return {
+        "fd2lib": f"{made['fd2lib']}, commit {made['commit'] or 'unknown'}",
+        "versions": f"Python {made['python']}, {versions}",
+        "device": f"{made['device']}, {made['threads']} thread{'s' * (made['threads'] != 1)}",
+        "peak memory": f"{made['peak_memory_mib']:.0f} MiB",
+        "page made": made["date"],
+    }
