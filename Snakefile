@@ -35,9 +35,9 @@ if GIVEN:
             sys.exit(unknown("grid setting" if GRID else "notebook parameter", key, (*KNOWN, "out")))
 
 
-def parameters_for(wildcards):
+def parameters_for(name):
     """Command-line words for the parameters given that this notebook has."""
-    mine = {key: value for key, value in sorted(GIVEN.items()) if key in ACCEPTED[wildcards.name]}
+    mine = {key: value for key, value in sorted(GIVEN.items()) if key in ACCEPTED[name]}
     return " ".join(f"-p {key} {shlex.quote(value)}" for key, value in mine.items())
 
 
@@ -45,17 +45,6 @@ def options_for(wildcards):
     """Command-line words for the grid's settings, the same for each of its jobs."""
     mine = {key: value for key, value in sorted(GIVEN.items()) if key not in ("datasets", "seeds")}
     return " ".join(f"--{key.replace('_', '-')} {shlex.quote(value)}" for key, value in mine.items())
-
-
-def page_before(wildcards):
-    """The page that comes before: it only has to exist, so that stages share artefacts instead of racing for them."""
-    position = NOTEBOOKS.index(wildcards.name)
-    return ancient(f"{OUT}/{NOTEBOOKS[position - 1]}.ipynb") if position else []
-
-
-def tables_for(wildcards):
-    """Result pages, numbered 60 and up, also depend on the committed results."""
-    return RESULTS if wildcards.name >= "60" else []
 
 
 rule all:
@@ -91,18 +80,21 @@ if GRID:
 
 else:
 
-    rule page:
-        input:
-            notebook="notebooks/{name}.ipynb",
-            library=LIBRARY,
-            tables=tables_for,
-            before=page_before,
-        output:
-            OUT + "/{name}.ipynb",
-        params:
-            given=parameters_for,
-            python=sys.executable,
-        wildcard_constraints:
-            name="|".join(NOTEBOOKS) or "none",
-        shell:
-            "{params.python:q} -m fd2lib notebook {input.notebook:q} {output:q} {params.given}"
+    for position, name in enumerate(NOTEBOOKS):
+
+        rule:
+            name:
+                f"page_{name}"
+            input:
+                notebook=f"notebooks/{name}.ipynb",
+                library=LIBRARY,
+                tables=RESULTS if name >= "60" else [],  # result pages also depend on the committed rows
+            output:
+                f"{OUT}/{name}.ipynb",
+            params:
+                given=parameters_for(name),
+                python=sys.executable,
+            priority:
+                len(NOTEBOOKS) - position  # in order, so that a stage is run by its own page and loaded by later ones
+            shell:
+                "{params.python:q} -m fd2lib notebook {input.notebook:q} {output:q} {params.given}"
