@@ -15,6 +15,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "views": ("release", "paper"),
     "prototype_rule": ("ema", "release"),
     "prototype_norm": ("unit", "raw"),
+    "optimizer": ("sgd", "adamw"),
     "schedule": ("exponential", "cosine"),
     "precision": ("fp32", "bf16"),
     "start": ("noise", "pool1", "pool2", "whole"),
@@ -66,8 +67,9 @@ class PretrainSettings(_Checked):
     prototype_momentum: float = _number(0, 1)  # step of the prototype update
     epochs: int = _number(1)
     batch_size: int = _number(2)  # images
-    learning_rate: float = _number(0)  # SGD, for this batch size
-    momentum: float = _number(0, 1)
+    optimizer: str  # "adamw" copes better with few epochs: the head multiplies its features by 100
+    learning_rate: float = _number(0)  # for this batch size
+    momentum: float = _number(0, 1)  # of SGD, or AdamW's first beta
     weight_decay: float = _number(0)
     schedule: str  # "exponential" is rate × 0.9^(epoch/2); "cosine" falls to final_learning_rate
     final_learning_rate: float = _number(0)

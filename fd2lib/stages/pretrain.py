@@ -89,9 +89,7 @@ def run_pretrain(
 def _train(settings: PretrainSettings, data: Dataset, run: RunFolder, device: torch.device, progress: bool) -> Teacher:
     teacher = create_teacher(settings, data.classes, data.image_size, data.mean, data.std)
     teacher = teacher.to(device, memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(
-        teacher.parameters(), settings.learning_rate, momentum=settings.momentum, weight_decay=settings.weight_decay
-    )
+    optimizer = _optimizer(teacher, settings)
     train = resident(data.train, device)
     history: list[dict[str, Any]] = []
     if state := run.load_checkpoint(device):
@@ -112,6 +110,13 @@ def _train(settings: PretrainSettings, data: Dataset, run: RunFolder, device: to
             bar.update()
     write_history(run.folder / "history.csv", history)
     return teacher
+
+
+def _optimizer(teacher: Teacher, settings: PretrainSettings) -> torch.optim.Optimizer:
+    rate, decay = settings.learning_rate, settings.weight_decay
+    if settings.optimizer == "adamw":
+        return torch.optim.AdamW(teacher.parameters(), rate, betas=(settings.momentum, 0.999), weight_decay=decay)
+    return torch.optim.SGD(teacher.parameters(), rate, momentum=settings.momentum, weight_decay=decay)
 
 
 def learning_rate_at(settings: PretrainSettings, epoch: int) -> float:
