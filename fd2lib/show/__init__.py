@@ -1,5 +1,6 @@
 """Show: figures, tables and viewers made from artefacts and result rows. No training happens here."""
 
+from fd2lib.data import display_name as class_name
 from fd2lib.show.attention import (
     Look,
     attention_figure,
@@ -14,9 +15,21 @@ from fd2lib.show.curves import entropy_figure, history_lines, label_entropy, stu
 from fd2lib.show.distilled import class_frames, pixel_changes, side_by_side
 from fd2lib.show.frames import Html, browse, frames_html, is_live, sentences, viewer
 from fd2lib.show.images import captioned_images, encode_picture, image_grid, spread, strip, to_pixels
-from fd2lib.show.page import file_provenance, glue_numbers, headline, project_path, provenance_table, settings_table
+from fd2lib.show.page import (
+    file_provenance,
+    gallery_viewer,
+    glue_numbers,
+    headline,
+    load_answers,
+    load_labels,
+    load_paper,
+    project_path,
+    provenance_table,
+    settings_table,
+)
 from fd2lib.show.prototypes import (
     class_centres,
+    class_vectors,
     closest_pairs,
     cosine_matrix,
     lookalike_order,
@@ -27,7 +40,9 @@ from fd2lib.show.splits import lookalikes, mean_thumbnails, of_class, pixel_twin
 from fd2lib.show.statistics import (
     GROUP,
     SETTING,
+    against_guessing,
     binomial_interval,
+    coverage,
     interval,
     load_rows,
     paired_difference,
@@ -36,7 +51,7 @@ from fd2lib.show.statistics import (
     verdict_sentence,
 )
 from fd2lib.show.style import BookFigure, method_style, method_title
-from fd2lib.show.tables import facts_table, html_table, results_table, students_table
+from fd2lib.show.tables import facts_table, html_table, results_table, results_tables, students_table
 
 __all__ = [
     "GROUP",
@@ -44,6 +59,7 @@ __all__ = [
     "BookFigure",
     "Html",
     "Look",
+    "against_guessing",
     "attention_figure",
     "attention_frames",
     "binomial_interval",
@@ -51,9 +67,12 @@ __all__ = [
     "captioned_images",
     "class_centres",
     "class_frames",
+    "class_name",
+    "class_vectors",
     "closest_pairs",
     "confused_pairs",
     "cosine_matrix",
+    "coverage",
     "difference_plot",
     "dot_plot",
     "encode_picture",
@@ -62,6 +81,7 @@ __all__ = [
     "facts_table",
     "file_provenance",
     "frames_html",
+    "gallery_viewer",
     "glue_numbers",
     "headline",
     "history_lines",
@@ -70,6 +90,9 @@ __all__ = [
     "interval",
     "is_live",
     "label_entropy",
+    "load_answers",
+    "load_labels",
+    "load_paper",
     "load_rows",
     "look",
     "lookalike_order",
@@ -86,6 +109,7 @@ __all__ = [
     "project_path",
     "provenance_table",
     "results_table",
+    "results_tables",
     "sentences",
     "settings_table",
     "side_by_side",

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import torch
+from PIL import Image
 
-from fd2lib.ground import Recipe
+from fd2lib.ground import ArtefactError, Recipe
 from fd2lib.record import file_digest, provenance, read_manifest
-from fd2lib.show.frames import Html
+from fd2lib.show.frames import Html, sentences, viewer
 from fd2lib.show.tables import facts_table, html_table
 
 
@@ -106,3 +109,59 @@ def _machine(device: Any) -> dict[str, Any]:
         "peak memory": f"{made['peak_memory_mib']:.0f} MiB",
         "page made": made["date"],
     }
+
+
+def gallery_viewer(folder: str | Path, interactive: str = "auto") -> Any:
+    """Return a viewer over the PNG pictures of a folder, in the order of their names, or a sentence if there are none.
+
+    A text file of the same name as a picture says what it shows; without one its name does.
+    """
+    paths = sorted(Path(folder).glob("*.png"))
+    if not paths:
+        return sentences("No pictures have been prepared.")
+    frames = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
+    names = [path.stem.replace("_", " ").replace("-", " ") for path in paths]
+    words = [path.with_suffix(".txt") for path in paths]
+    alt = [word.read_text("utf-8").strip() if word.is_file() else name for word, name in zip(words, names, strict=True)]
+    return viewer(frames, names, alt, name="Picture", interactive=interactive)
+
+
+def load_paper(path: str | Path) -> pd.DataFrame:
+    """Return the paper's table with one column for each method; rows are data set, student and images per class.
+
+    Raises:
+        ArtefactError: the file is missing.
+    """
+    if not Path(path).is_file():
+        raise ArtefactError(f"no file {path}; expected the paper's table, results/paper.csv of this project.")
+    table = pd.read_csv(path)
+    wide = table.pivot(index=["dataset", "student", "ipc"], columns="method", values="top1_percent")
+    return wide[list(dict.fromkeys(table["method"]))].reset_index().rename_axis(columns=None)
+
+
+def load_labels(folder: str | Path) -> np.ndarray:
+    """Return the stored soft labels of a relabel run, float16 ``[epochs, N, K]``, mapped rather than read.
+
+    Raises:
+        ArtefactError: the run stored none.
+    """
+    path = Path(folder) / "teacher_logits.npy"
+    if not path.is_file():
+        raise ArtefactError(f"{folder} holds no stored labels; relabel with relabel.store=true to look at them.")
+    return np.load(path, mmap_mode="r")
+
+
+def load_answers(folder: str | Path) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the true classes ``[N]`` and the logits ``[N, K]`` on the test images that a run stored.
+
+    Of a teacher with an attention head these are the head's logits.
+
+    Raises:
+        ArtefactError: the folder holds no predictions.
+    """
+    path = Path(folder) / "predictions.npz"
+    if not path.is_file():
+        raise ArtefactError(f"{folder} holds no predictions; expected a complete pretrain or evaluate run.")
+    with np.load(path) as stored:
+        name = next(name for name in ("head_logits", "backbone_logits", "logits") if name in stored)
+        return torch.from_numpy(stored["labels"]), torch.from_numpy(stored[name])

@@ -1,6 +1,7 @@
 """How alike the classes are to a teacher."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,8 +10,9 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 from torch import Tensor
 
-from fd2lib.data import display_name
-from fd2lib.show.images import wrap
+from fd2lib.data import ImageSplit, display_name
+from fd2lib.show.attention import look
+from fd2lib.show.images import spread, wrap
 from fd2lib.show.style import INK, BookFigure, bare, new_figure
 
 
@@ -18,6 +20,20 @@ def class_centres(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """Return the mean of the features ``[N, D]`` of each class ``[K, D]``; 0 for a class without images."""
     sums = torch.zeros(num_classes, features.shape[1]).index_add_(0, labels, features.float())
     return sums / torch.bincount(labels, minlength=num_classes).clamp_min(1)[:, None]
+
+
+def class_vectors(teacher: Any, split: ImageSplit, num_classes: int) -> Tensor:
+    """Return what stands for each class in a teacher: its unit prototypes, or mean features.
+
+    Args:
+        teacher: a :class:`fd2lib.models.Teacher`.
+        split: images whose features are averaged, for a teacher without prototypes.
+        num_classes: K.
+    """
+    if teacher.prototypes is not None:
+        return teacher.prototypes.unit().detach().cpu()
+    places = spread(range(len(split)), 2000)  # enough for a mean, few enough for a laptop
+    return class_centres(look(teacher, split.take(places).cpu()).features, split.labels[places].cpu(), num_classes)
 
 
 def cosine_matrix(vectors: Tensor, centred: bool = False) -> np.ndarray:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from fd2lib.show.frames import Html, sentences
 from fd2lib.show.images import wrap
 from fd2lib.show.style import INK, MUTED, BookFigure, method_style, method_title, new_figure
 from fd2lib.show.tables import _START
@@ -24,7 +25,7 @@ def _word(column: str, value: object) -> str:
     return _WORDS.get(column, "{}").format(value) if str(value) else ""
 
 
-def dot_plot(summary: pd.DataFrame, panels: Sequence[str], columns: Sequence[str]) -> BookFigure:
+def dot_plot(summary: pd.DataFrame, panels: Sequence[str], columns: Sequence[str]) -> BookFigure | Html:
     """Return means with their 95 % intervals: one panel for what must not be compared, one line for each setting.
 
     A dot without a line is a single seed. Colours and markers are the methods'.
@@ -34,6 +35,8 @@ def dot_plot(summary: pd.DataFrame, panels: Sequence[str], columns: Sequence[str
         panels: columns whose combinations get a panel each, such as scale and data set.
         columns: the columns that make a setting within a panel.
     """
+    if summary.empty:
+        return sentences("There is no such row.")
     parts = [(key, part) for key, part in summary.groupby(list(panels), sort=False)]
     settings = [list(dict.fromkeys(group_labels(part, columns))) for _, part in parts]
     methods = list(dict.fromkeys(summary["method"]))
@@ -64,13 +67,15 @@ def dot_plot(summary: pd.DataFrame, panels: Sequence[str], columns: Sequence[str
     return figure
 
 
-def difference_plot(differences: pd.DataFrame, columns: Sequence[str]) -> BookFigure:
+def difference_plot(differences: pd.DataFrame, columns: Sequence[str]) -> BookFigure | Html:
     """Return paired differences with their 95 % intervals around zero; filled where the interval excludes zero.
 
     Args:
         differences: as :func:`fd2lib.show.paired_difference` returns it; several comparisons may be stacked.
         columns: the columns that make a setting.
     """
+    if differences.empty:
+        return sentences("No seed was run with both.")
     table = differences.reset_index(drop=True)
     setting = group_labels(table, columns)
     pairs = [f"{method_title(a)} − {method_title(b)}" for a, b in zip(table["a"], table["b"], strict=True)]

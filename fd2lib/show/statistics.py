@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
-from fd2lib.ground import ArtefactError
+from fd2lib.ground import SCALES, ArtefactError
 
 SETTING = [
     "scale",
@@ -33,10 +33,15 @@ _TEXT = [name for name in SETTING if name not in ("image_size", "ipc")] + ["meth
 _OWN_COLUMN = {"start", "ipc", "seed", "student", "student_init", "labels", "backbone", "init"}
 
 
-def load_rows(path: str | Path) -> pd.DataFrame:
+def load_rows(path: str | Path, *, scale: str = "", dataset: str = "") -> pd.DataFrame:
     """Return the rows of a results table, one for each trained student, with the column ``variant`` added.
 
     A missing or empty file gives a table without rows. A run that was appended twice counts once, as last written.
+
+    Args:
+        path: a CSV file as :func:`fd2lib.record.append_result` writes it.
+        scale: only rows of this scale; empty for all.
+        dataset: only rows of this set of images; empty for all.
 
     Raises:
         ArtefactError: the file lacks columns that every table here needs.
@@ -56,6 +61,8 @@ def load_rows(path: str | Path) -> pd.DataFrame:
     if "fingerprint" in rows:
         known = rows["fingerprint"].notna()
         rows = pd.concat([rows[known].drop_duplicates("fingerprint", keep="last"), rows[~known]]).sort_index()
+    for name, wanted in (("scale", scale), ("dataset", dataset)):
+        rows = rows[rows[name] == wanted] if wanted else rows
     rows = rows.reset_index(drop=True)
     rows["variant"] = _variants(rows)
     return rows
@@ -117,6 +124,15 @@ def binomial_interval(percent: float, number: int) -> tuple[float, float]:
     return 100 * found.low, 100 * found.high
 
 
+def against_guessing(percent: float, number: int, num_classes: int) -> str:
+    """Return in words how an accuracy in % over ``number`` test images compares with guessing among the classes."""
+    low, high = binomial_interval(percent, number)
+    chance = 100 / num_classes
+    if low > chance:
+        return f"clearly better than guessing ({chance:.1f} %)"
+    return f"{'clearly worse than' if high < chance else 'not clearly different from'} guessing ({chance:.1f} %)"
+
+
 def summarise(rows: pd.DataFrame, value: str = "last_top1", by: Sequence[str] = GROUP) -> pd.DataFrame:
     """Return mean, 95 % t-interval over seeds and n for each group of rows.
 
@@ -161,6 +177,21 @@ def paired_difference(
         numbers = {"a": a, "b": b, "mean": mean, "low": low, "high": high, "n": number}
         found.append(dict(zip(by, key, strict=True)) | numbers | {"verdict": verdict(low, high)})
     return pd.DataFrame(found, columns=[*by, "a", "b", "mean", "low", "high", "n", "verdict"])
+
+
+def coverage(rows: pd.DataFrame) -> list[str]:
+    """Return sentences that say which scales have rows, how many students and seeds, and which scales have none."""
+    found = []
+    for scale in SCALES:
+        part = rows[rows["scale"] == scale]
+        if part.empty:
+            found.append(f"No row of {scale} scale.")
+            continue
+        sets, seeds = sorted(part["dataset"].unique()), part["seed"].nunique()
+        found.append(
+            f"{scale} scale: {len(part)} trained students on {', '.join(sets)}, {seeds} seed{'s' * (seeds != 1)}."
+        )
+    return found
 
 
 def verdict(low: float, high: float) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from fd2lib.show.frames import Html
+from fd2lib.show.frames import Html, sentences
 from fd2lib.show.statistics import binomial_interval
 from fd2lib.show.style import method_title
 
@@ -96,6 +96,14 @@ def results_table(summary: pd.DataFrame, caption: str = "") -> Html:
         "n": "n (paired seeds)" if signed else "n (seeds)",
     }
     return html_table(table[[*varying, *tail]], words, {**titles, "a": "method", "b": "minus"})
+
+
+def results_tables(summary: pd.DataFrame) -> Html:
+    """Return one table for each scale and set of images, so that no table mixes what must not be compared."""
+    if summary.empty:
+        return sentences("There is no such row.")
+    parts = summary.groupby(["scale", "dataset", "classes", "image_size"], sort=False)
+    return Html("<br>".join(results_table(part) for _, part in parts))
 
 
 def students_table(results: Mapping[str, Any]) -> Html:

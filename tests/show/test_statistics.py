@@ -7,7 +7,17 @@ import pytest
 from scipy import stats
 
 from fd2lib.ground import ArtefactError
-from fd2lib.show import GROUP, interval, load_rows, paired_difference, summarise, verdict, verdict_sentence
+from fd2lib.show import (
+    GROUP,
+    against_guessing,
+    coverage,
+    interval,
+    load_rows,
+    paired_difference,
+    summarise,
+    verdict,
+    verdict_sentence,
+)
 
 
 def row(method: str, seed: int, top1: float, **other: object) -> dict[str, object]:
@@ -131,3 +141,20 @@ def test_verdict_sentence_counts_rows():
     assert "of 3 comparisons" in sentence and "1 lies wholly above" in sentence and "2 include zero" in sentence
     assert "nothing can be said" in verdict_sentence(table.iloc[:0], "A minus B")
     assert "no verdict" in verdict_sentence(table.iloc[3:], "A minus B")
+
+
+def test_against_guessing():
+    assert against_guessing(40.0, 100, 8) == "clearly better than guessing (12.5 %)"
+    assert against_guessing(15.0, 100, 8) == "not clearly different from guessing (12.5 %)"
+    assert against_guessing(0.0, 100, 8) == "clearly worse than guessing (12.5 %)"
+
+
+def test_coverage_names_scales_without_rows(tmp_path):
+    found = coverage(table(tmp_path, [row("fd2", seed, 1.0) for seed in range(2)]))
+    assert found[0] == "toy scale: 2 trained students on plumage, 2 seeds." and found[2] == "No row of paper scale."
+
+
+def test_rows_of_one_scale_or_set_only(tmp_path):
+    table(tmp_path, [row("fd2", 0, 1.0), row("fd2", 0, 2.0, scale="reduced"), row("fd2", 0, 3.0, dataset="mine")])
+    assert load_rows(tmp_path / "runs.csv", scale="reduced")["last_top1"].tolist() == [2.0]
+    assert load_rows(tmp_path / "runs.csv", dataset="mine")["last_top1"].tolist() == [3.0]
