@@ -11,6 +11,9 @@ STAMP := $(VENV)/.installed-$(shell cat requirements.txt pyproject.toml | cksum 
 # For example: make book CONFIG="scale=reduced dataset=cub200 data_root=/data"
 CONFIG ?=
 
+# Snakemake keeps a cache below the home folder; where there is none to write to, below this one.
+CACHE := $(shell test -w "$$HOME" || echo XDG_CACHE_HOME=$(CURDIR)/.snakemake/cache)
+
 export PYTHONUNBUFFERED := 1
 export TQDM_DISABLE := 1
 unexport MPLBACKEND
@@ -47,7 +50,7 @@ $(STAMP): requirements.txt pyproject.toml
 notebooks: $(STAMP)
 	@mkdir -p _build book/executed
 	@touch _build/.started
-	@$(PY) -m snakemake --snakefile Snakefile --cores 1 --quiet all --rerun-incomplete --runtime-source-cache-path .snakemake/sources --rerun-triggers mtime params \
+	@$(CACHE) $(PY) -m snakemake --snakefile Snakefile --cores 1 --quiet all --rerun-incomplete --rerun-triggers mtime params \
 	  $(if $(CONFIG),--config $(CONFIG))
 	@fresh=$$(find book/executed -maxdepth 1 -name '*.ipynb' ! -name '*.failed.ipynb' -newer _build/.started -exec basename {} .ipynb \; | sort | xargs); \
 	kept=$$(find book/executed -maxdepth 1 -name '*.ipynb' ! -name '*.failed.ipynb' ! -newer _build/.started -exec basename {} .ipynb \; | sort | xargs); \
