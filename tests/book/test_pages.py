@@ -120,7 +120,7 @@ def test_snakefile_gives_parameters_to_the_notebooks_that_have_them(tmp_path):
     run = dry_run("dataset=cub200", f"out={tmp_path}")
     assert run.returncode == 0, run.stderr
     commands = re.findall(r"-m fd2lib notebook (\S+) (\S+)(.*)", run.stdout + run.stderr)
-    assert [ROOT / source for source, _, _ in commands] == sorted((ROOT / "notebooks").glob("*.ipynb"))
+    assert sorted(ROOT / source for source, _, _ in commands) == sorted((ROOT / "notebooks").glob("*.ipynb"))
     for source, target, given in commands:
         assert Path(target).parent == tmp_path
         assert ("-p dataset cub200" in given) == ("dataset" in notebook_parameters(ROOT / source))
