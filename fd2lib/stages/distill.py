@@ -144,7 +144,7 @@ def _optimise(
     """Optimise one chunk of one image index; returns uint8 images and the terms, ``[iterations, len(TERMS)]``."""
     if settings.iterations == 0:
         bar.update()
-        return start, torch.zeros(0, len(TERMS))
+        return start.clone(), torch.zeros(0, len(TERMS))
     teacher = objectives[0].teacher
     device = objectives[0].labels.device
     images = teacher.normalize(to_unit(start.to(device))).requires_grad_(True)
