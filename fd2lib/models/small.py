@@ -1,8 +1,8 @@
 """Small networks of fd2lib's own, for images of 32 to 96 px on a processor: teachers and students in minutes.
 
-Each is a narrow or shallow member of a family that the paper uses. They are built from timm's classes but stay in
+Each is a narrow or shallow member of a family that the paper uses, or a plain stack of convolutions. All stay in
 this table, so timm's own registry is left as it is. A stride of 2 in the first layer and none of the usual pooling
-make the final feature map 4 × 4 at 64 px; :func:`fd2lib.models.create_backbone` takes stride 1 for 32 px and below.
+make the final feature map 4 × 4 at 64 px (8 × 8 for the plain stack); :func:`fd2lib.models.create_backbone` takes stride 1 for 32 px and below.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,50 @@ from timm.models._efficientnet_builder import decode_arch_def
 from timm.models.densenet import DenseNet
 from timm.models.efficientnet import EfficientNet
 from timm.models.resnet import BasicBlock, Bottleneck, ResNet
-from torch import nn
+from torch import Tensor, nn
+
+
+class ConvNet(nn.Module):
+    """The plain network of the distillation literature: blocks of convolution, BatchNorm, ReLU and pooling.
+
+    The logits are pooled by maximum, so a mark of a few pixels anywhere in the image can decide a class.
+
+    Args:
+        num_classes: K.
+        channels: of each block; every block but the last halves height and width.
+    """
+
+    def __init__(self, num_classes: int, channels: tuple[int, ...]) -> None:
+        """Build the blocks."""
+        super().__init__()
+        blocks: list[nn.Module] = []
+        for inputs, outputs in zip((3, *channels), channels, strict=False):
+            blocks += [nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+            blocks += [nn.MaxPool2d(2)]
+        self.blocks = nn.Sequential(*blocks[:-1])
+        self.num_features = channels[-1]
+        self.classifier = nn.Linear(channels[-1], num_classes)
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """Give the last block's activations, ``[B, C, h, w]``."""
+        return self.blocks(x)
+
+    def forward_head(self, features: Tensor) -> Tensor:
+        """Give the logits of a feature map, ``[B, K]``."""
+        return self.classifier(features.amax(dim=(2, 3)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Classify normalised images."""
+        return self.forward_head(self.forward_features(x))
+
+    def get_classifier(self) -> nn.Module:
+        """Return the last layer, as timm's networks do."""
+        return self.classifier
+
+
+def _convnet(num_classes: int, stride: int) -> nn.Module:
+    del stride  # the first layer keeps the full resolution at every size
+    return ConvNet(num_classes, (24, 48, 96, 96))
 
 
 @dataclass(frozen=True)
@@ -55,6 +98,7 @@ def _mobilenet(num_classes: int, stride: int) -> nn.Module:
 
 
 SMALL_NETWORKS: dict[str, SmallNetwork] = {
+    "convnet4": SmallNetwork("four plain blocks, 24 to 96 channels, pooled by maximum (0.14 M weights)", _convnet),
     "resnet10_narrow": SmallNetwork(
         "ResNet of four basic blocks, 24 to 192 channels (0.7 M weights)",
         partial(_resnet, block=BasicBlock, layers=(1, 1, 1, 1), channels=(24, 48, 96, 192)),
