@@ -111,7 +111,7 @@ def run_notebook(
             )
     except (PapermillExecutionError, DeadKernelError, CellTimeoutError) as error:
         kept = _keep(partial, target)
-        raise NotebookError(f"{source.name} failed{_where(error)}: {_last_line(error)}. {kept}") from error
+        raise NotebookError(f"{source.name} failed{_where(error)}: {_said(error)}. {kept}") from error
     except BaseException:
         _keep(partial, target)
         raise
@@ -220,7 +220,8 @@ def _where(error: Exception) -> str:
     return f" in its code cell {error.exec_count}" if isinstance(error, PapermillExecutionError) else ""
 
 
-def _last_line(error: Exception) -> str:
+def _said(error: Exception) -> str:
+    """The line a traceback ends with: the error's name and the first line of its message."""
     text = f"{error.ename}: {error.evalue}" if isinstance(error, PapermillExecutionError) else str(error)
     lines = [line for line in _ANSI.sub("", text).splitlines() if line.strip()]
-    return (lines[-1] if lines else type(error).__name__).strip().rstrip(".")
+    return (lines[0] if lines else type(error).__name__).strip().rstrip(".:")

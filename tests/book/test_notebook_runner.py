@@ -109,13 +109,13 @@ def test_notebook_without_parameters_takes_none(tmp_path):
 
 
 def test_failure_keeps_what_was_reached_and_the_earlier_page(tmp_path):
-    source = write_notebook(tmp_path / "a.ipynb", "print('fine')", "raise ValueError('first line\\nthe last line.')")
+    source = write_notebook(tmp_path / "a.ipynb", "print('fine')", "raise ValueError('what is wrong.\\nAnd more.')")
     target = tmp_path / "out.ipynb"
     target.write_text("earlier")
     with pytest.raises(NotebookError) as caught:
         run_notebook(source, target)
     message = str(caught.value)
-    assert "a.ipynb failed in its code cell 3: the last line. What it reached is kept in" in message
+    assert "a.ipynb failed in its code cell 3: ValueError: what is wrong. What it reached is kept in" in message
     assert "out.failed.ipynb" in message and "\n" not in message
     assert target.read_text() == "earlier"
     assert "fine" in printed(tmp_path / "out.failed.ipynb")
