@@ -13,7 +13,7 @@ from fd2lib.show.attention import (
 )
 from fd2lib.show.curves import entropy_figure, history_lines, label_entropy, student_curves, term_panels, top_labels
 from fd2lib.show.distilled import class_frames, pixel_changes, side_by_side
-from fd2lib.show.frames import Html, browse, frames_html, is_live, sentences, viewer
+from fd2lib.show.frames import Html, browse, class_viewer, frames_html, is_live, points, sentences, viewer
 from fd2lib.show.images import captioned_images, encode_picture, image_grid, spread, strip, to_pixels
 from fd2lib.show.page import (
     file_provenance,
@@ -26,6 +26,7 @@ from fd2lib.show.page import (
     project_path,
     provenance_table,
     settings_table,
+    stages_of,
 )
 from fd2lib.show.prototypes import (
     class_centres,
@@ -36,22 +37,31 @@ from fd2lib.show.prototypes import (
     similarity_figure,
 )
 from fd2lib.show.results import difference_plot, dot_plot
+from fd2lib.show.rows import GROUP, SETTING, costs, coverage, load_rows
 from fd2lib.show.splits import lookalikes, mean_thumbnails, of_class, pixel_twins
 from fd2lib.show.statistics import (
-    GROUP,
-    SETTING,
     against_guessing,
     binomial_interval,
-    coverage,
+    control_difference,
     interval,
-    load_rows,
     paired_difference,
     summarise,
     verdict,
     verdict_sentence,
+    verdict_sentences,
 )
 from fd2lib.show.style import BookFigure, method_style, method_title
-from fd2lib.show.tables import facts_table, html_table, results_table, results_tables, students_table
+from fd2lib.show.tables import (
+    costs_table,
+    counts_table,
+    facts_table,
+    html_table,
+    pairs_table,
+    registry_table,
+    results_table,
+    results_tables,
+    students_table,
+)
 
 __all__ = [
     "GROUP",
@@ -69,9 +79,14 @@ __all__ = [
     "class_frames",
     "class_name",
     "class_vectors",
+    "class_viewer",
     "closest_pairs",
     "confused_pairs",
+    "control_difference",
     "cosine_matrix",
+    "costs",
+    "costs_table",
+    "counts_table",
     "coverage",
     "difference_plot",
     "dot_plot",
@@ -104,10 +119,13 @@ __all__ = [
     "over_under",
     "overlay",
     "paired_difference",
+    "pairs_table",
     "pixel_changes",
     "pixel_twins",
+    "points",
     "project_path",
     "provenance_table",
+    "registry_table",
     "results_table",
     "results_tables",
     "sentences",
@@ -115,6 +133,7 @@ __all__ = [
     "side_by_side",
     "similarity_figure",
     "spread",
+    "stages_of",
     "strip",
     "student_curves",
     "students_table",
@@ -124,5 +143,6 @@ __all__ = [
     "top_labels",
     "verdict",
     "verdict_sentence",
+    "verdict_sentences",
     "viewer",
 ]

@@ -50,11 +50,14 @@ def term_panels(
     keys = [key for key in lines if key in history]
     groups = [group for _, group in history.groupby(keys)] if keys else [history]
     for axes, term in zip(figure.axes, shown, strict=False):
+        used = history[term].fillna(0).any()
         for group in groups:
             known = group[group[term].notna()]
+            if used and not known[term].any():
+                continue  # the term does not apply to this image, as similarity to the first of a group
             axes.plot(known[x], known[term], color="#0072b2", linewidth=1.2, alpha=max(0.25, 1 / len(groups) ** 0.5))
         axes.set_title(TERM_TITLES.get(term, term.replace("_", " ")), loc="left")
-        if not history[term].fillna(0).any():
+        if not used:
             axes.text(0.5, 0.6, "zero: not used here", transform=axes.transAxes, ha="center", color=MUTED, size=10)
     for position in range(len(shown), len(figure.axes)):
         figure.axes[position].set_visible(False)
@@ -101,7 +104,7 @@ def history_lines(history: pd.DataFrame, panels: Mapping[str, Mapping[str, str]]
         for title, columns in panels.items()
         if known & set(columns)
     }
-    figure = new_figure(2.7, columns=len(present))
+    figure = new_figure(2.6 + 0.2 * max(map(len, present.values())), columns=len(present))
     colours = ("#0072b2", "#d55e00", "#6b7780")
     for axes, (title, columns) in zip(figure.axes, present.items(), strict=True):
         for (column, label), colour, dash in zip(columns.items(), colours, ("-", "--", ":"), strict=False):
@@ -109,7 +112,7 @@ def history_lines(history: pd.DataFrame, panels: Mapping[str, Mapping[str, str]]
             axes.plot(rows[x], rows[column], dash, color=colour, linewidth=1.8, label=label)
         axes.set(title=title, xlabel=x)
         if len(columns) > 1:
-            axes.legend(frameon=False, fontsize=9.5)
+            axes.legend(frameon=False, fontsize=9.5, loc="upper center", bbox_to_anchor=(0.5, -0.25))
     return figure
 
 

@@ -7,11 +7,12 @@ page, and copies of one, do not disturb each other. No address outside the page 
 import base64
 import html
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from fd2lib.data import display_name
 from fd2lib.ground import SettingError, ShapeError, unknown
 from fd2lib.show.images import encode_picture
 
@@ -37,6 +38,11 @@ def sentences(*texts: str) -> Html:
     return Html("<p>" + " ".join(html.escape(text) for text in texts) + "</p>")
 
 
+def points(texts: Iterable[str]) -> Html:
+    """Return texts as a list with bullets."""
+    return Html("<ul>" + "".join(f"<li>{html.escape(text)}</li>" for text in texts) + "</ul>")
+
+
 def frames_html(
     frames: Sequence[np.ndarray], labels: Sequence[str], alt: Sequence[str] | str, *, name: str = "Show"
 ) -> Html:
@@ -56,8 +62,9 @@ def frames_html(
     """
     texts = _alternatives(frames, labels, alt)
     pictures = "".join(
-        f'<img src="{encode_picture(frame, 150)}" alt="{html.escape(text)}" '
-        f'style="max-width:100%;height:auto;margin:0 auto;display:{"none" if position else "block"}">'
+        f'<img src="{encode_picture(frame)}" alt="{html.escape(text)}" '
+        f'style="width:{_width(frame)}px;max-width:100%;height:auto;margin:0 auto;'
+        f'display:{"none" if position else "block"}">'
         for position, (frame, text) in enumerate(zip(frames, texts, strict=True))
     )
     options = "".join(f'<option value="{i}">{html.escape(label)}</option>' for i, label in enumerate(labels))
@@ -88,10 +95,12 @@ def browse(frames: Sequence[np.ndarray], labels: Sequence[str], alt: Sequence[st
     import ipywidgets as widgets
 
     texts = _alternatives(frames, labels, alt)
-    data = [base64.b64decode(encode_picture(frame, 150).partition(",")[2]) for frame in frames]
+    data = [base64.b64decode(encode_picture(frame).partition(",")[2]) for frame in frames]
     choice = widgets.Dropdown(options=[(label, i) for i, label in enumerate(labels)], value=0, description=name)
     slider = widgets.IntSlider(min=0, max=len(frames) - 1, readout=False, layout=widgets.Layout(flex="1 1 auto"))
-    picture = widgets.Image(value=data[0], format="jpeg", layout=widgets.Layout(max_width="100%"))
+    picture = widgets.Image(
+        value=data[0], format="jpeg", layout=widgets.Layout(width=f"{_width(frames[0])}px", max_width="100%")
+    )
     words = widgets.Label(value=texts[0])
 
     def show(change: dict[str, Any]) -> None:
@@ -122,6 +131,14 @@ def viewer(
     return (browse if is_live(interactive) else frames_html)(frames, labels, alt, name=name)
 
 
+def class_viewer(
+    frames: Sequence[np.ndarray], classes: Sequence[str], indices: Sequence[int], alt: str, interactive: str = "auto"
+) -> Any:
+    """Return :func:`viewer` over one frame for each class of ``indices``."""
+    labels = [display_name(classes[index]) for index in indices]
+    return viewer(frames, labels, alt, name="Class", interactive=interactive)
+
+
 def is_live(interactive: str = "auto") -> bool:
     """Return whether someone is working in this notebook.
 
@@ -135,6 +152,12 @@ def is_live(interactive: str = "auto") -> bool:
     if interactive not in ("auto", "yes", "no"):
         raise SettingError(unknown("interactive", interactive, ("auto", "yes", "no")))
     return interactive == "yes" or (interactive == "auto" and "JPY_SESSION_NAME" in os.environ)
+
+
+def _width(frame: np.ndarray) -> int:
+    """Width on the page, pixels: small frames are shown up to four times enlarged, none taller than a screen."""
+    high, wide = frame.shape[:2]
+    return round(min(4 * wide, 680, max(wide, 560 * wide / high)))
 
 
 def _alternatives(frames: Sequence[Any], labels: Sequence[str], alt: Sequence[str] | str) -> list[str]:

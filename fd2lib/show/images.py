@@ -130,13 +130,10 @@ def wrap(text: str, width: int) -> str:
     return "\n".join(textwrap.fill(line, width, break_long_words=False) for line in text.splitlines())
 
 
-def encode_picture(pixels: np.ndarray, side: int = 0) -> str:
-    """Return pixels ``[H, W, 3]`` as a JPEG data address for plain HTML, enlarged to a height of ``side`` pixels."""
-    picture = Image.fromarray(np.ascontiguousarray(pixels))
-    if side and picture.height < side:
-        picture = picture.resize((round(picture.width * side / picture.height), side), Image.Resampling.BICUBIC)
+def encode_picture(pixels: np.ndarray) -> str:
+    """Return pixels ``[H, W, 3]`` as a JPEG data address for plain HTML."""
     stream = io.BytesIO()
-    picture.save(stream, format="JPEG", quality=85, optimize=True)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(stream, format="JPEG", quality=85, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,12 @@ def project_path(name: str) -> str:
 
 
 def headline(experiment: Any) -> str:
-    """Return in one line what a page is about: images, scale, method, seed."""
+    """Return in two lines what a page is about: images, scale, method, seed."""
     data, recipe = experiment.dataset, experiment.recipe
     ipc = recipe.distill.ipc
     return (
         f"{data.name}: {data.num_classes} classes, {len(data.train)} training and {len(data.test)} test images, "
-        f"{data.image_size} px; scale {recipe.scale}, {recipe.title}, {ipc} image{'s' * (ipc != 1)} per class, "
+        f"{data.image_size} px\nscale {recipe.scale}, {recipe.title}, {ipc} image{'s' * (ipc != 1)} per class, "
         f"seed {experiment.request.seed}"
     )
 
@@ -62,6 +62,11 @@ def settings_table(recipe: Recipe, stage: str) -> Html:
     return html_table(
         pd.DataFrame(rows, columns=["setting", "value", "from"]), f"Settings of {stage}, scale {recipe.scale}"
     )
+
+
+def stages_of(experiments: Iterable[Any]) -> list[Any]:
+    """Return the results of all four stages of each experiment; what was made before is loaded."""
+    return [stage() for one in experiments for stage in (one.pretrain, one.distill, one.relabel, one.evaluate)]
 
 
 def provenance_table(experiment: Any, *results: Any) -> Html:

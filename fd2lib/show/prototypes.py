@@ -89,6 +89,7 @@ def similarity_figure(matrix: np.ndarray, classes: Sequence[str]) -> BookFigure:
     low, high = float(off.min()), float(off.max())
     named = len(classes) <= 30
     figure = new_figure(4.6 if named else 5.2)
+    figure.set_layout_engine("compressed")  # the matrix stays square
     axes = figure.axes[0]
     bare(axes)
     values = shown.copy()
@@ -99,10 +100,11 @@ def similarity_figure(matrix: np.ndarray, classes: Sequence[str]) -> BookFigure:
     size = 10 if len(classes) <= 16 else 8
     axes.set_yticks(range(len(names)), [wrap(name, 30) for name in names], size=size, color=INK)
     axes.set_xticks(range(len(names)), range(1, len(names) + 1), size=size, color=INK)
+    digits = 2 if high - low > 0.05 else 3
     if len(names) <= 12:
         for row, column in zip(*np.where(~np.isnan(values)), strict=True):
             dark = values[row, column] < (low + high) / 2
-            text = f"{values[row, column]:.2f}"
+            text = f"{values[row, column]:.{digits}f}"
             axes.text(column, row, text, ha="center", va="center", size=9, color="white" if dark else INK)
     bar = figure.colorbar(picture, ax=axes, shrink=0.8)
     bar.set_label("cosine similarity", color=INK, size=10)

@@ -6,10 +6,11 @@ import pandas as pd
 
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.images import wrap
+from fd2lib.show.statistics import pair_titles
 from fd2lib.show.style import INK, MUTED, BookFigure, method_style, method_title, new_figure
-from fd2lib.show.tables import _START
+from fd2lib.show.tables import START_TITLES
 
-_WORDS = {"ipc": "{} per class", "image_size": "{} px"}
+_WORDS = {"ipc": "{} per class", "image_size": "{} px", "scale": "{} scale"}
 
 
 def group_labels(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
@@ -21,7 +22,7 @@ def group_labels(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
 
 def _word(column: str, value: object) -> str:
     if column == "start":
-        return _START.get(str(value), str(value))
+        return START_TITLES.get(str(value), str(value))
     return _WORDS.get(column, "{}").format(value) if str(value) else ""
 
 
@@ -78,7 +79,7 @@ def difference_plot(differences: pd.DataFrame, columns: Sequence[str]) -> BookFi
         return sentences("No seed was run with both.")
     table = differences.reset_index(drop=True)
     setting = group_labels(table, columns)
-    pairs = [f"{method_title(a)} − {method_title(b)}" for a, b in zip(table["a"], table["b"], strict=True)]
+    pairs = pair_titles(table)
     kinds = list(dict.fromkeys(pairs))
     figure = new_figure(min(1.1 + 0.34 * len(table) + 0.3 * len(kinds), 16), rows=len(kinds), sharex=True,
                         height_ratios=[max(1, pairs.count(kind)) + 0.5 for kind in kinds])  # fmt: skip

@@ -1,105 +1,12 @@
-"""Means, 95 % intervals and paired differences over seeds, from the rows of ``results/runs.csv``.
+"""Means, 95 % intervals and paired differences over seeds, from result rows."""
 
-Rows are compared only within what makes them comparable: scale, data set, classes, image size, networks, start,
-images per class. Rows whose other settings differ from the usual ones of their method are kept apart, under a
-``variant`` that names the settings that differ.
-"""
-
-import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from scipy import stats
 
-from fd2lib.ground import SCALES, ArtefactError
-
-SETTING = [
-    "scale",
-    "dataset",
-    "classes",
-    "image_size",
-    "teacher",
-    "teacher_init",
-    "student",
-    "student_init",
-    "labels",
-    "start",
-    "ipc",
-]
-GROUP = [*SETTING, "variant", "method"]
-_TEXT = [name for name in SETTING if name not in ("image_size", "ipc")] + ["method"]
-_OWN_COLUMN = {"start", "ipc", "seed", "student", "student_init", "labels", "backbone", "init"}
-
-
-def load_rows(path: str | Path, *, scale: str = "", dataset: str = "") -> pd.DataFrame:
-    """Return the rows of a results table, one for each trained student, with the column ``variant`` added.
-
-    A missing or empty file gives a table without rows. A run that was appended twice counts once, as last written.
-
-    Args:
-        path: a CSV file as :func:`fd2lib.record.append_result` writes it.
-        scale: only rows of this scale; empty for all.
-        dataset: only rows of this set of images; empty for all.
-
-    Raises:
-        ArtefactError: the file lacks columns that every table here needs.
-    """
-    needed = [*SETTING, "method", "seed", "last_top1"]
-    if not Path(path).is_file() or Path(path).stat().st_size == 0:
-        return pd.DataFrame(columns=[*needed, "variant"])
-    rows = pd.read_csv(path)
-    missing = [name for name in needed if name not in rows]
-    if missing:
-        raise ArtefactError(
-            f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; expected a table that a run of "
-            "fd2lib wrote. results/SCHEMA.md lists its columns."
-        )
-    for name in set(_TEXT) & set(rows):
-        rows[name] = rows[name].astype(object).where(rows[name].notna(), "").astype(str)
-    if "fingerprint" in rows:
-        known = rows["fingerprint"].notna()
-        rows = pd.concat([rows[known].drop_duplicates("fingerprint", keep="last"), rows[~known]]).sort_index()
-    for name, wanted in (("scale", scale), ("dataset", dataset)):
-        rows = rows[rows[name] == wanted] if wanted else rows
-    rows = rows.reset_index(drop=True)
-    rows["variant"] = _variants(rows)
-    return rows
-
-
-def _variants(rows: pd.DataFrame) -> list[str]:
-    """Name, for each row, the settings in which it differs from most rows of its method in its comparison."""
-    names = [""] * len(rows)
-    if "settings" not in rows:
-        return names
-    for _, group in rows.groupby([*SETTING, "method"], sort=False):
-        flat = pd.DataFrame([_flat(text) for text in group["settings"]], index=group.index)
-        for key in flat.columns:
-            shown = flat[key].map(lambda value: json.dumps(value, sort_keys=True))
-            usual = shown.value_counts(sort=True).index[0] if shown.nunique() > 1 else None
-            if usual is None:
-                continue
-            for position in shown.index[shown != usual]:
-                names[position] = f"{names[position]} {key}={shown[position]}".strip().replace('"', "")
-    return names
-
-
-def _flat(text: Any, prefix: str = "") -> dict[str, Any]:
-    """Settings as ``{"distill.iterations": 200}``, less seeds and what has a column of its own."""
-    try:
-        value = json.loads(text) if isinstance(text, str) else text
-    except ValueError:
-        return {}
-    if not isinstance(value, dict):
-        return {}
-    flat: dict[str, Any] = {}
-    for name, item in value.items():
-        if isinstance(item, dict):
-            flat |= _flat(item, f"{prefix}{name}.")
-        elif name not in _OWN_COLUMN:
-            flat[f"{prefix}{name}"] = item
-    return flat
+from fd2lib.show.rows import GROUP, SETTING
+from fd2lib.show.style import method_title
 
 
 def interval(values: Sequence[float]) -> tuple[float, float, float, int]:
@@ -179,19 +86,24 @@ def paired_difference(
     return pd.DataFrame(found, columns=[*by, "a", "b", "mean", "low", "high", "n", "verdict"])
 
 
-def coverage(rows: pd.DataFrame) -> list[str]:
-    """Return sentences that say which scales have rows, how many students and seeds, and which scales have none."""
-    found = []
-    for scale in SCALES:
-        part = rows[rows["scale"] == scale]
-        if part.empty:
-            found.append(f"No row of {scale} scale.")
-            continue
-        sets, seeds = sorted(part["dataset"].unique()), part["seed"].nunique()
-        found.append(
-            f"{scale} scale: {len(part)} trained students on {', '.join(sets)}, {seeds} seed{'s' * (seeds != 1)}."
-        )
-    return found
+def control_difference(rows: pd.DataFrame, a: str, control: str, value: str = "last_top1") -> pd.DataFrame:
+    """Return :func:`paired_difference` of a method, whatever its images start from, and whole real images.
+
+    Args:
+        rows: as :func:`load_rows` returns them.
+        a: method.
+        control: a method whose images are real ones; its rows that start from ``whole`` stand against every start.
+        value: the column compared.
+    """
+    real = rows[(rows["method"] == control) & (rows["start"] == "whole")]
+    starts = rows.loc[rows["method"] == a, "start"].unique()
+    copies = [real.assign(start=start) for start in starts]
+    return paired_difference(pd.concat([rows[rows["method"] == a], *copies]), a, control, value)
+
+
+def pair_titles(table: pd.DataFrame) -> list[str]:
+    """Return ``A − B`` with display names for each row's methods ``a`` and ``b``."""
+    return [f"{method_title(a)} − {method_title(b)}" for a, b in zip(table["a"], table["b"], strict=True)]
 
 
 def verdict(low: float, high: float) -> str:
@@ -226,3 +138,13 @@ def verdict_sentence(differences: pd.DataFrame, what: str) -> str:
     if decided >= 5:
         sentence += f" By chance alone about {0.05 * decided:.1f} of {decided} such intervals would exclude zero."
     return sentence
+
+
+def verdict_sentences(differences: pd.DataFrame) -> list[str]:
+    """Return :func:`verdict_sentence` for each scale and pair of methods in a table of differences."""
+    if differences.empty:
+        return ["No seed was run with both methods of any pair, so nothing can be said."]
+    parts = differences.groupby(["scale", "a", "b"], sort=False)
+    return [
+        verdict_sentence(part, f"{scale.capitalize()} scale, {pair_titles(part)[0]}") for (scale, _, _), part in parts
+    ]

@@ -65,10 +65,11 @@ def new_figure(height: float, *, columns: int = 1, rows: int = 1, photo: bool = 
         height: inches.
         columns: axes beside one another.
         rows: axes above one another.
-        photo: show as JPEG.
+        photo: show as JPEG; pictures keep their shape, so the layout closes up around them.
         grid: further options of matplotlib's ``subplots``, such as ``sharey``.
     """
-    figure = BookFigure(figsize=(WIDTH, height), dpi=DPI, layout="constrained", facecolor="white", photo=photo)
+    layout = "compressed" if photo else "constrained"
+    figure = BookFigure(figsize=(WIDTH, height), dpi=DPI, layout=layout, facecolor="white", photo=photo)
     figure.subplots(rows, columns, **grid)
     for axes in figure.axes:
         quiet(axes)

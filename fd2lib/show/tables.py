@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from fd2lib.data import Dataset, display_name, list_datasets
 from fd2lib.show.frames import Html, sentences
-from fd2lib.show.statistics import binomial_interval
+from fd2lib.show.statistics import binomial_interval, pair_titles
 from fd2lib.show.style import method_title
 
 TITLES = {
@@ -29,7 +30,7 @@ TITLES = {
     "n": "n (seeds)",
     "verdict": "verdict",
 }
-_START = {"pool1": "one crop", "pool2": "2×2 mosaic", "whole": "whole image", "noise": "noise"}
+START_TITLES = {"pool1": "one crop", "pool2": "2×2 mosaic", "whole": "whole image", "noise": "noise"}
 
 
 def html_table(rows: pd.DataFrame, caption: str = "", titles: Mapping[str, str] | None = None) -> Html:
@@ -46,7 +47,7 @@ def html_table(rows: pd.DataFrame, caption: str = "", titles: Mapping[str, str] 
 
     def cell(tag: str, column: str, text: str) -> str:
         side = "right" if column in numeric or column in ("interval", "mean") else "left"
-        whole = "white-space:nowrap;" if column in ("interval", "start", "method", "a", "b", "verdict") else ""
+        whole = "white-space:nowrap;" if column in ("interval", "start", "method", "difference", "verdict") else ""
         return f'<{tag} style="{edge}{whole}text-align:{side}">{html.escape(text)}</{tag}>'
 
     head = "".join(cell("th", name, names.get(name, str(name).replace("_", " "))) for name in rows)
@@ -84,10 +85,12 @@ def results_table(summary: pd.DataFrame, caption: str = "") -> Html:
     table["mean"] = [shown.format(value) for value in table["mean"]]
     for name in ("interval", "mean"):
         table[name] = [text.replace("-", "−") for text in table[name]]
-    for side in {"method", "a", "b"} & set(table):
-        table[side] = [method_title(name) for name in table[side]]
+    if "method" in table:
+        table["method"] = [method_title(name) for name in table["method"]]
+    if signed:
+        table = table.assign(difference=pair_titles(table)).drop(columns=["a", "b"])
     if "start" in table:
-        table["start"] = [_START.get(name, name) for name in table["start"]]
+        table["start"] = [START_TITLES.get(name, name) for name in table["start"]]
     fixed, varying = _split(table.drop(columns=["low", "high", "mean", "interval", "n", "verdict"], errors="ignore"))
     tail = ["mean", "interval", "n", *(["verdict"] if signed else [])]
     words = "; ".join([caption, *fixed] if caption else fixed)
@@ -126,15 +129,60 @@ def students_table(results: Mapping[str, Any]) -> Html:
     return html_table(table, "Test accuracy of one student each (top-1)", titles)
 
 
+def pairs_table(pairs: pd.DataFrame) -> Html:
+    """Return pairs of classes, from :func:`confused_pairs` or :func:`closest_pairs`, as a table."""
+    if pairs.empty:
+        return sentences("There is no such pair.")
+    shown = pairs.drop(columns=["first", "second"])
+    if "similarity" in shown:
+        shown["similarity"] = [f"{value:.2f}" for value in shown["similarity"]]
+    titles = {"first_name": "class", "second_name": "and", "confused": "test images confused", "of": "of"}
+    return html_table(shown, "", titles)
+
+
+def registry_table() -> Html:
+    """Return the image sets that are known by name, with their sizes and terms."""
+    known = [
+        (
+            info.name,
+            *(number or "–" for number in (info.num_classes, info.train_images, info.test_images)),
+            info.licence,
+        )
+        for info in list_datasets().values()
+    ]
+    columns = ["name", "classes", "training images", "test images", "licence or terms"]
+    return html_table(pd.DataFrame(known, columns=columns), "", {"classes": "classes"})
+
+
+def counts_table(data: Dataset) -> Html:
+    """Return how many training and test images each class of a set has."""
+    names = [display_name(name) for name in data.classes]
+    splits = {"training images": data.train, "test images": data.test}
+    counts = {title: split.labels.bincount(minlength=data.num_classes).tolist() for title, split in splits.items()}
+    return html_table(pd.DataFrame({"class": names, **counts}))
+
+
+def costs_table(table: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.show.costs` as a table; columns with one value throughout stand above it."""
+    if table.empty:
+        return sentences("There is no such row.")
+    shown = table.assign(method=[method_title(name) for name in table["method"]])
+    numbers = [name for name in table if name.endswith("_seconds")]
+    fixed, varying = _split(shown.drop(columns=[*numbers, "n"]))
+    titles = {name: f"{name.removesuffix('_seconds')}, s" for name in numbers}
+    return html_table(shown[[*varying, *numbers, "n"]], "; ".join(fixed), {**titles, "n": "n (students)"})
+
+
 def _split(table: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Sentences for the columns with one value (empty ones are dropped), and the names of the others."""
     fixed, varying = [], []
     for name in table:
         values = table[name].unique()
-        if len(values) > 1 or name in ("method", "a", "b"):
+        if len(values) > 1 or name == "method":
             varying.append(name)
         elif str(values[0]) not in ("", "0"):
-            fixed.append(f"{TITLES.get(name, name).removesuffix(', px')} {values[0]}{' px' * (name == 'image_size')}")
+            title = "" if name == "difference" else TITLES.get(name, name).removesuffix(", px")
+            fixed.append(f"{title} {values[0]}{' px' * (name == 'image_size')}".strip())
     return fixed, varying
 
 

@@ -230,7 +230,7 @@ def test_scales_get_panels_of_their_own():
         }
     )
     figure = show.dot_plot(summary, ["scale"], ["ipc"])
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["toy", "paper"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["toy scale", "paper scale"]
     assert [len(axes.collections) for axes in figure.axes] == [1, 1]
     check(figure)
 

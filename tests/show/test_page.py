@@ -21,7 +21,7 @@ def experiment() -> SimpleNamespace:
 
 def test_headline():
     expected = (
-        "plumage: 2 classes, 4 training and 4 test images, 8 px; scale toy, SRe²L++ + FD², 2 images per class, seed 7"
+        "plumage: 2 classes, 4 training and 4 test images, 8 px\nscale toy, SRe²L++ + FD², 2 images per class, seed 7"
     )
     assert show.headline(experiment()) == expected
 

@@ -10,6 +10,8 @@ from fd2lib.ground import ArtefactError
 from fd2lib.show import (
     GROUP,
     against_guessing,
+    control_difference,
+    costs,
     coverage,
     interval,
     load_rows,
@@ -151,10 +153,26 @@ def test_against_guessing():
 
 def test_coverage_names_scales_without_rows(tmp_path):
     found = coverage(table(tmp_path, [row("fd2", seed, 1.0) for seed in range(2)]))
-    assert found[0] == "toy scale: 2 trained students on plumage, 2 seeds." and found[2] == "No row of paper scale."
+    assert found[0] == "Toy scale: 2 trained students on plumage, 2 seeds." and found[2] == "No row of paper scale."
 
 
 def test_rows_of_one_scale_or_set_only(tmp_path):
     table(tmp_path, [row("fd2", 0, 1.0), row("fd2", 0, 2.0, scale="reduced"), row("fd2", 0, 3.0, dataset="mine")])
     assert load_rows(tmp_path / "runs.csv", scale="reduced")["last_top1"].tolist() == [2.0]
     assert load_rows(tmp_path / "runs.csv", dataset="mine")["last_top1"].tolist() == [3.0]
+
+
+def test_whole_real_images_are_the_control_of_every_start(tmp_path):
+    rows = [row("fd2", s, 30.0 + s, start="pool2") for s in range(2)] + [row("fd2", 0, 40.0)]
+    rows += [row("random", s, 20.0) for s in range(2)] + [row("random", 0, 99.0, start="pool2")]
+    found = control_difference(table(tmp_path, rows), "fd2", "random").set_index("start")
+    assert found["mean"].to_dict() == {"pool2": 10.5, "whole": 20.0} and found["n"].to_dict() == {
+        "pool2": 2,
+        "whole": 1,
+    }
+
+
+def test_costs_are_means_by_device(tmp_path):
+    rows = [row("fd2", s, 1.0, pretrain_seconds=10.0 + s, evaluate_seconds=2.0, device=f"d{s // 2}") for s in range(3)]
+    found = costs(table(tmp_path, rows))
+    assert found[["device", "pretrain_seconds", "n"]].values.tolist() == [["d0", 10.5, 2], ["d1", 12.0, 1]]
