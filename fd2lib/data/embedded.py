@@ -10,7 +10,7 @@ from fd2lib.data.types import Dataset, ImageSplit
 from fd2lib.ground import SettingError
 
 CLASSES = 8  # without a subset
-PER_CLASS = {"train": 30, "test": 25}
+PER_CLASS = {"train": 60, "test": 25}
 
 
 def load_plumage(size: int, classes: str, seed: int, train_per_class: int = 0, test_per_class: int = 0) -> Dataset:
@@ -20,7 +20,7 @@ def load_plumage(size: int, classes: str, seed: int, train_per_class: int = 0, t
         size: pixels.
         classes: ``""`` the first 8, ``"12"`` the first 12, otherwise a pattern over the names of all classes.
         seed: of the drawings.
-        train_per_class: images; 0 takes 30.
+        train_per_class: images; 0 takes 60.
         test_per_class: images; 0 takes 25.
     """
     asked = {"train": train_per_class or PER_CLASS["train"], "test": test_per_class or PER_CLASS["test"]}

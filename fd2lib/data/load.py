@@ -40,7 +40,7 @@ def load_dataset(
         classes: a subset, as :func:`select_classes` reads it: ``""``, ``"10"``, ``"Warbler"``, ``"Warbler:10"``;
             of ``plumage``, ``""`` is the first 8.
         seed: draws the images kept by ``train_per_class`` and ``test_per_class``, and those of ``plumage``.
-        train_per_class: training images per class; 0 keeps all (``plumage``: 30).
+        train_per_class: training images per class; 0 keeps all (``plumage``: 60).
         test_per_class: test images per class; 0 keeps all (``plumage``: 25).
         cache: folder for decoded pixels, see :func:`cache_folder`.
         memory_limit: bytes of pixels above which a split is read from files at each use.

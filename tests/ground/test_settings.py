@@ -48,6 +48,7 @@ def test_fd2_differs_from_its_base_only_in_teacher_and_constraints():
     }
     assert differing == {
         "pretrain.attention",
+        "distill.base_cross_entropy",
         "distill.attention_ratio",
         "distill.characteristic_weight",
         "distill.similarity_weight",
