@@ -47,7 +47,9 @@ def _add_data(commands: argparse._SubParsersAction) -> None:
     inner = data.add_subparsers(metavar="prepare")
     unpack = inner.add_parser("prepare", help="unpack the tars of a set below a data root")
     unpack.add_argument("name", help="cub200, flowers102 or imagewoof")
-    unpack.add_argument("--from", dest="source", required=True, help="folder that holds NAME-train.tar and NAME-test.tar")
+    unpack.add_argument(
+        "--from", dest="source", required=True, help="folder that holds NAME-train.tar and NAME-test.tar"
+    )
     unpack.add_argument("--root", required=True, help="data root; NAME/ is made below it")
     unpack.set_defaults(command=lambda options: print(prepare(options.name, options.source, options.root)))
 
@@ -59,7 +61,9 @@ def _add_run(commands: argparse._SubParsersAction) -> None:
         description="Runs or resumes every combination, writes OUT/runs.csv, OUT/gallery and OUT/page.",
     )
     run.add_argument("--dataset", default=Request.dataset, help="see: python -m fd2lib data (folder: your own images)")
-    run.add_argument("--data-root", default="", help="folder that holds the set; for 'folder', the one with train/ and test/")
+    run.add_argument(
+        "--data-root", default="", help="folder that holds the set; for 'folder', the one with train/ and test/"
+    )
     run.add_argument("--classes", default="", help="subset: a pattern (Warbler), a count (10) or both (Warbler:10)")
     run.add_argument("--image-size", type=int, default=0, help="pixels; 0 takes the scale's default")
     run.add_argument("--backbone", default="", help="timm name; empty takes the scale's default")
@@ -68,7 +72,9 @@ def _add_run(commands: argparse._SubParsersAction) -> None:
     run.add_argument("--starts", default="whole", help="comma-separated: whole, pool2, pool1, noise")
     run.add_argument("--ipc", default="1,3", help="images per class, comma-separated")
     run.add_argument("--seeds", default="0,1,2", help="comma-separated")
-    run.add_argument("--set", dest="settings", default="", help="overrides, as 'distill.iterations=100 pretrain.epochs=5'")
+    run.add_argument(
+        "--set", dest="settings", default="", help="overrides, as 'distill.iterations=100 pretrain.epochs=5'"
+    )
     run.add_argument("--device", default="auto")
     run.add_argument("--runs-dir", default="runs", help="where stages keep their artefacts")
     run.add_argument("--out", default="my_results", help="where rows, galleries and the page go")

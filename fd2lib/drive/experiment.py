@@ -130,7 +130,9 @@ class Experiment:
         """Run everything and return the result row (see :data:`fd2lib.record.COLUMNS`)."""
         teacher, images, labels, student = self.pretrain(), self.distill(), self.relabel(), self.evaluate()
         recipe, manifest = self.recipe, read_manifest(student.folder, "evaluate")
-        stages = {name: dataclasses.asdict(getattr(recipe, name)) for name in ("pretrain", "distill", "relabel", "evaluate")}
+        stages = {
+            name: dataclasses.asdict(getattr(recipe, name)) for name in ("pretrain", "distill", "relabel", "evaluate")
+        }
         made, ipc = manifest["provenance"], recipe.relabel.ipc
         return {
             "scale": recipe.scale,

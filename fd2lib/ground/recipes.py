@@ -132,7 +132,9 @@ def parse_overrides(overrides: Mapping[str, Any] | str | None) -> dict[str, Any]
     for item in overrides.replace(",", " ").split():
         key, sign, text = item.partition("=")
         if not sign or "." not in key:
-            raise SettingError(f"override {item!r} is not of the form stage.setting=value, as in distill.iterations=100.")
+            raise SettingError(
+                f"override {item!r} is not of the form stage.setting=value, as in distill.iterations=100."
+            )
         parsed[key] = _literal(text)
     return parsed
 

@@ -164,7 +164,9 @@ def build_settings(stage: str, values: dict[str, Any]) -> Any:
 
 def _coerce(stage: str, field: dataclasses.Field, value: Any) -> Any:
     """Accept exactly the declared type; an int is a float where a float is expected."""
-    kind = field.type if isinstance(field.type, type) else {"int": int, "float": float, "bool": bool}.get(field.type, str)
+    kind = (
+        field.type if isinstance(field.type, type) else {"int": int, "float": float, "bool": bool}.get(field.type, str)
+    )
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not kind:

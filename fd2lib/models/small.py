@@ -2,7 +2,8 @@
 
 Each is a narrow or shallow member of a family that the paper uses, or a plain stack of convolutions. All stay in
 this table, so timm's own registry is left as it is. A stride of 2 in the first layer and none of the usual pooling
-make the final feature map 4 × 4 at 64 px (8 × 8 for the plain stack); :func:`fd2lib.models.create_backbone` takes stride 1 for 32 px and below.
+make the final feature map 4 × 4 at 64 px (8 × 8 for the plain stack); :func:`fd2lib.models.create_backbone` takes
+stride 1 for 32 px and below.
 """
 
 from collections.abc import Callable

@@ -45,10 +45,14 @@ def read_manifest(folder: str | Path, stage: str) -> dict[str, Any]:
     path = Path(folder) / "manifest.json"
     if not path.is_file():
         state = "was started but not finished" if (Path(folder) / "started.json").is_file() else "does not exist"
-        raise ArtefactError(f"{stage} run {folder} {state}; expected a complete run. Run {stage} with this folder first.")
+        raise ArtefactError(
+            f"{stage} run {folder} {state}; expected a complete run. Run {stage} with this folder first."
+        )
     manifest = read_json(path)
     if manifest.get("stage") != stage:
-        raise ArtefactError(f"{folder} holds a run of {manifest.get('stage')!r}; expected {stage!r}. Name its folder instead.")
+        raise ArtefactError(
+            f"{folder} holds a run of {manifest.get('stage')!r}; expected {stage!r}. Name its folder instead."
+        )
     return manifest
 
 
@@ -82,7 +86,9 @@ class RunFolder:
             lock = filelock.FileLock(self.folder / ".lock")
             lock.acquire()
         except OSError as error:
-            raise ArtefactError(f"cannot use {self.folder} as a run folder: {error.strerror}. Choose another folder.") from error
+            raise ArtefactError(
+                f"cannot use {self.folder} as a run folder: {error.strerror}. Choose another folder."
+            ) from error
         try:
             yield self._open()
         finally:
@@ -120,7 +126,8 @@ class RunFolder:
         ]
         reason = "; ".join(differing) or f"stage or schema differs ({record.get('stage')!r} there)"
         raise ArtefactError(
-            f"{self.folder} was made differently: {reason}. Nothing was changed. Choose another folder or the same settings."
+            f"{self.folder} was made differently: {reason}. "
+            "Nothing was changed. Choose another folder or the same settings."
         )
 
     @property
@@ -145,7 +152,9 @@ class RunFolder:
         try:
             saved = torch.load(path, map_location=device, weights_only=True)
         except Exception as error:  # torch raises many kinds for a damaged file
-            raise ArtefactError(f"checkpoint {path} cannot be read ({error}). Move it away to begin this stage again.") from error
+            raise ArtefactError(
+                f"checkpoint {path} cannot be read ({error}). Move it away to begin this stage again."
+            ) from error
         self._earlier_seconds = saved["seconds"]
         self._since = time.perf_counter()
         return saved["state"]

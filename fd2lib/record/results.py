@@ -86,6 +86,7 @@ def read_results(path: str | Path) -> list[dict[str, str]]:
         reader = csv.DictReader(stream)
         if list(reader.fieldnames or []) != list(COLUMNS):
             raise ArtefactError(
-                f"{path} has columns {reader.fieldnames}; expected those of results/SCHEMA.md. Name another results file."
+                f"{path} has columns {reader.fieldnames}; expected those of results/SCHEMA.md. "
+                "Name another results file."
             )
         return list(reader)

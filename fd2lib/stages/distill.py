@@ -107,9 +107,13 @@ def _chunk_path(run: RunFolder, index: int, chunk: int) -> Path:
     return run.folder / "chunks" / f"{index:03d}-{chunk:03d}.safetensors"
 
 
-def _distill(settings: DistillSettings, inputs: DistillInputs, run: RunFolder, device: torch.device, progress: bool) -> None:
+def _distill(
+    settings: DistillSettings, inputs: DistillInputs, run: RunFolder, device: torch.device, progress: bool
+) -> None:
     if settings.iterations and not inputs.teachers:
-        raise SettingError(f"iterations is {settings.iterations}, but no teacher was given; name one or set iterations to 0.")
+        raise SettingError(
+            f"iterations is {settings.iterations}, but no teacher was given; name one or set iterations to 0."
+        )
     teachers = [Teacher.load(path, device).eval().requires_grad_(False) for path in inputs.teachers]
     teachers = [teacher.to(memory_format=torch.channels_last) for teacher in teachers]
     chunks = torch.arange(len(inputs.dataset.classes)).split(settings.chunk_classes)
@@ -121,7 +125,13 @@ def _distill(settings: DistillSettings, inputs: DistillInputs, run: RunFolder, d
     scorer = teachers[0] if teachers else None
     starts = make_starts(settings.start, inputs.dataset, scorer, ipc=settings.ipc, seed=settings.seed, device=device)
     steps = max(settings.iterations, 1)
-    with tqdm(total=len(jobs) * steps, initial=(len(jobs) - len(todo)) * steps, desc="distill", unit="it", disable=not progress) as bar:
+    with tqdm(
+        total=len(jobs) * steps,
+        initial=(len(jobs) - len(todo)) * steps,
+        desc="distill",
+        unit="it",
+        disable=not progress,
+    ) as bar:
         for index, chunk in todo:
             start = to_pixels(starts[index, chunks[chunk]])
             group = range(index - index % settings.group_size, index)
@@ -167,7 +177,9 @@ def _optimise(
         bar.update()
     recorded = torch.stack(history).float().cpu()
     worst = dict(zip(TERMS, recorded[-1].tolist(), strict=True))
-    require_finite(worst, f"image index {job[0]}, chunk {job[1]}", "Lower distill.learning_rate; finished chunks are kept.")
+    require_finite(
+        worst, f"image index {job[0]}, chunk {job[1]}", "Lower distill.learning_rate; finished chunks are kept."
+    )
     return to_pixels(teacher.denormalize(images.detach())).cpu(), recorded
 
 
@@ -188,7 +200,11 @@ def _view(images: torch.Tensor, settings: DistillSettings, generator: torch.Gene
 
 
 def _remember(
-    objectives: list[Objective], earlier: list[torch.Tensor], settings: DistillSettings, job: tuple[int, int], device: torch.device
+    objectives: list[Objective],
+    earlier: list[torch.Tensor],
+    settings: DistillSettings,
+    job: tuple[int, int],
+    device: torch.device,
 ) -> None:
     """Show each objective the earlier images of the group, whole or through one random crop and flip."""
     if not earlier:
@@ -212,7 +228,9 @@ def _assemble(settings: DistillSettings, data: Dataset, run: RunFolder) -> dict:
     """Join the chunks into one file, PNGs and a history, and describe the set."""
     num_chunks = math.ceil(len(data.classes) / settings.chunk_classes)
     grid = [[load_tensors(_chunk_path(run, i, c)) for c in range(num_chunks)] for i in range(settings.ipc)]
-    joined = {name: torch.stack([torch.cat([part[name] for part in row]) for row in grid]) for name in ("images", "starts")}
+    joined = {
+        name: torch.stack([torch.cat([part[name] for part in row]) for row in grid]) for name in ("images", "starts")
+    }
     with atomic_path(run.folder / "images.safetensors") as path:
         save_file(joined, path)
     rows = [

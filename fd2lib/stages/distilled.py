@@ -47,4 +47,6 @@ def load_tensors(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise ArtefactError(f"{path} cannot be read ({error}). Move it away and run distill again; other chunks are kept.") from error
+        raise ArtefactError(
+            f"{path} cannot be read ({error}). Move it away and run distill again; other chunks are kept."
+        ) from error

@@ -145,7 +145,9 @@ class _Lesson:
                 logits = stored[position : position + len(plan)]
             elif self.teachers:
                 with autocast(device, self.relabel.precision):
-                    logits = plan_logits(self.teachers, self.images, plan, self.relabel.label_mode, self.relabel.label_source)
+                    logits = plan_logits(
+                        self.teachers, self.images, plan, self.relabel.label_mode, self.relabel.label_source
+                    )
                 logits = logits.half().float()  # as if stored
             else:
                 logits = None
@@ -157,8 +159,13 @@ def _train(
     settings: EvaluateSettings, data: Dataset, lesson: _Lesson, run: RunFolder, device: torch.device, progress: bool
 ) -> list[dict[str, Any]]:
     student = create_backbone(
-        settings.student, len(data.classes), image_size=data.image_size, init=settings.student_init,
-        stem=settings.stem, seed=settings.seed, features=False,
+        settings.student,
+        len(data.classes),
+        image_size=data.image_size,
+        init=settings.student_init,
+        stem=settings.stem,
+        seed=settings.seed,
+        features=False,
     ).to(device, memory_format=torch.channels_last)
     mean, std = student.mean or data.mean, student.std or data.std
     optimizer = _optimizer(student, settings)
@@ -182,7 +189,9 @@ def _train(
                 row["test_accuracy"] = 100 * (logits.argmax(1) == data.test.labels).double().mean().item()
                 bar.set_postfix(test=f"{row['test_accuracy']:.1f} %", loss=f"{loss:.4f}")
             history.append(row)
-            run.save_checkpoint({"student": student.state_dict(), "optimizer": optimizer.state_dict(), "history": history})
+            run.save_checkpoint(
+                {"student": student.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
+            )
             bar.update()
     write_history(run.folder / "history.csv", history)
     if logits is None:  # a run that was stopped between its last epoch and its end
@@ -228,7 +237,12 @@ def _run_epoch(
 
 
 def _loss(
-    output: torch.Tensor, plan: BatchPlan, part: slice, logits: torch.Tensor | None, labels: torch.Tensor, settings: EvaluateSettings
+    output: torch.Tensor,
+    plan: BatchPlan,
+    part: slice,
+    logits: torch.Tensor | None,
+    labels: torch.Tensor,
+    settings: EvaluateSettings,
 ) -> torch.Tensor:
     if logits is not None:
         return soft_label_loss(output, logits[part], settings.temperature)
@@ -243,7 +257,10 @@ def predict_student(
 ) -> torch.Tensor:
     """Return the student's logits ``[N, K]`` on the CPU for whole images; ``statistics`` is (mean, std)."""
     student.eval()
-    parts = [student(normalize_pixels(to_unit(images), *statistics)).logits for images, _, _ in batches(split, batch_size, device)]
+    parts = [
+        student(normalize_pixels(to_unit(images), *statistics)).logits
+        for images, _, _ in batches(split, batch_size, device)
+    ]
     return torch.cat(parts).float().cpu()
 
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from fd2lib.ground import DistillSettings, SettingError
-from fd2lib.losses import bn_statistics_loss, characteristic_loss, similarity_loss
+from fd2lib.losses import bn_statistics_total, characteristic_loss, similarity_loss
 from fd2lib.models import BatchNormTap, Teacher, TeacherOutput
 
 TERMS = ("total", "cross_entropy", "bn", "characteristic", "similarity")
@@ -26,9 +26,9 @@ class Objective:
         uses_head = settings.attention_ratio > 0 or settings.characteristic_weight > 0 or settings.similarity_weight > 0
         if uses_head and teacher.head is None:
             raise SettingError(
-                f"attention_ratio {settings.attention_ratio}, characteristic_weight {settings.characteristic_weight} and "
-                f"similarity_weight {settings.similarity_weight} need a teacher with an attention head; this one has none. "
-                "Pretrain with attention = true, or set the three to 0."
+                f"attention_ratio {settings.attention_ratio}, characteristic_weight {settings.characteristic_weight} "
+                f"and similarity_weight {settings.similarity_weight} need a teacher with an attention head; this one has "
+                "none. Pretrain with attention = true, or set the three to 0."
             )
         self.teacher, self.settings, self.labels = teacher, settings, labels
         modules = [teacher.backbone] + ([teacher.head] if settings.attention_ratio > 0 else [])
@@ -44,7 +44,10 @@ class Objective:
         """Set the earlier images of the group, normalised ``[J, N, 3, S, S]``; J may be 0."""
         self.earlier = None
         if self.settings.similarity_weight > 0 and len(views):
-            maps = [self.teacher(view.contiguous(memory_format=torch.channels_last)).attention.attention_maps for view in views]
+            maps = [
+                self.teacher(view.contiguous(memory_format=torch.channels_last)).attention.attention_maps
+                for view in views
+            ]
             self.earlier = torch.stack(maps, dim=1).float()
 
     def __call__(self, views: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -78,5 +81,4 @@ class Objective:
         return loss + backbone if self.settings.base_cross_entropy == "kept" else loss
 
     def _bn(self) -> torch.Tensor:
-        losses = [bn_statistics_loss(inputs.float(), mean, var) for inputs, mean, var in self.tap.inputs]
-        return sum(losses[1:], self.settings.bn_first_multiplier * losses[0])
+        return bn_statistics_total(self.tap.inputs, self.settings.bn_first_multiplier)

@@ -128,7 +128,12 @@ def learning_rate_at(settings: PretrainSettings, epoch: int) -> float:
 
 
 def _run_epoch(
-    teacher: Teacher, optimizer: torch.optim.Optimizer, settings: PretrainSettings, split: ImageSplit, epoch: int, device: torch.device
+    teacher: Teacher,
+    optimizer: torch.optim.Optimizer,
+    settings: PretrainSettings,
+    split: ImageSplit,
+    epoch: int,
+    device: torch.device,
 ) -> dict[str, float]:
     rate = learning_rate_at(settings, epoch)
     for group in optimizer.param_groups:
@@ -190,14 +195,17 @@ def _test(teacher: Teacher, data: Dataset, run: RunFolder, device: torch.device)
     logits = predict(teacher, data.test, device)
     labels = data.test.labels
     accuracy = {name: 100 * (value.argmax(1) == labels).double().mean().item() for name, value in logits.items()}
-    with atomic_path(run.folder / "predictions.npz") as path:
-        with open(path, "wb") as stream:
-            np.savez_compressed(stream, labels=labels.numpy(), **{name: value.numpy() for name, value in logits.items()})
+    with atomic_path(run.folder / "predictions.npz") as path, open(path, "wb") as stream:
+        np.savez_compressed(
+            stream, labels=labels.numpy(), **{name: value.numpy() for name, value in logits.items()}
+        )
     return {"backbone_accuracy": accuracy["backbone_logits"], "head_accuracy": accuracy.get("head_logits")}
 
 
 @torch.no_grad()
-def predict(teacher: Teacher, split: ImageSplit, device: torch.device, batch_size: int = 128) -> dict[str, torch.Tensor]:
+def predict(
+    teacher: Teacher, split: ImageSplit, device: torch.device, batch_size: int = 128
+) -> dict[str, torch.Tensor]:
     """Return ``backbone_logits`` and, with a head, ``head_logits`` ``[N, K]`` on the CPU, images as they are."""
     teacher.eval()
     outputs: dict[str, list[torch.Tensor]] = {"backbone_logits": [], "head_logits": []}
@@ -207,5 +215,3 @@ def predict(teacher: Teacher, split: ImageSplit, device: torch.device, batch_siz
         if output.attention is not None:
             outputs["head_logits"].append(output.attention.logits)
     return {name: torch.cat(parts).float().cpu() for name, parts in outputs.items() if parts}
-
-

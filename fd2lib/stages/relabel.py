@@ -90,7 +90,9 @@ def run_relabel(
         return RelabelResult(run.folder, **manifest["result"], seconds=manifest["seconds"], reused=reused)
 
 
-def _relabel(settings: RelabelSettings, inputs: RelabelInputs, run: RunFolder, device: torch.device, progress: bool) -> None:
+def _relabel(
+    settings: RelabelSettings, inputs: RelabelInputs, run: RunFolder, device: torch.device, progress: bool
+) -> None:
     distilled = load_distilled(inputs.distilled, settings.ipc)
     images = to_unit(distilled.images.to(device))
     teachers = [Teacher.load(path, device).eval().to(memory_format=torch.channels_last) for path in inputs.teachers]
@@ -102,10 +104,14 @@ def _relabel(settings: RelabelSettings, inputs: RelabelInputs, run: RunFolder, d
         for epoch in range(done, settings.epochs):
             plans = plan_epoch(settings, len(images), images.shape[-1], epoch)
             with autocast(device, settings.precision):
-                logits = [plan_logits(teachers, images, plan, settings.label_mode, settings.label_source) for plan in plans]
+                logits = [
+                    plan_logits(teachers, images, plan, settings.label_mode, settings.label_source) for plan in plans
+                ]
             epoch_logits = torch.cat(logits).float()
             largest = epoch_logits.abs().amax().item()
-            require_finite({"largest logit": largest}, f"epoch {epoch}", "Check the teacher; pretrain it again if need be.")
+            require_finite(
+                {"largest logit": largest}, f"epoch {epoch}", "Check the teacher; pretrain it again if need be."
+            )
             stored[epoch] = epoch_logits.half().cpu().numpy()
             stored.flush()
             run.save_checkpoint({"epochs": epoch + 1})
@@ -123,7 +129,11 @@ def _open(path: Path, shape: tuple[int, int, int], done: int) -> np.memmap:
             return np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
         stored = np.lib.format.open_memmap(path, mode="r+")
     except (OSError, ValueError) as error:
-        raise ArtefactError(f"cannot open {path} for writing ({error}). Free some space or choose another folder.") from error
+        raise ArtefactError(
+            f"cannot open {path} for writing ({error}). Free some space or choose another folder."
+        ) from error
     if stored.shape != shape:
-        raise ArtefactError(f"{path} has shape {stored.shape}; expected {shape}. Move the folder away and relabel again.")
+        raise ArtefactError(
+            f"{path} has shape {stored.shape}; expected {shape}. Move the folder away and relabel again."
+        )
     return stored

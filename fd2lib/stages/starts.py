@@ -42,7 +42,9 @@ def make_starts(
         require_per_class(data.train, ipc, f"{ipc} whole real images")
         return _fetch(data.train, _random_indices(data, ipc, seed)) / 255
     if teacher is None:
-        raise SettingError(f"start {start!r} scores crops with a teacher, but none was given; name one or start from whole.")
+        raise SettingError(
+            f"start {start!r} scores crops with a teacher, but none was given; name one or start from whole."
+        )
     grid = _GRID[start]
     require_per_class(data.train, ipc * grid * grid, f"{ipc} different {grid}×{grid} mosaics")
     mosaics = [_class_mosaics(data, teacher, label, grid, ipc, seed, device) for label in range(classes)]
@@ -96,5 +98,7 @@ def _recognition_loss(teacher: Teacher, crops: torch.Tensor, label: int, size: i
     losses = []
     for part in crops.split(128):
         logits = teacher(F.pad(teacher.normalize(part), padding).contiguous(memory_format=torch.channels_last)).logits
-        losses.append(F.cross_entropy(logits.float(), torch.full((len(part),), label, device=part.device), reduction="none"))
+        losses.append(
+            F.cross_entropy(logits.float(), torch.full((len(part),), label, device=part.device), reduction="none")
+        )
     return torch.cat(losses)

@@ -7,7 +7,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fd2lib.ground import ArtefactError, atomic_path, derive_seed, make_generator, read_json, seeded_initialisation, write_json
+from fd2lib.ground import (
+    ArtefactError,
+    atomic_path,
+    derive_seed,
+    make_generator,
+    read_json,
+    seeded_initialisation,
+    write_json,
+)
 
 ADDRESSES = st.lists(st.one_of(st.integers(), st.text()), min_size=1, max_size=5)
 
@@ -41,7 +49,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
 
 
 def test_a_full_disk_is_said_plainly(tmp_path):
-    with pytest.raises(ArtefactError, match="No space left.*unchanged"), atomic_path(tmp_path / "x") as _:
+    with pytest.raises(ArtefactError, match=r"No space left.*unchanged"), atomic_path(tmp_path / "x") as _:
         raise OSError(28, "No space left on device")
 
 

@@ -35,7 +35,9 @@ def test_a_base_methods_teacher_is_plain():
     recipe = load_recipe("paper", dataset="cub200", method="sre2lpp")
     assert not recipe.pretrain.attention
     assert (recipe.pretrain.learning_rate, recipe.pretrain.batch_size, recipe.pretrain.epochs) == (1e-2, 32, 100)
-    assert recipe.distill.attention_ratio == recipe.distill.characteristic_weight == recipe.distill.similarity_weight == 0
+    assert (
+        recipe.distill.attention_ratio == recipe.distill.characteristic_weight == recipe.distill.similarity_weight == 0
+    )
 
 
 def test_fd2_differs_from_its_base_only_in_teacher_and_constraints():
@@ -62,7 +64,10 @@ def test_random_real_optimises_nothing():
 
 def test_overrides_from_text_reach_the_settings_and_their_sources():
     recipe = load_recipe(
-        "toy", dataset="plumage", method="sre2lpp", overrides="distill.iterations=7, distill.start=pool2 relabel.store=false"
+        "toy",
+        dataset="plumage",
+        method="sre2lpp",
+        overrides="distill.iterations=7, distill.start=pool2 relabel.store=false",
     )
     assert (recipe.distill.iterations, recipe.distill.start, recipe.relabel.store) == (7, "pool2", False)
     assert recipe.sources["distill.iterations"] == "override"

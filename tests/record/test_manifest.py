@@ -16,7 +16,7 @@ class _Settings:
     epochs: int = 3
 
 
-def _finish(folder, settings=_Settings(), inputs=None):  # noqa: B008 - frozen
+def _finish(folder, settings=_Settings(), inputs=None):
     run = RunFolder(folder, "pretrain", settings, inputs or {"data": "abc"})
     with run.session() as manifest:
         if manifest is None:
@@ -35,7 +35,10 @@ def test_a_complete_run_is_loaded(tmp_path):
 
 @pytest.mark.parametrize(
     ("settings", "inputs", "words"),
-    [(_Settings(rate=0.2), {"data": "abc"}, "settings.rate is 0.1 there and 0.2 here"), (_Settings(), {"data": "x"}, "inputs.data")],
+    [
+        (_Settings(rate=0.2), {"data": "abc"}, "settings.rate is 0.1 there and 0.2 here"),
+        (_Settings(), {"data": "x"}, "inputs.data"),
+    ],
 )
 def test_other_settings_or_inputs_are_refused_by_name(tmp_path, settings, inputs, words):
     _finish(tmp_path / "run")
@@ -46,9 +49,9 @@ def test_other_settings_or_inputs_are_refused_by_name(tmp_path, settings, inputs
 
 def test_a_foreign_folder_is_not_touched(tmp_path):
     (tmp_path / "holiday.jpg").write_text("mine")
-    with pytest.raises(ArtefactError, match=r"holiday\.jpg.*not a run folder"):
-        with RunFolder(tmp_path, "pretrain", _Settings(), {}).session():
-            pass
+    refused = pytest.raises(ArtefactError, match=r"holiday\.jpg.*not a run folder")
+    with refused, RunFolder(tmp_path, "pretrain", _Settings(), {}).session():
+        pass
     assert (tmp_path / "holiday.jpg").read_text() == "mine"
 
 

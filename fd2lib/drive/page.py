@@ -1,0 +1,96 @@
+"""A page from a grid's rows: pictures of what was made, the results notebook on those rows, and HTML of both."""
+
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import yaml
+
+import fd2lib
+from fd2lib import show
+from fd2lib.drive.experiment import Experiment
+from fd2lib.drive.notebooks import run_notebook
+from fd2lib.ground import ArtefactError, SettingError, atomic_path
+
+_PROJECT = Path(fd2lib.__file__).resolve().parents[1]
+_NOTEBOOK = "60_results.ipynb"
+
+
+def write_gallery(experiments: Iterable[Experiment], folder: str | Path) -> list[Path]:
+    """Write one picture for each start of the smallest seed: starts beside what each method made of them.
+
+    Beside each picture stands a text file of the same name that says what it shows.
+    """
+    first: dict[str, dict[str, Experiment]] = {}
+    for one in experiments:
+        if one.recipe.distill.iterations:
+            first.setdefault(one.recipe.distill.start, {}).setdefault(one.recipe.method, one)
+    written = []
+    for start, methods in first.items():
+        made = {one.recipe.title: one.distilled() for one in methods.values()}
+        any_set, recipe = next(iter(made.values())), next(iter(methods.values())).recipe
+        figure = show.side_by_side(
+            {"start": any_set.starts, **{title: one.images for title, one in made.items()}},
+            any_set.labels,
+            any_set.classes,
+        )
+        name = f"{recipe.dataset}_{recipe.image_size}px_start_{start}"
+        target = Path(folder) / f"{name}.png"
+        with atomic_path(target) as path:
+            figure.savefig(path, dpi=100)
+        with atomic_path(target.with_suffix(".txt")) as path:
+            path.write_text(
+                f"{recipe.dataset} at {recipe.image_size} px, scale {recipe.scale}, start {start}: for some classes "
+                f"the start, then the first image made by {', '.join(made)}.\n",
+                encoding="utf-8",
+            )
+        written.append(target)
+    return written
+
+
+def write_page(experiments: Sequence[Experiment], out: str | Path) -> Path:
+    """Make ``out/gallery`` and a page of ``out/runs.csv``; returns the HTML file to open.
+
+    Raises:
+        SettingError: the project's notebooks or the book's tools are not there.
+        ArtefactError: the page could not be built.
+    """
+    out = Path(out).resolve()
+    notebook = _PROJECT / "notebooks" / _NOTEBOOK
+    if not notebook.is_file():
+        raise SettingError(
+            f"no notebook {notebook}; pages need a checkout of the project. Use --no-page for the rows alone."
+        )
+    write_gallery(experiments, out / "gallery")
+    page = out / "page"
+    executed = page / "results.ipynb"
+    run_notebook(notebook, executed, {"results": str(out / "runs.csv"), "gallery": str(out / "gallery")})
+    (page / "_toc.yml").write_text("format: jb-book\nroot: results\n", encoding="utf-8")
+    (page / "_config.yml").write_text(yaml.safe_dump(_page_config()), encoding="utf-8")
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(page), "--quiet"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    html = page / "_build" / "html" / "results.html"
+    if done.returncode != 0 or not html.is_file():
+        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise ArtefactError(
+            f"the page could not be built ({reason}). The rows are in {out / 'runs.csv'}, the notebook is {executed}."
+        )
+    return html
+
+
+def _page_config() -> dict:
+    """The book's settings for a page of its own: paths absolute, nothing to leave out."""
+    config = yaml.safe_load((_PROJECT / "_config.yml").read_text(encoding="utf-8"))
+    config["title"] = "Results"
+    config["only_build_toc_files"] = True
+    for key in ("exclude_patterns", "bibtex_bibfiles"):
+        config.pop(key, None)
+    sphinx = config["sphinx"]
+    sphinx["extra_extensions"] = []
+    sphinx["local_extensions"] = {name: str(_PROJECT / path) for name, path in sphinx["local_extensions"].items()}
+    sphinx["config"]["html_static_path"] = [str(_PROJECT / path) for path in sphinx["config"]["html_static_path"]]
+    unused = [name for name in sphinx["config"] if name.startswith(("bibtex", "autodoc", "napoleon"))]
+    for name in unused:
+        del sphinx["config"][name]
+    return config
