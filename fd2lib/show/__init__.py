@@ -31,14 +31,13 @@ from fd2lib.show.page import (
 from fd2lib.show.prototypes import (
     class_centres,
     class_vectors,
-    closest_pairs,
-    cosine_matrix,
     lookalike_order,
     similarity_figure,
 )
 from fd2lib.show.results import difference_plot, dot_plot
 from fd2lib.show.rows import GROUP, SETTING, costs, coverage, load_rows
-from fd2lib.show.splits import lookalikes, mean_thumbnails, of_class, pixel_twins
+from fd2lib.show.similarity import closest_pairs, cosine_matrix
+from fd2lib.show.splits import class_rows, mean_thumbnails, members, of_class, pixel_twins, related_classes
 from fd2lib.show.statistics import (
     against_guessing,
     binomial_interval,
@@ -78,6 +77,7 @@ __all__ = [
     "class_centres",
     "class_frames",
     "class_name",
+    "class_rows",
     "class_vectors",
     "class_viewer",
     "closest_pairs",
@@ -111,8 +111,8 @@ __all__ = [
     "load_rows",
     "look",
     "lookalike_order",
-    "lookalikes",
     "mean_thumbnails",
+    "members",
     "method_style",
     "method_title",
     "of_class",
@@ -126,6 +126,7 @@ __all__ = [
     "project_path",
     "provenance_table",
     "registry_table",
+    "related_classes",
     "results_table",
     "results_tables",
     "sentences",

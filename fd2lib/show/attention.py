@@ -86,7 +86,7 @@ def over_under(image: np.ndarray, attention: np.ndarray) -> np.ndarray:
     return np.concatenate([image, gap, overlay(image, attention)])
 
 
-def examples(labels: Tensor, logits: Tensor, *, right: bool, count: int = 4) -> list[int]:
+def examples(labels: Tensor, logits: Tensor, *, right: bool, count: int = 3) -> list[int]:
     """Return indices of images classified rightly (spread over the classes) or wrongly (the most confident first).
 
     Args:

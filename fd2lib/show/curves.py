@@ -7,7 +7,7 @@ import pandas as pd
 
 from fd2lib.ground import ShapeError
 from fd2lib.show.frames import Html, sentences
-from fd2lib.show.style import INK, MUTED, BookFigure, method_style, method_title, new_figure
+from fd2lib.show.style import INK, MUTED, NORMAL, SMALL, BookFigure, method_style, method_title, new_figure
 
 TERM_TITLES = {
     "total": "total",
@@ -44,7 +44,7 @@ def term_panels(
     shown = [term for term in (terms or TERM_TITLES) if term in history and history[term].notna().any()]
     if not shown:
         raise ShapeError(f"the history has the columns {', '.join(history)}; expected at least one loss term.")
-    columns = min(3, len(shown))
+    columns = min(2, len(shown))
     rows = -(-len(shown) // columns)
     figure = new_figure(2.05 * rows + 0.2, rows=rows, columns=columns, sharex=True)
     keys = [key for key in lines if key in history]
@@ -58,11 +58,11 @@ def term_panels(
             axes.plot(known[x], known[term], color="#0072b2", linewidth=1.2, alpha=max(0.25, 1 / len(groups) ** 0.5))
         axes.set_title(TERM_TITLES.get(term, term.replace("_", " ")), loc="left")
         if not used:
-            axes.text(0.5, 0.6, "zero: not used here", transform=axes.transAxes, ha="center", color=MUTED, size=10)
+            axes.text(0.5, 0.6, "zero: not used here", transform=axes.transAxes, ha="center", color=MUTED, size=SMALL)
     for position in range(len(shown), len(figure.axes)):
         figure.axes[position].set_visible(False)
         figure.axes[position - columns].tick_params(labelbottom=True)  # the panel above is the last of its column
-    figure.supxlabel(x, color=INK, size=11)
+    figure.supxlabel(x, color=INK, size=NORMAL)
     return figure
 
 
@@ -73,7 +73,7 @@ def student_curves(histories: Mapping[str, pd.DataFrame], chance: float = 0.0) -
         histories: method name to its evaluation history (epoch, loss, test_accuracy in %, blank when not tested).
         chance: accuracy of guessing in %, drawn as a dashed line when above 0.
     """
-    figure = new_figure(3.1, columns=2)
+    figure = new_figure(3.3, columns=2)
     loss, accuracy = figure.axes
     for method, history in histories.items():
         style = method_style(method)
@@ -91,7 +91,7 @@ def student_curves(histories: Mapping[str, pd.DataFrame], chance: float = 0.0) -
     loss.set(xlabel="epoch", title="training loss")
     accuracy.set(xlabel="epoch", title="test accuracy, %", ylim=(0, None))
     figure.legend(
-        *accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False, fontsize=10
+        *accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=NORMAL
     )
     return figure
 
@@ -112,7 +112,7 @@ def history_lines(history: pd.DataFrame, panels: Mapping[str, Mapping[str, str]]
             axes.plot(rows[x], rows[column], dash, color=colour, linewidth=1.8, label=label)
         axes.set(title=title, xlabel=x)
         if len(columns) > 1:
-            axes.legend(frameon=False, fontsize=9.5, loc="upper center", bbox_to_anchor=(0.5, -0.25))
+            axes.legend(frameon=False, fontsize=SMALL, loc="upper center", bbox_to_anchor=(0.5, -0.25))
     return figure
 
 
@@ -143,7 +143,7 @@ def entropy_figure(entropies: Mapping[str, np.ndarray], num_classes: int) -> Boo
         mean = float(flat.mean())
         axes.axvline(mean, color="#d55e00", linewidth=1.5)
         place = {"transform": axes.get_xaxis_transform(), "va": "top", "ha": "right" if mean > limit / 2 else "left"}
-        axes.text(mean, 0.98, f" mean {mean:.2f} ", color="#b34700", size=9.5, **place)
+        axes.text(mean, 0.98, f" mean {mean:.2f} ", color="#b34700", size=SMALL, **place)
     figure.axes[0].set_ylabel("labels, %")
     return figure
 

@@ -12,10 +12,10 @@ from PIL import Image
 from torch import Tensor
 
 from fd2lib.ground import ShapeError
-from fd2lib.show.style import INK, WIDTH, BookFigure, bare, new_figure
+from fd2lib.show.style import INK, LARGE, SMALL, WIDTH, BookFigure, bare, new_figure
 
 GAP = 0.06  # between pictures, as a fraction of a picture's side
-LETTER = 0.078  # inches, an average letter of a caption
+LETTER = 0.091  # inches, an average letter of a caption
 
 
 def to_pixels(images: Tensor | np.ndarray) -> np.ndarray:
@@ -64,10 +64,10 @@ def image_grid(
     columns = max(len(row) for row in pixels)
     canvas, down, across = _canvas(pixels, columns)
     side = pixels[0].shape[1]
-    margin = 1.35 if any(row_labels) else 0.1
+    margin = 1.6 if any(row_labels) else 0.1
     shown = min(WIDTH - margin, columns * 1.6)  # a picture is at most 1.6 inches wide
     upright = _fits(column_labels, shown / columns)
-    above = (0.5 if upright else 0.3 + 0.055 * max(map(len, column_labels))) if column_labels else 0.1
+    above = (0.5 if upright else 0.3 + 0.064 * max(map(len, column_labels))) if column_labels else 0.1
     height = shown * canvas.shape[0] / canvas.shape[1] + (0.3 if title else 0) + above
     figure = new_figure(height, photo=True)
     axes = figure.axes[0]
@@ -75,14 +75,14 @@ def image_grid(
     axes.imshow(canvas)
     axes.set_yticks([row * down + side / 2 for row in range(len(row_labels))], [wrap(t, 17) for t in row_labels])
     axes.xaxis.tick_top()
-    axes.tick_params(length=0, labelsize=9, labelcolor=INK)
+    axes.tick_params(length=0, labelsize=SMALL, labelcolor=INK)
     places = [column * across + side / 2 for column in range(len(column_labels))]
     if upright:
         axes.set_xticks(places, [wrap(label, int(shown / columns / LETTER)) for label in column_labels])
     else:
         axes.set_xticks(places, column_labels, rotation=38, ha="left", rotation_mode="anchor")
     if title:
-        figure.suptitle(title, color=INK, size=11.5)
+        figure.suptitle(title, color=INK, size=LARGE)
     return figure
 
 
@@ -95,7 +95,7 @@ def captioned_images(
     images: Tensor | np.ndarray | Sequence[np.ndarray],
     captions: Sequence[str],
     colours: Sequence[str] = (),
-    columns: int = 4,
+    columns: int = 3,
 ) -> BookFigure:
     """Return images with a caption below each, ``columns`` a row.
 
@@ -111,17 +111,19 @@ def captioned_images(
     high, wide = blocks[0].shape[:2]
     columns = min(columns, len(blocks))
     rows = -(-len(blocks) // columns)
-    picture = min(WIDTH / columns, 1.8)  # inches
+    picture = min(WIDTH / columns, 1.95)  # inches
     words = [wrap(caption, int(picture / LETTER)) for caption in captions]
     lines = max(text.count("\n") + 1 for text in words)
-    figure = new_figure(rows * (picture * high / wide + 0.16 * lines + 0.15), rows=rows, columns=columns, photo=True)
+    figure = new_figure(
+        rows * (0.955 * picture * high / wide + 0.185 * lines + 0.15), rows=rows, columns=columns, photo=True
+    )
     for position, axes in enumerate(figure.axes):
         bare(axes)
         axes.set_xticks([])
         axes.set_yticks([])
         if position < len(blocks):
             axes.imshow(blocks[position])
-            axes.set_xlabel(words[position], color=colours[position] if colours else INK, size=9, labelpad=3)
+            axes.set_xlabel(words[position], color=colours[position] if colours else INK, size=SMALL, labelpad=3)
     return figure
 
 

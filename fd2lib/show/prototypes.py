@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
@@ -13,7 +12,7 @@ from torch import Tensor
 from fd2lib.data import ImageSplit, display_name
 from fd2lib.show.attention import look
 from fd2lib.show.images import spread, wrap
-from fd2lib.show.style import INK, BookFigure, bare, new_figure
+from fd2lib.show.style import INK, SMALL, BookFigure, bare, new_figure
 
 
 def class_centres(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
@@ -36,19 +35,6 @@ def class_vectors(teacher: Any, split: ImageSplit, num_classes: int) -> Tensor:
     return class_centres(look(teacher, split.take(places).cpu()).features, split.labels[places].cpu(), num_classes)
 
 
-def cosine_matrix(vectors: Tensor, centred: bool = False) -> np.ndarray:
-    """Return the cosine similarity of every two rows of ``[K, D]``, in [−1, 1]; a zero row is like nothing (0).
-
-    Args:
-        vectors: one row for each class.
-        centred: take the mean row off first, which shows differences that a large common part hides.
-    """
-    rows = vectors.detach().float().cpu()
-    rows = rows - rows.mean(0) if centred else rows
-    rows = torch.nn.functional.normalize(rows, dim=1)
-    return (rows @ rows.T).clamp(-1, 1).numpy()
-
-
 def lookalike_order(matrix: np.ndarray) -> list[int]:
     """Return an order of the classes that puts similar ones beside each other (average-linkage leaves)."""
     if len(matrix) < 3:
@@ -56,26 +42,6 @@ def lookalike_order(matrix: np.ndarray) -> list[int]:
     distance = np.clip(1 - (matrix + matrix.T) / 2, 0, None)
     np.fill_diagonal(distance, 0)
     return leaves_list(linkage(squareform(distance, checks=False), "average", optimal_ordering=True)).tolist()
-
-
-def closest_pairs(matrix: np.ndarray, classes: Sequence[str], count: int = 3) -> pd.DataFrame:
-    """Return the most similar pairs of classes, most similar first.
-
-    Returns:
-        Columns ``first, second`` (class indices), ``first_name, second_name`` and ``similarity``.
-    """
-    first, second = np.triu_indices(len(matrix), 1)
-    best = np.argsort(-matrix[first, second], kind="stable")[:count]
-    names = [display_name(name) for name in classes]
-    return pd.DataFrame(
-        {
-            "first": first[best],
-            "second": second[best],
-            "first_name": [names[i] for i in first[best]],
-            "second_name": [names[i] for i in second[best]],
-            "similarity": matrix[first[best], second[best]].astype(float),
-        }
-    )
 
 
 def similarity_figure(matrix: np.ndarray, classes: Sequence[str]) -> BookFigure:
@@ -88,7 +54,7 @@ def similarity_figure(matrix: np.ndarray, classes: Sequence[str]) -> BookFigure:
     off = shown[~np.eye(len(shown), dtype=bool)] if len(shown) > 1 else shown.ravel()
     low, high = float(off.min()), float(off.max())
     named = len(classes) <= 30
-    figure = new_figure(4.6 if named else 5.2)
+    figure = new_figure(4.1 if named else 5.0)
     figure.set_layout_engine("compressed")  # the matrix stays square
     axes = figure.axes[0]
     bare(axes)
@@ -97,16 +63,26 @@ def similarity_figure(matrix: np.ndarray, classes: Sequence[str]) -> BookFigure:
     axes.set_facecolor("#eef1f3")
     picture = axes.imshow(values, cmap="viridis", interpolation="nearest", vmin=low, vmax=max(high, low + 1e-6))
     names = [f"{display_name(classes[i])}  {place}" for place, i in enumerate(order, 1)] if named else []
-    size = 10 if len(classes) <= 16 else 8
-    axes.set_yticks(range(len(names)), [wrap(name, 30) for name in names], size=size, color=INK)
+    size = SMALL if len(classes) <= 12 else 9 if len(classes) <= 20 else 7.5
+    axes.set_yticks(
+        range(len(names)), [wrap(name, 22 if len(classes) <= 12 else 40) for name in names], size=size, color=INK
+    )
     axes.set_xticks(range(len(names)), range(1, len(names) + 1), size=size, color=INK)
     digits = 2 if high - low > 0.05 else 3
     if len(names) <= 12:
         for row, column in zip(*np.where(~np.isnan(values)), strict=True):
             dark = values[row, column] < (low + high) / 2
             text = f"{values[row, column]:.{digits}f}"
-            axes.text(column, row, text, ha="center", va="center", size=9, color="white" if dark else INK)
+            axes.text(
+                column,
+                row,
+                text,
+                ha="center",
+                va="center",
+                size=SMALL if len(names) <= 6 else 9,
+                color="white" if dark else INK,
+            )
     bar = figure.colorbar(picture, ax=axes, shrink=0.8)
-    bar.set_label("cosine similarity", color=INK, size=10)
+    bar.set_label("cosine similarity", color=INK, size=SMALL)
     bar.outline.set_visible(False)
     return figure

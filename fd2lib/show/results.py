@@ -7,7 +7,7 @@ import pandas as pd
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.images import wrap
 from fd2lib.show.statistics import pair_titles
-from fd2lib.show.style import INK, MUTED, BookFigure, method_style, method_title, new_figure
+from fd2lib.show.style import INK, MUTED, SMALL, BookFigure, method_style, method_title, new_figure
 from fd2lib.show.tables import START_TITLES
 
 _WORDS = {"ipc": "{} per class", "image_size": "{} px", "scale": "{} scale"}
@@ -41,7 +41,7 @@ def dot_plot(summary: pd.DataFrame, panels: Sequence[str], columns: Sequence[str
     parts = [(key, part) for key, part in summary.groupby(list(panels), sort=False)]
     settings = [list(dict.fromkeys(group_labels(part, columns))) for _, part in parts]
     methods = list(dict.fromkeys(summary["method"]))
-    step = 0.2 + 0.12 * len(methods)  # inches a setting
+    step = 0.22 + 0.13 * len(methods)  # inches a setting
     heights = [0.55 + step * len(names) for names in settings]
     figure = new_figure(min(sum(heights) + 0.9, 24), rows=len(parts), height_ratios=heights)
     for axes, (key, part), names in zip(figure.axes, parts, settings, strict=True):
@@ -58,13 +58,13 @@ def dot_plot(summary: pd.DataFrame, panels: Sequence[str], columns: Sequence[str
         for line in range(1, len(names)):
             axes.axhline(line - 0.5, color="#e6eaed", linewidth=0.8)
         axes.grid(False, axis="y")
-        axes.set_yticks(range(len(names)), [wrap(name, 26) for name in names])
+        axes.set_yticks(range(len(names)), [wrap(name, 24) for name in names])
         axes.set_ylim(len(names) - 0.5, -0.5)
         words = [_word(name, value) for name, value in zip(panels, key, strict=True)]
         axes.set_title(", ".join(word for word in words if word), loc="left")
     figure.axes[-1].set_xlabel("test accuracy, % (top-1, last epoch)")
     entries = figure.axes[0].get_legend_handles_labels()
-    figure.legend(*entries, loc="outside upper left", ncols=2, frameon=False, fontsize=10)
+    figure.legend(*entries, loc="outside upper left", ncols=2, frameon=False, fontsize=SMALL)
     return figure
 
 
@@ -81,7 +81,7 @@ def difference_plot(differences: pd.DataFrame, columns: Sequence[str]) -> BookFi
     setting = group_labels(table, columns)
     pairs = pair_titles(table)
     kinds = list(dict.fromkeys(pairs))
-    figure = new_figure(min(1.1 + 0.34 * len(table) + 0.3 * len(kinds), 16), rows=len(kinds), sharex=True,
+    figure = new_figure(min(1.1 + 0.4 * len(table) + 0.3 * len(kinds), 16), rows=len(kinds), sharex=True,
                         height_ratios=[max(1, pairs.count(kind)) + 0.5 for kind in kinds])  # fmt: skip
     for axes, kind in zip(figure.axes, kinds, strict=True):
         rows = table[[pair == kind for pair in pairs]]
@@ -95,9 +95,9 @@ def difference_plot(differences: pd.DataFrame, columns: Sequence[str]) -> BookFi
                 row["mean"], place, "o", color=colour, markersize=7, markerfacecolor=colour if decided else "white"
             )
             axes.annotate(f"n {row['n']}", (1.0, place), xycoords=axes.get_yaxis_transform(), xytext=(4, 0),
-                          textcoords="offset points", color=MUTED, size=9, va="center")  # fmt: skip
+                          textcoords="offset points", color=MUTED, size=SMALL, va="center")  # fmt: skip
         axes.grid(False, axis="y")
-        axes.set_yticks(range(len(rows)), [wrap(label, 30) for label in setting[rows.index]])
+        axes.set_yticks(range(len(rows)), [wrap(label, 24) for label in setting[rows.index]])
         axes.set_ylim(len(rows) - 0.5, -0.5)
         axes.set_title(kind, loc="left")
     figure.axes[-1].set_xlabel("difference in test accuracy, percentage points")

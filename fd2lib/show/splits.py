@@ -1,15 +1,17 @@
 """Real images: of one class, of classes that look alike, and on average."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
 import torch
 from torch import Tensor
 
-from fd2lib.data import ImageSplit, batches, display_name
+from fd2lib.data import Dataset, ImageSplit, batches, display_name
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.images import image_grid, spread
+from fd2lib.show.similarity import closest_pairs, cosine_matrix
 from fd2lib.show.style import BookFigure
 
 
@@ -18,19 +20,33 @@ def of_class(split: ImageSplit, index: int, count: int) -> Tensor:
     return split.take(spread(torch.nonzero(split.labels == index)[:, 0], count)).cpu()
 
 
-def lookalikes(split: ImageSplit, pairs: pd.DataFrame, classes: Sequence[str], count: int = 6) -> BookFigure | Html:
-    """Return images of classes that are easily confused, pair after pair, one class a row.
-
-    Args:
-        split: where images are taken from.
-        pairs: class indices in the columns ``first`` and ``second``.
-        classes: class names.
-        count: images of each class.
-    """
-    order = list(dict.fromkeys(index for pair in zip(pairs["first"], pairs["second"], strict=True) for index in pair))
+def class_rows(split: ImageSplit, indices: Sequence[int], classes: Sequence[str], count: int = 5) -> BookFigure | Html:
+    """Return images of the classes ``indices``, one class a row, ``count`` images each; without classes a sentence."""
+    order = list(dict.fromkeys(int(index) for index in indices))
     if not order:
-        return sentences("No two classes were confused.")
+        return sentences("There are no such classes.")
     return image_grid([of_class(split, index, count) for index in order], [display_name(classes[i]) for i in order])
+
+
+def members(pairs: pd.DataFrame, count: int = 2) -> list[int]:
+    """Return the classes of the first ``count`` pairs (columns ``first``, ``second``), pair after pair, each once."""
+    chosen = pairs.head(count)
+    return list(dict.fromkeys(index for pair in zip(chosen["first"], chosen["second"], strict=True) for index in pair))
+
+
+def related_classes(data: Dataset, count: int = 4) -> list[int]:
+    """Return classes that are probably easy to confuse, as found without any network.
+
+    Those that share the most common word of the class names, such as Warbler; where no two names share a word, those
+    of the most similar mean images.
+    """
+    words = [set(display_name(name).split()) for name in data.classes]
+    shared = Counter(word for name in data.classes for word in dict.fromkeys(display_name(name).split()))
+    word, number = shared.most_common(1)[0]
+    if number > 1:
+        return spread([index for index, own in enumerate(words) if word in own], count)
+    alike = cosine_matrix(mean_thumbnails(data.train, data.num_classes), centred=True)
+    return members(closest_pairs(alike, data.classes, count), count)[:count]
 
 
 def mean_thumbnails(split: ImageSplit, num_classes: int, side: int = 16) -> Tensor:

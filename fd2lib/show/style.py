@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from fd2lib.ground import list_methods
 
 DPI = 110  # dots per inch of a shown figure
-WIDTH = 7.2  # inches; 792 px at DPI, the width of a book page
+WIDTH = 5.8  # inches; 638 px at DPI, which a phone can shrink and still be read
+SMALL, NORMAL, LARGE = 10.5, 11.0, 12.0  # points
 INK = "#26323d"
 MUTED = "#6b7780"
 RIGHT = "#0072b2"  # a right prediction, everywhere
@@ -59,7 +60,7 @@ class BookFigure(Figure):
 
 
 def new_figure(height: float, *, columns: int = 1, rows: int = 1, photo: bool = False, **grid: Any) -> BookFigure:
-    """Return a figure of the page's width with ``rows`` × ``columns`` axes in the book's style.
+    """Return a figure of one width with ``rows`` × ``columns`` axes in the book's style.
 
     Args:
         height: inches.
@@ -82,12 +83,12 @@ def quiet(axes: Axes) -> None:
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color("#b7c0c7")
-    axes.tick_params(colors=INK, labelsize=10, length=3, color="#b7c0c7")
+    axes.tick_params(colors=INK, labelsize=NORMAL, length=3, color="#b7c0c7")
     axes.grid(True, color="#e6eaed", linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.xaxis.label.set(color=INK, size=11)
-    axes.yaxis.label.set(color=INK, size=11)
-    axes.title.set(color=INK, size=11.5)
+    axes.xaxis.label.set(color=INK, size=NORMAL)
+    axes.yaxis.label.set(color=INK, size=NORMAL)
+    axes.title.set(color=INK, size=LARGE)
 
 
 def bare(axes: Axes) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import stats
 
 from fd2lib import show
-from fd2lib.data import ImageSplit
+from fd2lib.data import Dataset, ImageSplit
 from fd2lib.ground import Fd2Error
 
 IMAGES = torch.randint(0, 256, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -256,9 +256,10 @@ def test_real_images_by_class():
     means = show.mean_thumbnails(split, 3, side=16)
     assert torch.allclose(means[1], IMAGES[[1, 4]].float().mean(0).flatten() / 255)
     pairs = pd.DataFrame({"first": [2, 2], "second": [0, 1]})
-    rows = [text.get_text() for text in show.lookalikes(split, pairs, CLASSES, 2).axes[0].get_yticklabels()]
-    assert rows == ["Green bird", "Red bird", "Blue bird"]
-    assert "No two classes" in show.lookalikes(split, pairs.iloc[:0], CLASSES)
+    assert show.members(pairs) == [2, 0, 1] and show.members(pairs, 1) == [2, 0]
+    rows = [text.get_text() for text in show.class_rows(split, [2, 0], CLASSES, 2).axes[0].get_yticklabels()]
+    assert rows == ["Green bird", "Red bird"]
+    assert "no such classes" in show.class_rows(split, [], CLASSES)
     other = ImageSplit(torch.cat([IMAGES[:2], 255 - IMAGES[:1]]), labels[:3], ("a", "b", "c"))
     assert show.pixel_twins(split, other) == 2
 
@@ -266,3 +267,16 @@ def test_real_images_by_class():
 def test_class_means_are_of_the_class():
     centres = show.class_centres(torch.tensor([[1.0], [3.0], [5.0]]), torch.tensor([0, 0, 2]), 3)
     assert centres.flatten().tolist() == [2, 0, 5]
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [(("1.Red_bird", "2.Blue_fish", "3.Green_bird"), [0, 2]), (("red", "blue", "green"), [1, 2, 0])],
+)
+def test_related_classes_share_a_word_or_look_alike(classes, expected):
+    noise = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+    noise[2] = noise[1] + 0.01 * noise[0]
+    images = (noise * 250).byte()
+    split = ImageSplit(images, torch.arange(3), ("a", "b", "c"))
+    data = Dataset("mine", classes, 16, split, split, (0.5,) * 3, (0.2,) * 3, "0" * 64)
+    assert show.related_classes(data, 3) == expected
