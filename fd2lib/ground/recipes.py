@@ -73,6 +73,7 @@ def load_recipe(
         image_size: pixels; 0 takes the scale's default for the data set.
         classes: class subset; ``None`` takes the scale's default for the data set, ``""`` all classes.
         overrides: ``{"distill.iterations": 100}``, or the same as ``"distill.iterations=100 pretrain.epochs=3"``.
+            What makes a method what it is stays: random real images are not optimised whatever is asked of others.
 
     Raises:
         SettingError: an unknown scale, method or setting, or a value out of range.
@@ -90,9 +91,11 @@ def load_recipe(
 
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
+    fixed: set[str] = set()
     for stage in STAGES:
         entries = {f"{stage}.{name}": entry for name, entry in _stage_entries(stage, chosen, ipc, seed).items()}
         layers = [methods["piece"][piece].get(stage, {}) for piece in pieces]
+        fixed |= {f"{stage}.{name}" for layer in layers for name in layer}
         for layer in [_layer(tables, dataset, chosen, pieces, stage), *layers]:
             entries |= {f"{stage}.{name}": entry for name, entry in layer.items()}
         values |= {key: _value(entry) for key, entry in entries.items()}
@@ -101,7 +104,8 @@ def load_recipe(
         if key not in values:
             near = [name for name in values if name.split(".")[0] == key.split(".")[0]] or values
             raise SettingError(unknown("setting", key, near))
-        values[key], sources[key] = value, "override"
+        if key not in fixed:
+            values[key], sources[key] = value, "override"
     if not values["pretrain.attention"] and "distill.attention_ratio" not in parse_overrides(overrides):
         values["distill.attention_ratio"] = 0.0
         sources["distill.attention_ratio"] = "the teacher has no head"

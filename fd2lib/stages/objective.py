@@ -25,10 +25,10 @@ class Objective:
     def __init__(self, teacher: Teacher, settings: DistillSettings, labels: torch.Tensor) -> None:
         uses_head = settings.attention_ratio > 0 or settings.characteristic_weight > 0 or settings.similarity_weight > 0
         if uses_head and teacher.head is None:
+            weights = (settings.attention_ratio, settings.characteristic_weight, settings.similarity_weight)
             raise SettingError(
-                f"attention_ratio {settings.attention_ratio}, characteristic_weight {settings.characteristic_weight} "
-                f"and similarity_weight {settings.similarity_weight} need a teacher with an attention head; this one has "
-                "none. Pretrain with attention = true, or set the three to 0."
+                f"attention_ratio, characteristic_weight, similarity_weight are {weights}; they need a teacher with an "
+                "attention head, and this one has none. Pretrain with attention = true, or set the three to 0."
             )
         self.teacher, self.settings, self.labels = teacher, settings, labels
         modules = [teacher.backbone] + ([teacher.head] if settings.attention_ratio > 0 else [])
