@@ -5,14 +5,15 @@ from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.axes import Axes
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 from torch import Tensor
 
 from fd2lib.data import ImageSplit, display_name
 from fd2lib.show.attention import look
-from fd2lib.show.images import spread, wrap
-from fd2lib.show.style import INK, SMALL, BookFigure, bare, new_figure
+from fd2lib.show.images import spread
+from fd2lib.show.style import INK, NORMAL, SMALL, BookFigure, bare, new_figure
 
 
 def class_centres(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
@@ -45,44 +46,41 @@ def lookalike_order(matrix: np.ndarray) -> list[int]:
 
 
 def similarity_figure(matrix: np.ndarray, classes: Sequence[str]) -> BookFigure:
-    """Return the similarity matrix as a heat map, look-alikes beside each other; class names up to 30 classes.
-
-    Rows carry names and numbers, columns the same numbers.
-    """
+    """Return the similarity matrix as a heat map, look-alikes beside each other, its names below up to 30 classes."""
     order = lookalike_order(matrix)
-    shown = matrix[np.ix_(order, order)]
+    shown = matrix[np.ix_(order, order)].astype(float)
     off = shown[~np.eye(len(shown), dtype=bool)] if len(shown) > 1 else shown.ravel()
     low, high = float(off.min()), float(off.max())
-    named = len(classes) <= 30
-    figure = new_figure(4.1 if named else 5.0)
-    figure.set_layout_engine("compressed")  # the matrix stays square
-    axes = figure.axes[0]
+    np.fill_diagonal(shown, np.nan)  # 1 by definition; it would hide the rest of the range
+    names = [f"{place}  {display_name(classes[i])}" for place, i in enumerate(order, 1)] if len(classes) <= 30 else []
+    columns = 1 if len(names) <= 12 else 2
+    lines = -(-len(names) // columns)
+    figure = new_figure(4.3 + 0.2 * lines, rows=2, height_ratios=[4.3, 0.2 * lines + 0.01])
+    axes, legend = figure.axes
+    legend.axis("off")
+    for column in range(columns):
+        part = "\n".join(names[column * lines : (column + 1) * lines])
+        legend.text(
+            column / columns, 1, part, va="top", size=NORMAL if columns == 1 else SMALL, color=INK, linespacing=1.3
+        )
     bare(axes)
-    values = shown.copy()
-    np.fill_diagonal(values, np.nan)  # 1 by definition; it would hide the rest of the range
     axes.set_facecolor("#eef1f3")
-    picture = axes.imshow(values, cmap="viridis", interpolation="nearest", vmin=low, vmax=max(high, low + 1e-6))
-    names = [f"{display_name(classes[i])}  {place}" for place, i in enumerate(order, 1)] if named else []
-    size = SMALL if len(classes) <= 12 else 9 if len(classes) <= 20 else 7.5
-    axes.set_yticks(
-        range(len(names)), [wrap(name, 22 if len(classes) <= 12 else 40) for name in names], size=size, color=INK
-    )
-    axes.set_xticks(range(len(names)), range(1, len(names) + 1), size=size, color=INK)
-    digits = 2 if high - low > 0.05 else 3
+    picture = axes.imshow(shown, cmap="viridis", interpolation="nearest", vmin=low, vmax=max(high, low + 1e-6))
+    marks = range(len(names))
+    size = NORMAL if len(names) <= 12 else 8
+    axes.set_yticks(marks, [str(mark + 1) for mark in marks], size=size, color=INK)
+    axes.set_xticks(marks, [str(mark + 1) for mark in marks], size=size, color=INK)
     if len(names) <= 12:
-        for row, column in zip(*np.where(~np.isnan(values)), strict=True):
-            dark = values[row, column] < (low + high) / 2
-            text = f"{values[row, column]:.{digits}f}"
-            axes.text(
-                column,
-                row,
-                text,
-                ha="center",
-                va="center",
-                size=SMALL if len(names) <= 6 else 9,
-                color="white" if dark else INK,
-            )
-    bar = figure.colorbar(picture, ax=axes, shrink=0.8)
-    bar.set_label("cosine similarity", color=INK, size=SMALL)
+        _write_values(axes, shown, (low + high) / 2, 2 if high - low > 0.05 else 3)
+    bar = figure.colorbar(picture, ax=axes, shrink=0.9)
+    bar.set_label("cosine similarity", color=INK, size=NORMAL)
     bar.outline.set_visible(False)
     return figure
+
+
+def _write_values(axes: Axes, values: np.ndarray, middle: float, digits: int) -> None:
+    """Write each value into its field, light on dark fields."""
+    size = NORMAL if len(values) <= 8 else 8.5
+    for row, column in zip(*np.where(~np.isnan(values)), strict=True):
+        colour = "white" if values[row, column] < middle else INK
+        axes.text(column, row, f"{values[row, column]:.{digits}f}", ha="center", va="center", size=size, color=colour)

@@ -17,7 +17,9 @@ from fd2lib.views import plan_epoch
 @pytest.fixture(scope="module")
 def images(tmp_path_factory, data, recipe, teachers):
     out = tmp_path_factory.mktemp("images")
-    return run_distill(recipe(ipc=3).distill, DistillInputs(data, [teachers["cal"]]), out / "run", progress=False).folder
+    return run_distill(
+        recipe(ipc=3).distill, DistillInputs(data, [teachers["cal"]]), out / "run", progress=False
+    ).folder
 
 
 def _relabel(recipe, images, teachers, out, **changes):
