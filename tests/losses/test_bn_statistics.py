@@ -31,6 +31,18 @@ def test_it_vanishes_for_what_a_layer_measured_itself_up_to_its_unbiased_varianc
     assert bn_statistics_loss(features + 1, layer.running_mean, layer.running_var) > 1
 
 
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_value_and_gradient_are_those_of_the_plain_formula(memory_format) -> None:
+    generator = torch.Generator().manual_seed(2)
+    features = torch.randn(5, 4, 3, 2, dtype=torch.float64, generator=generator).to(memory_format=memory_format)
+    running_mean, running_var = torch.rand(2, 4, dtype=torch.float64, generator=generator)
+    features.requires_grad_(True)
+    var, mean = torch.var_mean(features, dim=(0, 2, 3), correction=0)
+    plain = (running_var - var).norm() + (running_mean - mean).norm()
+    torch.testing.assert_close(bn_statistics_loss(features, running_mean, running_var), plain)
+    assert torch.autograd.gradcheck(lambda x: bn_statistics_loss(x, running_mean, running_var), features)
+
+
 def test_gradients_are_finite_where_the_statistics_agree() -> None:
     features = torch.zeros(2, 3, 4, 4, requires_grad=True)
     bn_statistics_loss(features, torch.zeros(3), torch.zeros(3)).backward()
