@@ -13,7 +13,7 @@ from torch import Tensor
 from fd2lib.data import ImageSplit, display_name
 from fd2lib.show.attention import look
 from fd2lib.show.images import spread
-from fd2lib.show.style import INK, NORMAL, SMALL, BookFigure, bare, new_figure
+from fd2lib.show.style import INK, NORMAL, BookFigure, bare, new_figure
 
 
 def class_centres(features: Tensor, labels: Tensor, num_classes: int) -> Tensor:
@@ -46,31 +46,25 @@ def lookalike_order(matrix: np.ndarray) -> list[int]:
 
 
 def similarity_figure(matrix: np.ndarray, classes: Sequence[str]) -> BookFigure:
-    """Return the similarity matrix as a heat map, look-alikes beside each other, its names below up to 30 classes."""
+    """Return the similarity matrix as a heat map, look-alikes beside each other, its names below up to 20 classes."""
     order = lookalike_order(matrix)
     shown = matrix[np.ix_(order, order)].astype(float)
     off = shown[~np.eye(len(shown), dtype=bool)] if len(shown) > 1 else shown.ravel()
     low, high = float(off.min()), float(off.max())
     np.fill_diagonal(shown, np.nan)  # 1 by definition; it would hide the rest of the range
-    names = [f"{place}  {display_name(classes[i])}" for place, i in enumerate(order, 1)] if len(classes) <= 30 else []
-    columns = 1 if len(names) <= 12 else 2
-    lines = -(-len(names) // columns)
-    figure = new_figure(4.3 + 0.2 * lines, rows=2, height_ratios=[4.3, 0.2 * lines + 0.01])
+    names = [f"{place}  {display_name(classes[i])}" for place, i in enumerate(order, 1)] if len(classes) <= 20 else []
+    figure = new_figure(4.3 + 0.2 * len(names), rows=2, height_ratios=[4.3, 0.2 * len(names) + 0.01])
     axes, legend = figure.axes
     legend.axis("off")
-    for column in range(columns):
-        part = "\n".join(names[column * lines : (column + 1) * lines])
-        legend.text(
-            column / columns, 1, part, va="top", size=NORMAL if columns == 1 else SMALL, color=INK, linespacing=1.3
-        )
+    legend.text(0, 1, "\n".join(names), va="top", size=NORMAL, color=INK, linespacing=1.3)
     bare(axes)
     axes.set_facecolor("#eef1f3")
     picture = axes.imshow(shown, cmap="viridis", interpolation="nearest", vmin=low, vmax=max(high, low + 1e-6))
     marks = range(len(names))
-    size = NORMAL if len(names) <= 12 else 8
+    size = NORMAL if len(names) <= 12 else 9
     axes.set_yticks(marks, [str(mark + 1) for mark in marks], size=size, color=INK)
     axes.set_xticks(marks, [str(mark + 1) for mark in marks], size=size, color=INK)
-    if len(names) <= 12:
+    if len(classes) <= 12:
         _write_values(axes, shown, (low + high) / 2, 2 if high - low > 0.05 else 3)
     bar = figure.colorbar(picture, ax=axes, shrink=0.9)
     bar.set_label("cosine similarity", color=INK, size=NORMAL)

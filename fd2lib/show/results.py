@@ -61,7 +61,7 @@ def dot_plot(summary: pd.DataFrame, panels: Sequence[str], columns: Sequence[str
         axes.set_yticks(range(len(names)), [wrap(name, 24) for name in names])
         axes.set_ylim(len(names) - 0.5, -0.5)
         words = [_word(name, value) for name, value in zip(panels, key, strict=True)]
-        axes.set_title(", ".join(word for word in words if word), loc="left")
+        axes.set_title(wrap(", ".join(word for word in words if word), 42), loc="left")
     figure.axes[-1].set_xlabel("test accuracy, % (top-1, last epoch)")
     entries = figure.axes[0].get_legend_handles_labels()
     figure.legend(*entries, loc="outside upper left", ncols=2, frameon=False, fontsize=SMALL)

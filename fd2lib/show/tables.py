@@ -54,11 +54,11 @@ def html_table(rows: pd.DataFrame, caption: str = "", titles: Mapping[str, str] 
     body = "".join(
         "<tr>" + "".join(cell("td", name, _text(row[name])) for name in rows) + "</tr>" for _, row in rows.iterrows()
     )
-    above = f'<caption style="caption-side:top;text-align:left">{html.escape(caption)}</caption>' if caption else ""
+    above = f'<p style="margin:.8em 0 .3em">{html.escape(caption)}</p>' if caption else ""
     return Html(
-        '<div style="overflow-x:auto;max-width:100%" tabindex="0" role="region" '
+        f'{above}<div style="overflow-x:auto;max-width:100%" tabindex="0" role="region" '
         f'aria-label="{html.escape(caption or "table")}"><table style="border-collapse:collapse;font-size:.92em">'
-        f"{above}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
