@@ -10,7 +10,7 @@ from fd2lib.show.statistics import pair_titles
 from fd2lib.show.style import INK, MUTED, SMALL, BookFigure, method_style, method_title, new_figure
 from fd2lib.show.tables import START_TITLES
 
-_WORDS = {"ipc": "{} per class", "image_size": "{} px", "scale": "{} scale"}
+_WORDS = {"ipc": "{} per class", "image_size": "{} px", "scale": "{} scale", "classes": "classes {}"}
 
 
 def group_labels(table: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
@@ -60,6 +60,7 @@ def dot_plot(summary: pd.DataFrame, panels: Sequence[str], columns: Sequence[str
         axes.grid(False, axis="y")
         axes.set_yticks(range(len(names)), [wrap(name, 24) for name in names])
         axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.set_xlim(left=max(0, axes.get_xlim()[0]), right=min(100, axes.get_xlim()[1]))
         words = [_word(name, value) for name, value in zip(panels, key, strict=True)]
         axes.set_title(wrap(", ".join(word for word in words if word), 42), loc="left")
     figure.axes[-1].set_xlabel("test accuracy, % (top-1, last epoch)")

@@ -6,6 +6,7 @@ images per class. Rows whose other settings differ from the usual ones of their 
 """
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,10 @@ def load_rows(path: str | Path, *, scale: str = "", dataset: str = "") -> pd.Dat
         )
     for name in set(_TEXT) & set(rows):
         rows[name] = rows[name].astype(object).where(rows[name].notna(), "").astype(str)
-    if "fingerprint" in rows:
+    identity = [name for name in ("fingerprint", "settings", *SETTING, "method", "seed") if name in rows]
+    if "fingerprint" in rows:  # equal images have equal fingerprints, so two settings may share one
         known = rows["fingerprint"].notna()
-        rows = pd.concat([rows[known].drop_duplicates("fingerprint", keep="last"), rows[~known]]).sort_index()
+        rows = pd.concat([rows[known].drop_duplicates(identity, keep="last"), rows[~known]]).sort_index()
     for name, wanted in (("scale", scale), ("dataset", dataset)):
         rows = rows[rows[name] == wanted] if wanted else rows
     rows = rows.reset_index(drop=True)
@@ -74,10 +76,9 @@ def _variants(rows: pd.DataFrame) -> list[str]:
     for _, group in rows.groupby([*SETTING, "method"], sort=False):
         flat = pd.DataFrame([_flat(text) for text in group["settings"]], index=group.index)
         for key in flat.columns:
-            shown = flat[key].map(lambda value: json.dumps(value, sort_keys=True))
-            usual = shown.value_counts(sort=True).index[0] if shown.nunique() > 1 else None
-            if usual is None:
-                continue
+            known = flat[key][flat[key].notna()]  # rows of an earlier version may lack a setting
+            shown = known.map(lambda value: json.dumps(value, sort_keys=True))
+            usual = Counter(shown).most_common(1)[0][0]  # of equally many, the first in the file
             for position in shown.index[shown != usual]:
                 names[position] = f"{names[position]} {key}={shown[position]}".strip().replace('"', "")
     return names

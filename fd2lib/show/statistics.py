@@ -82,7 +82,7 @@ def paired_difference(
     for key, group in gaps.groupby(list(by), sort=True):
         mean, low, high, number = interval(group["gap"])
         numbers = {"a": a, "b": b, "mean": mean, "low": low, "high": high, "n": number}
-        found.append(dict(zip(by, key, strict=True)) | numbers | {"verdict": verdict(low, high)})
+        found.append(dict(zip(by, key, strict=True)) | numbers | {"verdict": verdict(low, high, number)})
     return pd.DataFrame(found, columns=[*by, "a", "b", "mean", "low", "high", "n", "verdict"])
 
 
@@ -106,10 +106,14 @@ def pair_titles(table: pd.DataFrame) -> list[str]:
     return [f"{method_title(a)} − {method_title(b)}" for a, b in zip(table["a"], table["b"], strict=True)]
 
 
-def verdict(low: float, high: float) -> str:
-    """Return what an interval of a difference decides: ``above zero``, ``below zero``, ``undecided``, ``one seed``."""
-    if low != low or high != high:
-        return "one seed"
+def verdict(low: float, high: float, number: int) -> str:
+    """Return what a difference's interval over ``number`` paired seeds decides.
+
+    ``above zero``, ``below zero`` or ``undecided``; ``too few seeds`` below three, whose intervals, often from values
+    that happen to be equal, decide nothing.
+    """
+    if number < 3 or low != low or high != high:
+        return "too few seeds"
     if low > 0:
         return "above zero"
     return "below zero" if high < 0 else "undecided"
@@ -125,14 +129,15 @@ def verdict_sentence(differences: pd.DataFrame, what: str) -> str:
     if differences.empty:
         return f"{what}: no seed was run with both methods here, so nothing can be said."
     counts = differences["verdict"].value_counts()
-    decided = len(differences) - int(counts.get("one seed", 0))
+    decided = len(differences) - int(counts.get("too few seeds", 0))
     if not decided:
         where = "the one comparison" if len(differences) == 1 else f"each of {len(differences)} comparisons"
-        return f"{what}: only one paired seed in {where}, so there is no interval and no verdict."
+        return f"{what}: fewer than three paired seeds in {where}, so there is no verdict."
     above, below, open_ = (int(counts.get(name, 0)) for name in ("above zero", "below zero", "undecided"))
     plural = "s" if decided > 1 else ""
     sentence = (
-        f"{what}: of {decided} comparison{plural} with an interval, {above} lie{'s' * (above == 1)} wholly above zero, "
+        f"{what}: of {decided} comparison{plural} with at least three paired seeds, "
+        f"{above} lie{'s' * (above == 1)} wholly above zero, "
         f"{below} wholly below, and {open_} include{'s' * (open_ == 1)} zero (undecided)."
     )
     if decided >= 5:

@@ -110,6 +110,12 @@ def test_rows_with_unusual_settings_are_a_variant_of_their_own(tmp_path):
     assert summary[summary["variant"] == ""]["mean"].item() == 31.0
 
 
+def test_two_settings_that_made_the_same_images_are_two_rows(tmp_path):
+    other = json.dumps({"distill": {"iterations": 10, "similarity_weight": 0.0}, "relabel": {"epochs": 5}})
+    rows = [row("fd2", 0, 5.0, fingerprint="same"), row("fd2", 0, 5.0, fingerprint="same", settings=other)]
+    assert len(table(tmp_path, rows)) == 2
+
+
 def test_a_run_appended_twice_counts_once(tmp_path):
     rows = [row("fd2", 0, 1.0), row("fd2", 0, 2.0)]
     assert table(tmp_path, rows)["last_top1"].tolist() == [2.0]
@@ -124,21 +130,22 @@ def test_missing_file_is_empty_and_missing_column_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "expected"),
+    ("low", "high", "number", "expected"),
     [
-        (0.1, 2, "above zero"),
-        (-2, -0.1, "below zero"),
-        (-1, 1, "undecided"),
-        (0, 1, "undecided"),
-        (float("nan"),) * 2 + ("one seed",),
+        (0.1, 2, 3, "above zero"),
+        (-2, -0.1, 5, "below zero"),
+        (-1, 1, 5, "undecided"),
+        (0, 1, 5, "undecided"),
+        (2, 2, 2, "too few seeds"),
+        (float("nan"), float("nan"), 1, "too few seeds"),
     ],
 )
-def test_verdict(low, high, expected):
-    assert verdict(low, high) == expected
+def test_verdict(low, high, number, expected):
+    assert verdict(low, high, number) == expected
 
 
 def test_verdict_sentence_counts_rows():
-    table = pd.DataFrame({"verdict": ["above zero", "undecided", "undecided", "one seed"]})
+    table = pd.DataFrame({"verdict": ["above zero", "undecided", "undecided", "too few seeds"]})
     sentence = verdict_sentence(table, "A minus B")
     assert "of 3 comparisons" in sentence and "1 lies wholly above" in sentence and "2 include zero" in sentence
     assert "nothing can be said" in verdict_sentence(table.iloc[:0], "A minus B")
