@@ -1,0 +1,82 @@
+"""The command line: what a person types, and one line when it is wrong."""
+
+import shutil
+
+import pytest
+from PIL import Image
+
+from fd2lib.drive.cli import main
+
+TINY = "pretrain.epochs=1 pretrain.num_maps=2 distill.iterations=1 relabel.epochs=1 evaluate.test_every=1"
+
+
+@pytest.fixture(scope="module")
+def own_images(tmp_path_factory):
+    """A folder of one's own: two classes of plain colours."""
+    root = tmp_path_factory.mktemp("own") / "my_birds"
+    for split in ("train", "test"):
+        for label, colour in {"robin": (180, 60, 40), "wren": (120, 100, 60)}.items():
+            folder = root / split / label
+            folder.mkdir(parents=True)
+            for index in range(4):
+                shade = tuple(min(255, channel + 12 * index) for channel in colour)
+                Image.new("RGB", (40, 36), shade).save(folder / f"{index}.png")
+    return root
+
+
+def _run(own_images, tmp_path, *extra):
+    return main(
+        ["run", "--dataset", "folder", "--data-root", str(own_images), "--scale", "toy", "--image-size", "32",
+         "--device", "cpu", "--methods", "random,sre2lpp_fd2", "--ipc", "1", "--seeds", "0", "--set", TINY,
+         "--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--no-page", "--quiet", *extra]
+    )  # fmt: skip
+
+
+def test_own_images_end_in_rows(own_images, tmp_path):
+    assert _run(own_images, tmp_path) == 0
+    lines = (tmp_path / "out" / "runs.csv").read_text().splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("toy,folder,,2,32,") for line in lines[1:])
+
+
+def test_listing_names_every_set_with_licence_and_source(capsys):
+    assert main(["data"]) == 0
+    text = capsys.readouterr().out
+    assert all(
+        name in text for name in ("plumage", "folder", "cub200", "aircraft", "cars196", "flowers102", "cifar100")
+    )
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        (["--methods", "random,fd3"], ["SettingError", "'fd3'", "sre2lpp_fd2"]),
+        (["--data-root", "/nowhere/at/all"], ["DataError", "/nowhere/at/all"]),
+        (["--dataset", "cub2000"], ["SettingError", "cub200"]),
+        (["--backbone", "resnet19"], ["SettingError", "resnet19", "resnet18"]),
+        (["--ipc", "one"], ["SettingError", "'one'", "1,3"]),
+        (["--ipc", "9"], ["DataError", "9", "4"]),
+        (["--set", "distill.iteration=3"], ["SettingError", "distill.iterations"]),
+        (["--classes", "eagle"], ["eagle"]),
+        (["--device", "tpu9"], ["SettingError", "tpu9"]),
+        (["--image-size", "-3"], ["-3"]),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(own_images, tmp_path, capsys, extra, words):
+    assert _run(own_images, tmp_path, *extra) == 1
+    error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("fd2lib:")]
+    assert len(error) == 1
+    assert all(word in error[0] for word in words), error[0]
+
+
+def test_a_corrupt_image_is_named(own_images, tmp_path, capsys):
+    broken = tmp_path / "broken"
+    shutil.copytree(own_images, broken)
+    (broken / "train" / "wren" / "2.png").write_bytes(b"no image")
+    assert _run(broken, tmp_path) == 1
+    assert "wren/2.png" in capsys.readouterr().err
+
+
+def test_an_unknown_notebook_parameter_is_refused(capsys):
+    assert main(["notebook", "notebooks/30_distill.ipynb", "out.ipynb", "-p", "datset", "plumage"]) == 1
+    assert "dataset" in capsys.readouterr().err

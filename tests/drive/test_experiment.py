@@ -1,0 +1,76 @@
+"""The whole pipeline on the embedded birds, and the row it leaves."""
+
+import json
+
+import pytest
+import torch
+
+from fd2lib.drive import Experiment, grid, run_grid
+from fd2lib.record import COLUMNS, read_results
+
+TINY = "pretrain.epochs=1 pretrain.num_maps=2 distill.iterations=2 relabel.epochs=2 relabel.batch_size=8 evaluate.test_every=1"
+
+
+def test_a_student_of_distilled_birds_beats_three_times_chance(tmp_path):
+    experiment = Experiment(
+        scale="toy", method="sre2lpp_fd2", ipc=3, seed=0, device="cpu", runs_dir=str(tmp_path), progress=False
+    )
+    result = experiment.evaluate()
+    chance = 100 / len(experiment.dataset.classes)
+    assert result.last_accuracy > 3 * chance
+    assert experiment.pretrain().head_accuracy > 3 * chance
+    assert len(experiment.distilled().images) == 3 * len(experiment.dataset.classes)
+
+
+@pytest.fixture(scope="module")
+def tiny_grid(tmp_path_factory):
+    root = tmp_path_factory.mktemp("grid")
+    request = dict(
+        scale="toy",
+        classes="4",
+        image_size=32,
+        settings=TINY,
+        device="cpu",
+        runs_dir=str(root / "runs"),
+        progress=False,
+    )
+    return root, lambda: list(grid(["random", "random_cal", "sre2lpp_fd2"], ["whole", "noise"], [1, 2], [0], **request))
+
+
+def test_a_grid_leaves_one_complete_row_per_student_and_can_be_repeated(tiny_grid):
+    root, make = tiny_grid
+    first = run_grid(make(), root / "runs.csv", progress=False)
+    rows = read_results(root / "runs.csv")
+    assert len(rows) == len(first) == 2 * (1 + 1 + 2)  # IPC × (random, random with CAL labels, FD² from two starts)
+    assert {(row["method"], row["start"]) for row in rows} == {
+        ("random", "whole"), ("random_cal", "whole"), ("sre2lpp_fd2", "whole"), ("sre2lpp_fd2", "noise"),
+    }  # fmt: skip
+    assert all(list(row) == list(COLUMNS) for row in rows)
+    assert all(json.loads(row["settings"])["distill"]["iterations"] >= 0 for row in rows)
+    written = (root / "runs.csv").read_text()
+    run_grid(make(), root / "runs.csv", progress=False)
+    assert sorted((root / "runs.csv").read_text().splitlines()) == sorted(written.splitlines())
+
+
+def test_random_real_images_are_the_same_whoever_labels_them(tiny_grid):
+    _, make = tiny_grid
+    random, random_cal = (next(one for one in make() if one.recipe.method == name) for name in ("random", "random_cal"))
+    assert torch.equal(random.distilled().images, random_cal.distilled().images)
+    assert random.relabel().folder != random_cal.relabel().folder
+
+
+def test_all_ipc_of_a_method_share_one_distillation(tiny_grid):
+    _, make = tiny_grid
+    folders = {
+        one.distill().folder
+        for one in make()
+        if (one.recipe.method, one.recipe.distill.start) == ("sre2lpp_fd2", "noise")
+    }
+    assert len(folders) == 1
+
+
+def test_the_same_images_are_not_loaded_twice(tiny_grid):
+    experiments = tiny_grid[1]()
+    first = experiments[0].dataset
+    assert experiments[0].with_(method="sre2lpp").dataset is first
+    assert experiments[0].with_(classes="3").dataset is not first
