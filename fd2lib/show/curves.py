@@ -155,5 +155,5 @@ def top_labels(logits: np.ndarray, classes: Sequence[str], count: int = 3, tempe
     shares = weights / weights.sum(axis=-1, keepdims=True)
     best = np.argsort(-shares, axis=-1)[:, :count]
     return [
-        "\n".join(f"{classes[k]} {100 * row[k]:.0f} %" for k in order) for row, order in zip(shares, best, strict=True)
+        "\n".join(f"{100 * row[k]:.0f} % {classes[k]}" for k in order) for row, order in zip(shares, best, strict=True)
     ]

@@ -133,7 +133,7 @@ def test_label_entropy_equals_scipy_and_survives_large_logits():
 
 
 def test_top_labels():
-    assert show.top_labels(np.log([[0.7, 0.2, 0.1]]), ["a", "b", "c"], 2) == ["a 70 %\nb 20 %"]
+    assert show.top_labels(np.log([[0.7, 0.2, 0.1]]), ["a", "b", "c"], 2) == ["70 % a\n20 % b"]
 
 
 def test_curves():
