@@ -47,7 +47,10 @@ COLUMNS: dict[str, str] = {
 
 
 def append_result(row: Mapping[str, object], path: str | Path) -> None:
-    """Add ``row`` to the CSV at ``path``; a row with the same fingerprint is replaced.
+    """Add ``row`` to the CSV at ``path``; a row with the same fingerprint and settings is replaced.
+
+    Both count: other settings can lead to the very same images (a constraint that never applies at IPC 1), and that
+    they do is a result.
 
     Args:
         row: a value for each of :data:`COLUMNS`.
@@ -63,7 +66,7 @@ def append_result(row: Mapping[str, object], path: str | Path) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(path.with_name(f".{path.name}.lock")):
-        rows = [old for old in read_results(path) if old["fingerprint"] != row["fingerprint"]]
+        rows = [old for old in read_results(path) if any(old[name] != row[name] for name in ("fingerprint", "settings"))]
         rows.append({name: str(value) for name, value in row.items()})
         stream = io.StringIO()
         writer = csv.DictWriter(stream, fieldnames=list(COLUMNS), lineterminator="\n")

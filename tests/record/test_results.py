@@ -14,10 +14,11 @@ def test_rows_are_added_and_the_same_run_is_replaced(tmp_path):
     path = tmp_path / "runs.csv"
     append_result(ROW, path)
     append_result({**ROW, "fingerprint": "other", "last_top1": 12.5}, path)
+    append_result({**ROW, "settings": "other settings, same images"}, path)
     append_result({**ROW, "last_top1": 99}, path)
     rows = read_results(path)
-    assert [row["fingerprint"] for row in rows] == ["other", "fingerprint value"]
-    assert [row["last_top1"] for row in rows] == ["12.5", "99"]
+    assert [row["fingerprint"] for row in rows] == ["other", "fingerprint value", "fingerprint value"]
+    assert [row["last_top1"] for row in rows] == ["12.5", "last_top1 value", "99"]
 
 
 def test_incomplete_rows_and_foreign_files_are_refused(tmp_path):
