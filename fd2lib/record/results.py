@@ -66,7 +66,8 @@ def append_result(row: Mapping[str, object], path: str | Path) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(path.with_name(f".{path.name}.lock")):
-        rows = [old for old in read_results(path) if any(old[name] != row[name] for name in ("fingerprint", "settings"))]
+        same = ("fingerprint", "settings")
+        rows = [old for old in read_results(path) if any(old[name] != row[name] for name in same)]
         rows.append({name: str(value) for name, value in row.items()})
         stream = io.StringIO()
         writer = csv.DictWriter(stream, fieldnames=list(COLUMNS), lineterminator="\n")

@@ -8,8 +8,10 @@ import torch
 from fd2lib.drive import Experiment, grid, run_grid
 from fd2lib.record import COLUMNS, read_results
 
-TINY = "pretrain.epochs=1 pretrain.num_maps=2 distill.iterations=2 relabel.epochs=2 relabel.batch_size=8 evaluate.test_every=1"
-
+TINY = (
+    "pretrain.epochs=1 pretrain.num_maps=2 distill.iterations=2 "
+    "relabel.epochs=2 relabel.batch_size=8 evaluate.test_every=1"
+)
 
 def test_a_student_of_distilled_birds_beats_three_times_chance(tmp_path):
     experiment = Experiment(
