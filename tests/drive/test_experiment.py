@@ -13,6 +13,7 @@ TINY = (
     "relabel.epochs=2 relabel.batch_size=8 evaluate.test_every=1"
 )
 
+
 def test_a_student_of_distilled_birds_beats_three_times_chance(tmp_path):
     experiment = Experiment(
         scale="toy", method="sre2lpp_fd2", ipc=3, seed=0, device="cpu", runs_dir=str(tmp_path), progress=False
