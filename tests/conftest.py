@@ -9,7 +9,7 @@ import torch
 from hypothesis import settings
 from torch import Tensor
 
-GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "fd2_golden.npz"
+GOLDEN = Path(__file__).resolve().parents[0] / "golden" / "fd2_golden.npz"
 
 # The same examples on every run, and no time limit: machines that run the tests may be busy.
 settings.register_profile("fd2lib", deadline=None, derandomize=True, max_examples=50)
