@@ -35,7 +35,7 @@ from fd2lib.show.prototypes import (
     similarity_figure,
 )
 from fd2lib.show.results import difference_plot, dot_plot
-from fd2lib.show.rows import GROUP, SETTING, costs, coverage, load_rows
+from fd2lib.show.rows import GROUP, SETTING, costs, coverage, load_rows, settings_behind
 from fd2lib.show.similarity import closest_pairs, cosine_matrix
 from fd2lib.show.splits import class_rows, mean_thumbnails, members, of_class, pixel_twins, related_classes
 from fd2lib.show.statistics import (
@@ -130,6 +130,7 @@ __all__ = [
     "results_table",
     "results_tables",
     "sentences",
+    "settings_behind",
     "settings_table",
     "side_by_side",
     "similarity_figure",

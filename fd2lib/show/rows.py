@@ -112,7 +112,26 @@ def coverage(rows: pd.DataFrame) -> list[str]:
         sets, seeds = ", ".join(sorted(part["dataset"].unique())), part["seed"].nunique()
         count = f"{len(part)} trained students on {sets}, {seeds} seed{'s' * (seeds != 1)}."
         found.append(f"{scale.capitalize()} scale: {count}")
+    if (rows[["teacher_init", "student_init"]] == "imagenet").any(axis=None):
+        found.append(
+            "Networks that start from ImageNet weights have seen the images of ImageNette and ImageWoof and some of "
+            "the test images of CUB-200-2011: there, all their accuracies flatter."
+        )
     return found
+
+
+def settings_behind(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the settings that most rows of each method share: one row a setting, one column a method.
+
+    Seeds and what has a column of its own (start, images per class, networks) are left out.
+    """
+    if "settings" not in rows or rows.empty:
+        return pd.DataFrame(columns=["setting"])
+    methods = {}
+    for method, group in rows.groupby("method", sort=False):
+        flat = pd.DataFrame([_flat(text) for text in group["settings"]])
+        methods[method] = {name: Counter(map(str, flat[name].dropna())).most_common(1)[0][0] for name in flat.columns}
+    return pd.DataFrame(methods).fillna("").rename_axis("setting").reset_index()
 
 
 def costs(rows: pd.DataFrame) -> pd.DataFrame:

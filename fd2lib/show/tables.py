@@ -8,6 +8,7 @@ import pandas as pd
 
 from fd2lib.data import Dataset, display_name, list_datasets
 from fd2lib.show.frames import Html, sentences
+from fd2lib.show.rows import settings_behind
 from fd2lib.show.statistics import binomial_interval, pair_titles
 from fd2lib.show.style import method_title
 
@@ -101,12 +102,29 @@ def results_table(summary: pd.DataFrame, caption: str = "") -> Html:
     return html_table(table[[*varying, *tail]], words, {**titles, "a": "method", "b": "minus"})
 
 
-def results_tables(summary: pd.DataFrame) -> Html:
-    """Return one table for each scale and set of images, so that no table mixes what must not be compared."""
+def results_tables(summary: pd.DataFrame, rows: pd.DataFrame | None = None) -> Html:
+    """Return one table for each scale and set of images, so that no table mixes what must not be compared.
+
+    Args:
+        summary: of :func:`summarise` or :func:`paired_difference`.
+        rows: the rows behind it; given, the settings of each method fold out below its table.
+    """
     if summary.empty:
         return sentences("There is no such row.")
-    parts = summary.groupby(["scale", "dataset", "classes", "image_size"], sort=False)
-    return Html("<br>".join(results_table(part) for _, part in parts))
+    keys = ["scale", "dataset", "classes", "image_size"]
+    parts = []
+    for values, part in summary.groupby(keys, sort=False):
+        parts.append(results_table(part))
+        if rows is not None:
+            behind = rows[(rows[keys] == list(values)).all(axis=1)]
+            parts.append(_settings_table(behind))
+    return Html("<br>".join(parts))
+
+
+def _settings_table(rows: pd.DataFrame) -> Html:
+    table = settings_behind(rows)
+    titles = {name: method_title(name) for name in table.columns[1:]}
+    return Html(f"<details><summary>Settings behind this table</summary>{html_table(table, titles=titles)}</details>")
 
 
 def students_table(results: Mapping[str, Any]) -> Html:

@@ -16,6 +16,7 @@ from fd2lib.show import (
     interval,
     load_rows,
     paired_difference,
+    settings_behind,
     summarise,
     verdict,
     verdict_sentence,
@@ -161,6 +162,20 @@ def test_against_guessing():
 def test_coverage_names_scales_without_rows(tmp_path):
     found = coverage(table(tmp_path, [row("fd2", seed, 1.0) for seed in range(2)]))
     assert found[0] == "Toy scale: 2 trained students on plumage, 2 seeds." and found[2] == "No row of paper scale."
+
+
+def test_pretrained_networks_are_said_to_have_seen_test_images(tmp_path):
+    own, seen = (coverage(table(tmp_path, [row("fd2", 0, 1.0, student_init=init)])) for init in ("random", "imagenet"))
+    assert len(seen) == len(own) + 1
+    assert "CUB-200-2011" in seen[-1]
+
+
+def test_the_settings_behind_a_table_are_those_of_most_rows(tmp_path):
+    other = json.dumps({"distill": {"iterations": 99, "seed": 5}, "relabel": {"epochs": 5}})
+    rows = [row("fd2", seed, 1.0) for seed in range(2)] + [row("fd2", 2, 1.0, settings=other), row("random", 0, 1.0)]
+    found = settings_behind(table(tmp_path, rows)).set_index("setting")
+    assert found.loc["distill.iterations"].to_dict() == {"fd2": "10", "random": "10"}
+    assert set(found.index) == {"distill.iterations", "relabel.epochs"}
 
 
 def test_rows_of_one_scale_or_set_only(tmp_path):
