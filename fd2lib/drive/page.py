@@ -38,7 +38,7 @@ def write_gallery(experiments: Iterable[Experiment], folder: str | Path) -> list
         name = f"{recipe.dataset}_{recipe.image_size}px_start_{start}"
         target = Path(folder) / f"{name}.png"
         with atomic_path(target) as path:
-            figure.savefig(path, dpi=100)
+            figure.savefig(path, dpi=72)  # a few hundred kB: galleries are committed
         with atomic_path(target.with_suffix(".txt")) as path:
             path.write_text(
                 f"{recipe.dataset} at {recipe.image_size} px, scale {recipe.scale}, start {start}: for some classes "
@@ -72,7 +72,8 @@ def write_page(experiments: Sequence[Experiment], out: str | Path) -> Path:
     done = subprocess.run(command, capture_output=True, text=True)
     html = page / "_build" / "html" / "results.html"
     if done.returncode != 0 or not html.is_file():
-        reason = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        said = [line for line in done.stderr.splitlines() if "rror" in line]
+        reason = (said or ["no message"])[0].strip()
         raise ArtefactError(
             f"the page could not be built ({reason}). The rows are in {out / 'runs.csv'}, the notebook is {executed}."
         )
@@ -88,7 +89,7 @@ def _page_config() -> dict:
         config.pop(key, None)
     sphinx = config["sphinx"]
     sphinx["extra_extensions"] = []
-    sphinx["local_extensions"] = {name: str(_PROJECT / path) for name, path in sphinx["local_extensions"].items()}
+    sphinx["local_extensions"] = {"offline": str(_PROJECT / sphinx["local_extensions"]["offline"])}
     sphinx["config"]["html_static_path"] = [str(_PROJECT / path) for path in sphinx["config"]["html_static_path"]]
     unused = [name for name in sphinx["config"] if name.startswith(("bibtex", "autodoc", "napoleon"))]
     for name in unused:
