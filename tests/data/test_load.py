@@ -41,7 +41,7 @@ def test_unknown_names_and_sizes():
         dataset_info("")
 
 
-def test_plumage_has_eight_classes_of_thirty_and_twenty_five():
+def test_plumage_has_eight_classes_of_sixty_and_twenty_five():
     dataset = load_dataset("plumage", size=16)
     info = dataset_info("plumage")
     assert (dataset.num_classes, len(dataset.train), len(dataset.test)) == (
@@ -49,8 +49,8 @@ def test_plumage_has_eight_classes_of_thirty_and_twenty_five():
         info.train_images,
         info.test_images,
     )
-    assert dataset.train.labels.bincount().tolist() == [30] * 8
-    images, labels, names = render_split(8, 30, 16, "train", seed=0)
+    assert dataset.train.labels.bincount().tolist() == [60] * 8
+    images, labels, names = render_split(8, 60, 16, "train", seed=0)
     assert torch.equal(dataset.train.images, images) and torch.equal(dataset.train.labels, labels)
     assert dataset.train.names == names
 
