@@ -50,7 +50,7 @@ $(STAMP): requirements.txt pyproject.toml
 notebooks: $(STAMP)
 	@mkdir -p _build book/executed
 	@touch _build/.started
-	@$(CACHE) $(PY) -m snakemake --snakefile Snakefile --cores 1 --quiet all --rerun-incomplete --rerun-triggers mtime params \
+	@$(CACHE) $(PY) -m snakemake --snakefile Snakefile --cores all --quiet all --rerun-incomplete --rerun-triggers mtime params \
 	  $(if $(CONFIG),--config $(CONFIG))
 	@fresh=$$(find book/executed -maxdepth 1 -name '*.ipynb' ! -name '*.failed.ipynb' -newer _build/.started -exec basename {} .ipynb \; | sort | xargs); \
 	kept=$$(find book/executed -maxdepth 1 -name '*.ipynb' ! -name '*.failed.ipynb' ! -newer _build/.started -exec basename {} .ipynb \; | sort | xargs); \
