@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -75,6 +76,7 @@ class Experiment:
             overrides=asked.settings,
         )
         self.device = resolve_device(asked.device)
+        self._results: dict[str, Any] = {}  # stages need each other's results; each is run or loaded once
 
     def with_(self, **changes: Any) -> "Experiment":
         """Return the same experiment with some fields of the request changed; loaded images are shared."""
@@ -92,13 +94,17 @@ class Experiment:
         recipe = self.recipe
         return load_dataset(recipe.dataset, self.request.data_root, recipe.image_size, recipe.classes)
 
-    def _run(self, stage: Any, settings: Any, inputs: Any) -> Any:
-        asked = self.request
-        return run_or_load(stage, settings, inputs, asked.runs_dir, device=self.device, progress=asked.progress)
+    def _run(self, stage: Any, settings: Any, make_inputs: Callable[[], Any]) -> Any:
+        asked, name = self.request, stage.__name__
+        if name not in self._results:
+            self._results[name] = run_or_load(
+                stage, settings, make_inputs(), asked.runs_dir, device=self.device, progress=asked.progress
+            )
+        return self._results[name]
 
     def pretrain(self) -> PretrainResult:
         """Train or load the method's teacher."""
-        return self._run(run_pretrain, self.recipe.pretrain, PretrainInputs(self.dataset))
+        return self._run(run_pretrain, self.recipe.pretrain, lambda: PretrainInputs(self.dataset))
 
     def teacher(self) -> Teacher:
         """Return the method's teacher, in evaluation mode."""
@@ -110,8 +116,11 @@ class Experiment:
         if self.request.distill_ipc:
             settings = dataclasses.replace(settings, ipc=self.request.distill_ipc)
         needs_teacher = settings.iterations > 0 or settings.start.startswith("pool")
-        teachers = [self.pretrain().folder] if needs_teacher else []
-        return self._run(run_distill, settings, DistillInputs(self.dataset, teachers))
+
+        def inputs() -> DistillInputs:
+            return DistillInputs(self.dataset, [self.pretrain().folder] if needs_teacher else [])
+
+        return self._run(run_distill, settings, inputs)
 
     def distilled(self) -> DistilledImages:
         """Return the distilled images, ``ipc`` of each class."""
@@ -119,12 +128,17 @@ class Experiment:
 
     def relabel(self) -> RelabelResult:
         """Make or load the soft labels."""
-        inputs = RelabelInputs(self.distill().folder, [self.pretrain().folder])
-        return self._run(run_relabel, self.recipe.relabel, inputs)
+        return self._run(
+            run_relabel,
+            self.recipe.relabel,
+            lambda: RelabelInputs(self.distill().folder, [self.pretrain().folder]),
+        )
 
     def evaluate(self) -> EvaluateResult:
         """Train and test a student, or load what it reached."""
-        return self._run(run_evaluate, self.recipe.evaluate, EvaluateInputs(self.dataset, self.relabel().folder))
+        return self._run(
+            run_evaluate, self.recipe.evaluate, lambda: EvaluateInputs(self.dataset, self.relabel().folder)
+        )
 
     def row(self) -> dict[str, Any]:
         """Run everything and return the result row (see :data:`fd2lib.record.COLUMNS`)."""
