@@ -89,24 +89,13 @@ def load_recipe(
     chosen = backbone or _plain(general, "backbone")
     general = _layer(tables, dataset, chosen, pieces, "general")
 
-    values: dict[str, Any] = {}
-    sources: dict[str, str] = {}
-    fixed: set[str] = set()
-    for stage in STAGES:
-        entries = {f"{stage}.{name}": entry for name, entry in _stage_entries(stage, chosen, ipc, seed).items()}
-        layers = [methods["piece"][piece].get(stage, {}) for piece in pieces]
-        fixed |= {f"{stage}.{name}" for layer in layers for name in layer}
-        for layer in [_layer(tables, dataset, chosen, pieces, stage), *layers]:
-            entries |= {f"{stage}.{name}": entry for name, entry in layer.items()}
-        values |= {key: _value(entry) for key, entry in entries.items()}
-        sources |= {key: entry["from"] for key, entry in entries.items()}
-    for key, value in parse_overrides(overrides).items():
-        if key not in values:
-            near = [name for name in values if name.split(".")[0] == key.split(".")[0]] or values
-            raise SettingError(unknown("setting", key, near))
-        if key not in fixed:
-            values[key], sources[key] = value, "override"
-    if not values["pretrain.attention"] and "distill.attention_ratio" not in parse_overrides(overrides):
+    given = {"backbone": chosen, "ipc": ipc, "seed": seed}
+    entries, fixed = _entries(tables, methods["piece"], pieces, dataset, given)
+    values = {key: _value(entry) for key, entry in entries.items()}
+    sources = {key: entry["from"] for key, entry in entries.items()}
+    asked = parse_overrides(overrides)
+    _override(values, sources, asked, fixed)
+    if not values["pretrain.attention"] and "distill.attention_ratio" not in asked:
         values["distill.attention_ratio"] = 0.0
         sources["distill.attention_ratio"] = "the teacher has no head"
 
@@ -122,6 +111,31 @@ def load_recipe(
         sources=sources,
         **stages,
     )
+
+
+def _entries(
+    tables: dict, all_pieces: dict, pieces: list[str], dataset: str, given: dict[str, Any]
+) -> tuple[dict[str, dict], set[str]]:
+    """All settings of all stages as ``{"stage.name": {value, from}}``, and those that the method's pieces fix."""
+    entries: dict[str, dict] = {}
+    fixed: set[str] = set()
+    for stage in STAGES:
+        of_pieces = [all_pieces[piece].get(stage, {}) for piece in pieces]
+        fixed |= {f"{stage}.{name}" for layer in of_pieces for name in layer}
+        own = _stage_entries(stage, given["backbone"], given["ipc"], given["seed"])
+        for layer in [own, _layer(tables, dataset, given["backbone"], pieces, stage), *of_pieces]:
+            entries |= {f"{stage}.{name}": entry for name, entry in layer.items()}
+    return entries, fixed
+
+
+def _override(values: dict[str, Any], sources: dict[str, str], asked: dict[str, Any], fixed: set[str]) -> None:
+    """Put what the caller asked for in place, except where it would make the method another one."""
+    for key, value in asked.items():
+        if key not in values:
+            near = [name for name in values if name.split(".")[0] == key.split(".")[0]] or values
+            raise SettingError(unknown("setting", key, near))
+        if key not in fixed:
+            values[key], sources[key] = value, "override"
 
 
 def parse_overrides(overrides: Mapping[str, Any] | str | None) -> dict[str, Any]:
