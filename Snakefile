@@ -94,7 +94,7 @@ else:
             params:
                 given=parameters_for(name),
                 python=sys.executable,
-            threads: workflow.cores  # one page at a time, with every core: Snakemake tells PyTorch through OMP_NUM_THREADS
+            threads: workflow.cores if GIVEN else 1  # PyTorch gets so many; the toy networks are faster on one
             priority:
                 len(NOTEBOOKS) - position  # in order, so that a stage is run by its own page and loaded by later ones
             shell:
