@@ -50,7 +50,9 @@ $(STAMP): requirements.txt pyproject.toml
 notebooks: $(STAMP)
 	@mkdir -p _build book/executed
 	@touch _build/.started
-	@$(CACHE) $(PY) -m snakemake --snakefile Snakefile --cores all --quiet all --rerun-incomplete --rerun-triggers mtime params \
+	@# No lock of Snakemake's: a killed run would leave it behind, and run folders and pages guard themselves.
+	@$(CACHE) $(PY) -m snakemake --snakefile Snakefile --cores all --nolock --quiet rules progress host reason \
+	  --rerun-incomplete --rerun-triggers mtime params \
 	  $(if $(CONFIG),--config $(CONFIG))
 	@fresh=$$(find book/executed -maxdepth 1 -name '*.ipynb' ! -name '*.failed.ipynb' -newer _build/.started -exec basename {} .ipynb \; | sort | xargs); \
 	kept=$$(find book/executed -maxdepth 1 -name '*.ipynb' ! -name '*.failed.ipynb' ! -newer _build/.started -exec basename {} .ipynb \; | sort | xargs); \
