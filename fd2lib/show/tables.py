@@ -44,11 +44,12 @@ def html_table(rows: pd.DataFrame, caption: str = "", titles: Mapping[str, str] 
     """
     names = {**TITLES, **(titles or {})}
     numeric = {name for name in rows if pd.api.types.is_numeric_dtype(rows[name])}
-    edge = "padding:.3em .7em;border-bottom:1px solid #ccd3d8;"
+    edge = "padding:.3em .5em;border-bottom:1px solid #ccd3d8;"
 
     def cell(tag: str, column: str, text: str) -> str:
         side = "right" if column in numeric or column in ("interval", "mean") else "left"
         whole = "white-space:nowrap;" if column in ("interval", "start", "method", "verdict") else ""
+        whole += "min-width:12em;" if column == "difference" else ""
         return f'<{tag} style="{edge}{whole}text-align:{side}">{html.escape(text)}</{tag}>'
 
     head = "".join(cell("th", name, names.get(name, str(name).replace("_", " "))) for name in rows)
