@@ -114,8 +114,7 @@ def _distill(
         raise SettingError(
             f"iterations is {settings.iterations}, but no teacher was given; name one or set iterations to 0."
         )
-    teachers = [Teacher.load(path, device).eval().requires_grad_(False) for path in inputs.teachers]
-    teachers = [teacher.to(memory_format=torch.channels_last) for teacher in teachers]
+    teachers = [Teacher.load(path, device).to(memory_format=torch.channels_last) for path in inputs.teachers]
     chunks = torch.arange(len(inputs.dataset.classes)).split(settings.chunk_classes)
     jobs = [(index, chunk) for index in range(settings.ipc) for chunk in range(len(chunks))]
     todo = [job for job in jobs if not _chunk_path(run, *job).is_file()]
@@ -158,7 +157,6 @@ def _optimise(
     teacher = objectives[0].teacher
     device = objectives[0].labels.device
     images = teacher.normalize(to_unit(start.to(device))).requires_grad_(True)
-    low, high = (teacher.normalize(torch.full((1, 3, 1, 1), value, device=device)) for value in (0.0, 1.0))
     optimizer = torch.optim.Adam([images], settings.learning_rate, betas=(0.5, 0.9))
     _remember(objectives, earlier, settings, job, device)
     history = []
@@ -172,7 +170,7 @@ def _optimise(
         terms["total"].backward()
         optimizer.step()
         with torch.no_grad():
-            images.copy_(torch.minimum(torch.maximum(images, low), high))
+            images.copy_(teacher.clamp(images))
         history.append(torch.stack([terms[name].detach() for name in TERMS]))  # stays on the device
         bar.update()
     recorded = torch.stack(history).float().cpu()
@@ -189,10 +187,7 @@ def _cosine(settings: DistillSettings, iteration: int) -> float:
 
 def _view(images: torch.Tensor, settings: DistillSettings, generator: torch.Generator) -> torch.Tensor:
     """One random resized crop and flip for the whole chunk, then a circular shift both ways."""
-    size = images.shape[-1]
-    boxes = random_resized_crop_boxes(1, size, generator, settings.min_crop_scale).to(images.device)
-    flip = (torch.rand(1, generator=generator) < 0.5).to(images.device)
-    view = crop_resize(images, boxes, size, flip)
+    view = _crop_and_flip(images, 1, settings, generator)
     if settings.shift:
         down, right = torch.randint(-settings.shift, settings.shift + 1, (2,), generator=generator).tolist()
         view = torch.roll(view, (down, right), dims=(2, 3))
@@ -213,14 +208,17 @@ def _remember(
         views = [objective.teacher.normalize(to_unit(images.to(device))) for images in earlier]
         if settings.similarity_views == "cropped":
             unshifted = make_generator(settings.seed, "earlier", *job)
-            views = [_crop_each(view, settings, unshifted) for view in views]
+            views = [_crop_and_flip(view, len(view), settings, unshifted) for view in views]
         objective.remember(torch.stack(views))
 
 
-def _crop_each(images: torch.Tensor, settings: DistillSettings, generator: torch.Generator) -> torch.Tensor:
+def _crop_and_flip(
+    images: torch.Tensor, draws: int, settings: DistillSettings, generator: torch.Generator
+) -> torch.Tensor:
+    """Random resized crop and flip: one draw for all images, or one for each."""
     size = images.shape[-1]
-    boxes = random_resized_crop_boxes(len(images), size, generator, settings.min_crop_scale).to(images.device)
-    flip = (torch.rand(len(images), generator=generator) < 0.5).to(images.device)
+    boxes = random_resized_crop_boxes(draws, size, generator, settings.min_crop_scale).to(images.device)
+    flip = (torch.rand(draws, generator=generator) < 0.5).to(images.device)
     return crop_resize(images, boxes, size, flip)
 
 

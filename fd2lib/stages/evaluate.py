@@ -131,7 +131,7 @@ class _Lesson:
         if settings.labels == "soft" and relabel.store:
             stored = np.load(Path(inputs.labels) / "teacher_logits.npy", mmap_mode="r")
         elif settings.labels == "soft":
-            teachers = [Teacher.load(path, device).eval() for path in manifest["result"]["teachers"]]
+            teachers = [Teacher.load(path, device) for path in manifest["result"]["teachers"]]
         return cls(to_unit(distilled.images.to(device)), distilled.labels.to(device), relabel, stored, teachers)
 
     def epoch(self, epoch: int, device: torch.device) -> Iterator[tuple[BatchPlan, torch.Tensor, torch.Tensor | None]]:

@@ -196,9 +196,7 @@ def _test(teacher: Teacher, data: Dataset, run: RunFolder, device: torch.device)
     labels = data.test.labels
     accuracy = {name: 100 * (value.argmax(1) == labels).double().mean().item() for name, value in logits.items()}
     with atomic_path(run.folder / "predictions.npz") as path, open(path, "wb") as stream:
-        np.savez_compressed(
-            stream, labels=labels.numpy(), **{name: value.numpy() for name, value in logits.items()}
-        )
+        np.savez_compressed(stream, labels=labels.numpy(), **{name: value.numpy() for name, value in logits.items()})
     return {"backbone_accuracy": accuracy["backbone_logits"], "head_accuracy": accuracy.get("head_logits")}
 
 

@@ -95,7 +95,7 @@ def _relabel(
 ) -> None:
     distilled = load_distilled(inputs.distilled, settings.ipc)
     images = to_unit(distilled.images.to(device))
-    teachers = [Teacher.load(path, device).eval().to(memory_format=torch.channels_last) for path in inputs.teachers]
+    teachers = [Teacher.load(path, device).to(memory_format=torch.channels_last) for path in inputs.teachers]
     state = run.load_checkpoint()
     done = state["epochs"] if state else 0
     shape = (settings.epochs, len(images), len(distilled.classes))
