@@ -2,16 +2,16 @@
 
 import dataclasses
 import functools
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fd2lib.data import Dataset, load_dataset
-from fd2lib.ground import Recipe, load_recipe
+from fd2lib.drive.rows import result_row
+from fd2lib.ground import PretrainSettings, Recipe, load_recipe
 from fd2lib.models import Teacher
-from fd2lib.record import append_result, read_manifest, run_or_load
+from fd2lib.record import append_result, run_or_load
 from fd2lib.stages import (
     DistilledImages,
     DistillInputs,
@@ -41,7 +41,12 @@ class Request:
     classes: str = ""
     image_size: int = 0
     backbone: str = ""
+    bundle: str = ""  # "paper" or "release": all their readings at once
     method: str = "sre2lpp_fd2"
+    teacher: str = ""  # kind of teacher that makes the images; empty: the method's
+    label_teacher: str = ""  # kind of teacher that makes the labels; empty: as the images'
+    teachers: str = ""  # their backbones, separated by blanks; empty: the method's
+    student: str = ""  # empty: as the backbone
     ipc: int = 1
     distill_ipc: int = 0  # images per class to distill, of which ipc are used; 0: as many as ipc
     seed: int = 0
@@ -49,6 +54,17 @@ class Request:
     device: str = "auto"
     runs_dir: str = "runs"
     progress: bool = True
+
+
+def resolve_recipe(request: Request) -> Recipe:
+    """Return the recipe of a request.
+
+    Raises:
+        SettingError: an unknown scale, method, teacher or setting.
+    """
+    names = ("dataset", "method", "backbone", "ipc", "seed", "image_size", "bundle", "teacher", "label_teacher")
+    given = {name: getattr(request, name) for name in (*names, "teachers", "student")}
+    return load_recipe(request.scale, classes=request.classes or None, overrides=request.settings, **given)
 
 
 class Experiment:
@@ -63,19 +79,8 @@ class Experiment:
 
     def __init__(self, **request: Any) -> None:
         self.request = Request(**request)
-        asked = self.request
-        self.recipe: Recipe = load_recipe(
-            asked.scale,
-            dataset=asked.dataset,
-            method=asked.method,
-            backbone=asked.backbone,
-            ipc=asked.ipc,
-            seed=asked.seed,
-            image_size=asked.image_size,
-            classes=asked.classes or None,
-            overrides=asked.settings,
-        )
-        self.device = resolve_device(asked.device)
+        self.recipe: Recipe = resolve_recipe(self.request)
+        self.device = resolve_device(self.request.device)
         self._results: dict[str, Any] = {}  # stages need each other's results; each is run or loaded once
 
     def with_(self, **changes: Any) -> "Experiment":
@@ -95,32 +100,42 @@ class Experiment:
         return load_dataset(recipe.dataset, self.request.data_root, recipe.image_size, recipe.classes)
 
     def _run(self, stage: Any, settings: Any, make_inputs: Callable[[], Any]) -> Any:
-        asked, name = self.request, stage.__name__
-        if name not in self._results:
-            self._results[name] = run_or_load(
+        asked, key = self.request, (stage.__name__, settings)
+        if key not in self._results:
+            self._results[key] = run_or_load(
                 stage, settings, make_inputs(), asked.runs_dir, device=self.device, progress=asked.progress
             )
-        return self._results[name]
+        return self._results[key]
+
+    def _pretrain(self, teachers: Sequence[PretrainSettings]) -> list[PretrainResult]:
+        return [self._run(run_pretrain, settings, lambda: PretrainInputs(self.dataset)) for settings in teachers]
 
     def pretrain(self) -> PretrainResult:
-        """Train or load the method's teacher."""
-        return self._run(run_pretrain, self.recipe.pretrain, lambda: PretrainInputs(self.dataset))
+        """Train or load the method's teacher, the first where there are several."""
+        return self._pretrain(self.recipe.teachers[:1])[0]
 
     def teacher(self) -> Teacher:
-        """Return the method's teacher, in evaluation mode."""
+        """Return the method's teacher, the first where there are several, in evaluation mode."""
         return Teacher.load(self.pretrain().folder, self.device).eval()
 
+    def image_teachers(self) -> list[PretrainResult]:
+        """Train or load the teachers that the images need; none for real images."""
+        return self._pretrain(self.recipe.teachers if self.recipe.needs_image_teachers else ())
+
+    def label_teachers(self) -> list[PretrainResult]:
+        """Train or load the teachers that the labels need; none for true classes."""
+        return self._pretrain(self.recipe.label_teachers if self.recipe.needs_label_teachers else ())
+
     def distill(self) -> DistillResult:
-        """Make or load the images; only optimisation and mosaics need the teacher."""
+        """Make or load the images; only optimisation and mosaics need teachers."""
         settings = self.recipe.distill
-        if self.request.distill_ipc:
+        if self.request.distill_ipc and settings.ipc:
             settings = dataclasses.replace(settings, ipc=self.request.distill_ipc)
-        needs_teacher = settings.iterations > 0 or settings.start.startswith("pool")
-
-        def inputs() -> DistillInputs:
-            return DistillInputs(self.dataset, [self.pretrain().folder] if needs_teacher else [])
-
-        return self._run(run_distill, settings, inputs)
+        return self._run(
+            run_distill,
+            settings,
+            lambda: DistillInputs(self.dataset, [result.folder for result in self.image_teachers()]),
+        )
 
     def distilled(self) -> DistilledImages:
         """Return the distilled images, ``ipc`` of each class."""
@@ -131,7 +146,7 @@ class Experiment:
         return self._run(
             run_relabel,
             self.recipe.relabel,
-            lambda: RelabelInputs(self.distill().folder, [self.pretrain().folder]),
+            lambda: RelabelInputs(self.distill().folder, [result.folder for result in self.label_teachers()]),
         )
 
     def evaluate(self) -> EvaluateResult:
@@ -142,46 +157,7 @@ class Experiment:
 
     def row(self) -> dict[str, Any]:
         """Run everything and return the result row (see :data:`fd2lib.record.COLUMNS`)."""
-        teacher, images, labels, student = self.pretrain(), self.distill(), self.relabel(), self.evaluate()
-        recipe, manifest = self.recipe, read_manifest(student.folder, "evaluate")
-        stages = {
-            name: dataclasses.asdict(getattr(recipe, name)) for name in ("pretrain", "distill", "relabel", "evaluate")
-        }
-        made, ipc = manifest["provenance"], recipe.relabel.ipc
-        return {
-            "scale": recipe.scale,
-            "dataset": recipe.dataset,
-            "classes": recipe.classes,
-            "num_classes": len(self.dataset.classes),
-            "image_size": recipe.image_size,
-            "method": recipe.method,
-            "start": recipe.distill.start,
-            "ipc": ipc,
-            "seed": self.request.seed,
-            "teacher": recipe.pretrain.backbone,
-            "teacher_init": recipe.pretrain.init,
-            "student": recipe.evaluate.student,
-            "student_init": recipe.evaluate.student_init,
-            "labels": recipe.evaluate.labels,
-            "last_top1": round(student.last_accuracy, 4),
-            "best_top1": round(student.best_accuracy, 4),
-            "teacher_top1": round(teacher.backbone_accuracy, 4),
-            "teacher_head_top1": "" if teacher.head_accuracy is None else round(teacher.head_accuracy, 4),
-            "test_images": student.test_images,
-            "mean_pixel_change": round(sum(images.change_by_index[:ipc]) / ipc, 6),
-            "images_bytes": sum(images.bytes_by_index[:ipc]),
-            "labels_bytes": labels.label_bytes,
-            "pretrain_seconds": teacher.seconds,
-            "distill_seconds": images.seconds,
-            "relabel_seconds": labels.seconds,
-            "evaluate_seconds": student.seconds,
-            "fingerprint": manifest["fingerprint"],
-            "settings": json.dumps(stages, sort_keys=True),
-            "device": made["device"],
-            "versions": " ".join(f"{name} {version}" for name, version in made["versions"].items()),
-            "commit": made["commit"],
-            "date": made["date"],
-        }
+        return result_row(self)
 
     def record(self, results: str | Path) -> dict[str, Any]:
         """Run everything, add the row to a results file and return it."""

@@ -11,13 +11,15 @@ from fd2lib.ground.errors import (
 )
 from fd2lib.ground.files import atomic_path, read_json, write_json
 from fd2lib.ground.random import derive_seed, make_generator, seeded_initialisation
-from fd2lib.ground.recipes import SCALES, Recipe, list_methods, load_recipe, parse_overrides
+from fd2lib.ground.layers import parse_overrides
+from fd2lib.ground.recipes import SCALES, Recipe, list_bundles, list_methods, list_teachers, load_recipe
 from fd2lib.ground.settings import (
     DistillSettings,
     EvaluateSettings,
     PretrainSettings,
     RelabelSettings,
     build_settings,
+    identity,
 )
 
 __all__ = [
@@ -36,7 +38,10 @@ __all__ = [
     "atomic_path",
     "build_settings",
     "derive_seed",
+    "identity",
+    "list_bundles",
     "list_methods",
+    "list_teachers",
     "load_recipe",
     "make_generator",
     "parse_overrides",

@@ -1,29 +1,20 @@
 """Recipes: TOML tables that say what every setting is, and where the value comes from.
 
-A recipe is resolved from (scale, data set, backbone, method) by laying tables over one another, later ones
-winning: ``all``, ``method``, ``dataset``, ``backbone``, ``pair`` (data set and backbone). Methods are data:
-``methods.toml`` lists, for each, the scale-independent pieces it is made of.
+A recipe is resolved from (scale, bundle, data set, backbone, method); :mod:`fd2lib.ground.layers` says how tables are
+laid over one another. Methods are data: ``methods.toml`` lists, for each, the scale-independent pieces it is made of.
 """
 
-import functools
-import math
-import tomllib
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
 from typing import Any
 
 from fd2lib.ground.errors import SettingError, unknown
-from fd2lib.ground.settings import (
-    STAGES,
-    DistillSettings,
-    EvaluateSettings,
-    PretrainSettings,
-    RelabelSettings,
-    build_settings,
-)
+from fd2lib.ground.layers import Layers, build_stage, parse_overrides, plain_value, read_tables
+from fd2lib.ground.settings import STAGES, DistillSettings, EvaluateSettings, PretrainSettings, RelabelSettings
 
 SCALES = ("toy", "reduced", "paper")
+SEED_STEP = 1000  # between teachers of one run that share a backbone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,18 +26,60 @@ class Recipe:
     backbone: str
     method: str
     title: str  # the method's display name
+    bundle: str  # "paper", "release", or "" for the scale's own reading
+    headline: str  # which accuracy the bundle's reading compares: "last" or "best" (selected on test images)
     image_size: int  # pixels, square
     classes: str  # class subset, "" for all
-    pretrain: PretrainSettings
+    teacher: str  # kind of the teachers that make the images
+    label_teacher: str  # kind of the teachers that make the labels
+    teachers: tuple[PretrainSettings, ...]  # of the images, used in turn
+    label_teachers: tuple[PretrainSettings, ...]  # of the labels, averaged
     distill: DistillSettings
     relabel: RelabelSettings
     evaluate: EvaluateSettings
     sources: Mapping[str, str] = field(hash=False)  # "distill.learning_rate" -> where the value comes from
 
+    @property
+    def pretrain(self) -> PretrainSettings:
+        """The first teacher's settings."""
+        return self.teachers[0]
+
+    @property
+    def needs_label_teachers(self) -> bool:
+        """Whether labels are asked of teachers: not where the student learns from the true classes."""
+        return self.evaluate.labels == "soft" or self.relabel.store
+
+    @property
+    def needs_image_teachers(self) -> bool:
+        """Whether images are: optimisation asks, and mosaics are ranked by one."""
+        return self.distill.iterations > 0 or self.distill.start.startswith("pool")
+
+    def values(self) -> dict[str, Any]:
+        """Return every stage's settings, keyed ``stage.setting``."""
+        return {
+            f"{stage}.{name}": value
+            for stage in STAGES
+            for name, value in dataclasses.asdict(getattr(self, stage)).items()
+        }
+
 
 def list_methods() -> dict[str, str]:
     """Return every method's name and display title."""
-    return {name: table["title"] for name, table in _read("methods")["method"].items()}
+    return _titles("method")
+
+
+def list_teachers() -> dict[str, str]:
+    """Return every kind of teacher and its display title."""
+    return _titles("teacher")
+
+
+def list_bundles() -> dict[str, str]:
+    """Return every bundle's name and display title."""
+    return {name: table["title"] for name, table in read_tables("bundles").items()}
+
+
+def _titles(kind: str) -> dict[str, str]:
+    return {name: table["title"] for name, table in read_tables("methods")[kind].items()}
 
 
 def load_recipe(
@@ -59,6 +92,11 @@ def load_recipe(
     seed: int = 0,
     image_size: int = 0,
     classes: str | None = None,
+    bundle: str = "",
+    teacher: str = "",
+    label_teacher: str = "",
+    teachers: str = "",
+    student: str = "",
     overrides: Mapping[str, Any] | str | None = None,
 ) -> Recipe:
     """Resolve a recipe.
@@ -72,139 +110,89 @@ def load_recipe(
         seed: seed of every stage.
         image_size: pixels; 0 takes the scale's default for the data set.
         classes: class subset; ``None`` takes the scale's default for the data set, ``""`` all classes.
+        bundle: ``paper`` or ``release`` sets everything that the two read differently; empty keeps the scale's values.
+        teacher: kind of teacher that makes the images, one of :func:`list_teachers`; empty takes the method's.
+        label_teacher: kind of teacher that makes the labels; empty takes ``teacher``.
+        teachers: the teachers' backbones separated by blanks; empty takes the method's (most have one: ``backbone``).
+        student: the student's backbone; empty takes ``backbone``.
         overrides: ``{"distill.iterations": 100}``, or the same as ``"distill.iterations=100 pretrain.epochs=3"``.
             What makes a method what it is stays: random real images are not optimised whatever is asked of others.
 
     Raises:
-        SettingError: an unknown scale, method or setting, or a value out of range.
+        SettingError: an unknown scale, method, bundle, teacher or setting, or a value out of range.
     """
-    if scale not in SCALES:
-        raise SettingError(unknown("scale", scale, SCALES))
-    methods = _read("methods")
-    if method not in methods["method"]:
-        raise SettingError(unknown("method", method, methods["method"]))
-    pieces = methods["method"][method]["pieces"]
-    tables = _read(scale)
-    general = _layer(tables, dataset, "", [], "general")
-    chosen = backbone or _plain(general, "backbone")
-    general = _layer(tables, dataset, chosen, pieces, "general")
-
-    given = {"backbone": chosen, "ipc": ipc, "seed": seed}
-    entries, fixed = _entries(tables, methods["piece"], pieces, dataset, given)
-    values = {key: _value(entry) for key, entry in entries.items()}
-    sources = {key: entry["from"] for key, entry in entries.items()}
+    _require("scale", scale, SCALES)
+    methods, bundles = read_tables("methods"), read_tables("bundles")
+    _require("method", method, methods["method"])
+    tables = [read_tables(scale)]
+    if bundle:
+        _require("bundle", bundle, bundles)
+        tables.append(bundles[bundle])
+    layers = Layers(tables, methods["piece"], dataset)
+    kind, pieces = _with_teacher(methods, method, teacher)
+    label_kind, label_pieces = _with_teacher(methods, method, label_teacher or kind, for_labels=True)
+    chosen = backbone or _plain(layers.stage("general", "", pieces), "backbone")
+    general = layers.stage("general", chosen, pieces)
+    given = {"backbone": chosen, "student": student or chosen, "ipc": ipc, "seed": seed}
     asked = parse_overrides(overrides)
-    _override(values, sources, asked, fixed)
-    if not values["pretrain.attention"] and "distill.attention_ratio" not in asked:
-        values["distill.attention_ratio"] = 0.0
-        sources["distill.attention_ratio"] = "the teacher has no head"
-
-    stages = {stage: build_settings(stage, _of_stage(values, stage)) for stage in STAGES}
+    values, sources = layers.resolve(pieces, given, asked)
+    if values["evaluate.labels"] == "hard" and "relabel.store" not in asked:
+        values["relabel.store"], sources["relabel.store"] = False, "hard labels need no teacher"
+    names = (teachers or _plain(general, "teachers") or chosen).split()
     return Recipe(
         scale=scale,
         dataset=dataset,
         backbone=chosen,
         method=method,
         title=methods["method"][method]["title"],
+        bundle=bundle,
+        headline=_plain(general, "headline"),
         image_size=image_size or _plain(general, "image_size"),
         classes=_plain(general, "classes") if classes is None else classes,
+        teacher=kind,
+        label_teacher=label_kind,
+        teachers=_teachers(layers, pieces, given, asked, names),
+        label_teachers=_teachers(layers, label_pieces, given, asked, names),
         sources=sources,
-        **stages,
+        **{stage: build_stage(stage, values) for stage in ("distill", "relabel", "evaluate")},
     )
 
 
-def _entries(
-    tables: dict, all_pieces: dict, pieces: list[str], dataset: str, given: dict[str, Any]
-) -> tuple[dict[str, dict], set[str]]:
-    """All settings of all stages as ``{"stage.name": {value, from}}``, and those that the method's pieces fix."""
-    entries: dict[str, dict] = {}
-    fixed: set[str] = set()
-    for stage in STAGES:
-        of_pieces = [all_pieces[piece].get(stage, {}) for piece in pieces]
-        fixed |= {f"{stage}.{name}" for layer in of_pieces for name in layer}
-        own = _stage_entries(stage, given["backbone"], given["ipc"], given["seed"])
-        for layer in [own, _layer(tables, dataset, given["backbone"], pieces, stage), *of_pieces]:
-            entries |= {f"{stage}.{name}": entry for name, entry in layer.items()}
-    return entries, fixed
+def _require(kind: str, name: str, choices: Any) -> None:
+    if name not in choices:
+        raise SettingError(unknown(kind, name, choices))
 
 
-def _override(values: dict[str, Any], sources: dict[str, str], asked: dict[str, Any], fixed: set[str]) -> None:
-    """Put what the caller asked for in place, except where it would make the method another one."""
-    for key, value in asked.items():
-        if key not in values:
-            near = [name for name in values if name.split(".")[0] == key.split(".")[0]] or values
-            raise SettingError(unknown("setting", key, near))
-        if key not in fixed:
-            values[key], sources[key] = value, "override"
+def _with_teacher(methods: dict, method: str, kind: str, for_labels: bool = False) -> tuple[str, list[str]]:
+    """The kind of teacher and the method's pieces, with another teacher's piece where one is asked for."""
+    pieces = list(methods["method"][method]["pieces"])
+    kinds = methods["teacher"]
+    own = next(name for name, table in kinds.items() if table["pieces"][0] in pieces)
+    if not kind or kind == own:
+        return own, pieces
+    _require("teacher", kind, kinds)
+    if kind == "plain" and "constraints" in pieces and not for_labels:
+        raise SettingError(
+            f"method {method!r} with teacher 'plain': its constraints need an attention head, which a plain teacher "
+            "lacks. Take teacher 'probed', the same backbone with a head that only reads it."
+        )
+    place = pieces.index(kinds[own]["pieces"][0])
+    return kind, pieces[:place] + kinds[kind]["pieces"] + pieces[place + 1 :]
 
 
-def parse_overrides(overrides: Mapping[str, Any] | str | None) -> dict[str, Any]:
-    """Return overrides as a dictionary; text is split at blanks or commas into ``stage.setting=value``.
-
-    Raises:
-        SettingError: a piece of text that is not ``stage.setting=value``.
-    """
-    if not isinstance(overrides, str):
-        return dict(overrides or {})
-    parsed: dict[str, Any] = {}
-    for item in overrides.replace(",", " ").split():
-        key, sign, text = item.partition("=")
-        if not sign or "." not in key:
-            raise SettingError(
-                f"override {item!r} is not of the form stage.setting=value, as in distill.iterations=100."
-            )
-        parsed[key] = _literal(text)
-    return parsed
-
-
-def _literal(text: str) -> Any:
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text  # a bare word such as whole
-
-
-def _stage_entries(stage: str, backbone: str, ipc: int, seed: int) -> dict[str, dict[str, Any]]:
-    """Settings that the caller gives rather than a recipe."""
-    entries: dict[str, Any] = {"seed": seed}
-    if stage in ("distill", "relabel"):
-        entries["ipc"] = ipc
-    if stage == "pretrain":
-        entries["backbone"] = backbone
-    if stage == "evaluate":
-        entries["student"] = backbone
-    return {name: {"value": value, "from": "caller"} for name, value in entries.items()}
-
-
-def _layer(tables: dict, dataset: str, backbone: str, pieces: list[str], stage: str) -> dict[str, dict]:
-    """Lay one stage's tables of a scale file over one another."""
-    merged = dict(tables.get("all", {}).get(stage, {}))
-    keys = [("piece", piece) for piece in pieces]
-    keys += [("dataset", dataset), ("backbone", backbone), ("pair", f"{dataset}/{backbone}")]
-    keys += [("dataset_piece", f"{dataset}/{piece}") for piece in pieces]
-    for group, key in keys:
-        merged |= tables.get(group, {}).get(key, {}).get(stage, {})
-    return merged
-
-
-def _of_stage(values: dict[str, Any], stage: str) -> dict[str, Any]:
-    return {key.split(".", 1)[1]: value for key, value in values.items() if key.startswith(f"{stage}.")}
+def _teachers(
+    layers: Layers, pieces: Sequence[str], given: Mapping[str, Any], asked: Mapping[str, Any], names: Sequence[str]
+) -> tuple[PretrainSettings, ...]:
+    """One teacher's settings per name; those that share a backbone get seeds of their own."""
+    made = []
+    for position, name in enumerate(names):
+        seed = given["seed"] + SEED_STEP * names[:position].count(name)
+        values, _ = layers.resolve(pieces, {**given, "backbone": name, "seed": seed}, asked)
+        made.append(build_stage("pretrain", values))
+    return tuple(made)
 
 
 def _plain(entries: dict[str, dict], name: str) -> Any:
     if name not in entries:
         raise SettingError(f"the recipe says nothing about {name}; give it explicitly.")
-    return _value(entries[name])
-
-
-def _value(entry: dict[str, Any]) -> Any:
-    value = entry["value"]
-    if isinstance(value, float) and not math.isfinite(value):
-        raise SettingError(f"a recipe holds the value {value}; expected a finite number.")
-    return value
-
-
-@functools.cache
-def _read(name: str) -> dict[str, Any]:
-    text = resources.files("fd2lib.ground").joinpath("recipes", f"{name}.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    return plain_value(entries[name])

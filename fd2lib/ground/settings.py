@@ -12,13 +12,15 @@ from fd2lib.ground.errors import SettingError, unknown
 
 CHOICES: dict[str, tuple[str, ...]] = {
     "stem": ("auto", "small", "standard"),
-    "views": ("release", "paper"),
+    "views": ("release", "paper", "random"),
+    "head_gradient": ("flows", "stopped"),
     "prototype_rule": ("ema", "release"),
     "prototype_norm": ("unit", "raw"),
     "optimizer": ("sgd", "adamw"),
     "schedule": ("exponential", "cosine"),
-    "precision": ("fp32", "bf16"),
-    "start": ("noise", "pool1", "pool2", "whole"),
+    "precision": ("fp32", "bf16", "mixed"),
+    "start": ("noise", "pool1", "pool2", "whole", "all"),
+    "mosaics": ("distinct", "repeated"),
     "base_cross_entropy": ("replaced", "kept"),
     "similarity_views": ("plain", "cropped"),
     "label_mode": ("batch", "evaluation"),
@@ -48,8 +50,27 @@ def _check_range(field: dataclasses.Field, value: Any) -> None:
         raise SettingError(f"{field.name} is {value}; expected {bounds}.")
 
 
-def _number(low: float, high: float | None = None) -> Any:
-    return dataclasses.field(metadata={"range": (low, high)})
+def _number(low: float, high: float | None = None, *, before: Any = dataclasses.MISSING) -> Any:
+    """A number with a range; ``before`` as in :func:`_later`."""
+    return dataclasses.field(default=before, metadata={"range": (low, high), "later": before is not dataclasses.MISSING})
+
+
+def _later(before: Any) -> Any:
+    """A setting added after runs existed: ``before`` is what they were made with, and still identifies them."""
+    return dataclasses.field(default=before, metadata={"later": True})
+
+
+def identity(settings: Any) -> dict[str, Any]:
+    """Return what identifies settings: every value, but a setting added later only where it was changed.
+
+    So a run made before a setting existed is found again, and a new value of it makes another run.
+    """
+    return {
+        field.name: value
+        for field in dataclasses.fields(settings)
+        for value in [getattr(settings, field.name)]
+        if not (field.metadata.get("later") and value == field.default)
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +83,7 @@ class PretrainSettings(_Checked):
     attention: bool  # True: attention head, counterfactual loss and prototypes (CAL)
     num_maps: int = _number(1)  # M, attention maps
     attention_ratio: float = _number(0, 1)  # λ, weight of the head's loss
-    views: str  # "release" adds attention crop and drop; "paper" does not
+    views: str  # "release" adds attention crop and drop, "random" two random crops; "paper" adds none
     prototype_rule: str  # how class prototypes are updated
     prototype_momentum: float = _number(0, 1)  # step of the prototype update
     epochs: int = _number(1)
@@ -77,15 +98,16 @@ class PretrainSettings(_Checked):
     rotation: float = _number(0, 180)  # degrees, ±
     precision: str
     seed: int = _number(0)
+    head_gradient: str = _later("flows")  # "stopped": the head only reads the features, the backbone stays plain
 
 
 @dataclass(frozen=True, kw_only=True)
 class DistillSettings(_Checked):
     """Stage 2, images from a teacher (method section 4)."""
 
-    ipc: int = _number(1)  # images per class
-    start: str  # what optimisation starts from; with iterations 0, the result
-    iterations: int = _number(0)  # optimisation steps per image index
+    ipc: int = _number(0)  # images per class; 0 for start "all"
+    start: str  # what optimisation starts from; with iterations 0, the result. "all": every training image
+    iterations: int = _number(0)  # optimisation steps per image index, all phases together
     learning_rate: float = _number(0)  # Adam, in units of the teacher's normalised pixels
     cross_entropy_weight: float = _number(0)  # of the classification term
     attention_ratio: float = _number(0, 1)  # λ, head against backbone cross-entropy; 0 for a teacher without head
@@ -102,13 +124,17 @@ class DistillSettings(_Checked):
     chunk_classes: int = _number(1)  # classes optimised together; BatchNorm matching sees a chunk
     precision: str
     seed: int = _number(0)
+    phases: str = _later("")  # "3@200 4@224": sizes (pixels) in turn and their shares of the iterations; "": one phase
+    residual: float = _number(0, 1, before=0.0)  # share of the start mixed in between phases (FADRM)
+    mosaics: str = _later("distinct")  # "repeated": drawn with replacement, so that a set may hold one twice
+    own_ratio: bool = _later(False)  # True: each teacher's own λ in place of attention_ratio
 
 
 @dataclass(frozen=True, kw_only=True)
 class RelabelSettings(_Checked):
     """Stage 3, soft labels for every augmented batch (method section 5)."""
 
-    ipc: int = _number(1)  # the first this many images of each class
+    ipc: int = _number(0)  # the first this many images of each class; 0: all there are
     epochs: int = _number(1)
     batch_size: int = _number(2)  # images; each batch is used as two halves
     min_crop_scale: float = _number(0.01, 1)

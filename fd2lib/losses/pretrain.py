@@ -55,6 +55,8 @@ def pretrain_loss(
     raw: AttentionTerms | None,
     augmented: AttentionTerms | None = None,
     centers: Tensor | None = None,
+    backbone_weight: float | None = None,
+    backbone_augmented: Tensor | None = None,
 ) -> PretrainTerms:
     """Loss of one pretraining step (FD² paper, section on pretraining; weights of the authors' release).
 
@@ -69,6 +71,10 @@ def pretrain_loss(
         raw: the head's output on whole images; ``None`` for a teacher without head (plain cross-entropy).
         augmented: the head's output on 2B attention views, all crops first, then all drops.
         centers: normalised prototype of each image's class before its update, ``[B, M·C]``.
+        backbone_weight: in place of 1−λ; 1 for a head that only reads the features, so that the backbone is trained
+            as without it.
+        backbone_augmented: the backbone's logits on further views of the batch, ``[nB, K]``; its cross-entropy is then
+            the mean over all views (a control for the views that attention adds).
 
     Raises:
         SettingError: λ lies outside [0, 1], or attention views were given without a head.
@@ -76,7 +82,11 @@ def pretrain_loss(
     """
     if not 0 <= attention_ratio <= 1:
         raise SettingError(f"attention_ratio is {attention_ratio}; expected between 0 and 1.")
-    backbone = F.cross_entropy(backbone_logits, labels)
+    if backbone_augmented is None:
+        backbone = F.cross_entropy(backbone_logits, labels)
+    else:
+        every = torch.cat([backbone_logits, backbone_augmented])
+        backbone = F.cross_entropy(every, labels.repeat(len(every) // len(labels)))
     zero = backbone.new_zeros(())
     if raw is None:
         if augmented is not None or centers is not None:
@@ -94,5 +104,6 @@ def pretrain_loss(
         effect = F.cross_entropy(torch.cat([raw.effect_logits, augmented.effect_logits]), torch.cat([labels, twice]))
         views = F.cross_entropy(augmented.logits, twice)
         head = whole / 3 + views * 2 / 3
-    total = (1 - attention_ratio) * backbone + attention_ratio * (head + effect + center)
+    weight = 1 - attention_ratio if backbone_weight is None else backbone_weight
+    total = weight * backbone + attention_ratio * (head + effect + center)
     return PretrainTerms(total, backbone, whole, effect, views, center)

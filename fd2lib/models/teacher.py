@@ -87,15 +87,19 @@ class Teacher(nn.Module):
         """Return normalised images with every pixel moved into its valid range."""
         return torch.minimum(torch.maximum(x, -self.mean / self.std), (1 - self.mean) / self.std)
 
-    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> TeacherOutput:
+    def forward(
+        self, x: Tensor, generator: torch.Generator | None = None, *, stop_gradient: bool = False
+    ) -> TeacherOutput:
         """Run backbone and head.
 
         Args:
             x: normalised images, ``[B, 3, S, S]``.
             generator: CPU generator of the counterfactual attention, in training mode.
+            stop_gradient: no gradient from the head to the backbone: the head only reads it.
         """
         logits, features = self.backbone(x)
-        attention = None if self.head is None else self.head(features, generator)
+        read = features.detach() if stop_gradient and features is not None else features
+        attention = None if self.head is None else self.head(read, generator)
         return TeacherOutput(logits, features, attention)
 
     def logits(self, x: Tensor, source: str = "backbone") -> Tensor:

@@ -4,7 +4,6 @@ A folder is *complete* when ``manifest.json`` is there, *started* when only ``st
 match what is asked for: a folder made with other settings or inputs is refused by name, never overwritten.
 """
 
-import dataclasses
 import hashlib
 import json
 import logging
@@ -17,8 +16,8 @@ from typing import Any
 import filelock
 import torch
 
-from fd2lib.ground import ArtefactError, atomic_path, read_json, write_json
-from fd2lib.record.provenance import provenance
+from fd2lib.ground import ArtefactError, atomic_path, identity, read_json, write_json
+from fd2lib.record.provenance import provenance, reset_peak_memory
 
 SCHEMA = 1
 logger = logging.getLogger(__name__)
@@ -69,7 +68,7 @@ class RunFolder:
     def __init__(self, folder: str | Path, stage: str, settings: Any, inputs: Mapping[str, str]) -> None:
         self.folder = Path(folder)
         self.stage = stage
-        self.identity = {"stage": stage, "settings": dataclasses.asdict(settings), "inputs": dict(inputs)}
+        self.identity = {"stage": stage, "settings": identity(settings), "inputs": dict(inputs)}
         self.fingerprint = fingerprint(stage, self.identity["settings"], inputs)
         self._since = time.perf_counter()
         self._earlier_seconds = 0.0
@@ -89,6 +88,7 @@ class RunFolder:
             raise ArtefactError(
                 f"cannot use {self.folder} as a run folder: {error.strerror}. Choose another folder."
             ) from error
+        reset_peak_memory()
         try:
             yield self._open()
         finally:

@@ -1,5 +1,6 @@
 """What a number was made from: commit, versions, device, memory."""
 
+import contextlib
 import datetime
 import platform
 import resource
@@ -7,7 +8,7 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -27,6 +28,7 @@ def provenance(device: str | torch.device = "cpu") -> dict[str, Any]:
         "device": describe_device(device),
         "threads": torch.get_num_threads(),
         "peak_memory_mib": _peak_memory(device),
+        "stage_peak_memory_mib": _since_reset(device),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
@@ -48,7 +50,42 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+class _Peak:
+    """Peaks before the counters were last set back: the counters exist once per process, and so does this."""
+
+    earlier: ClassVar[dict[str, float]] = {}  # device type -> MiB
+    reset: ClassVar[set[str]] = set()  # device types whose counter counts one stage
+
+
+def reset_peak_memory() -> None:
+    """Begin a new measurement of peak memory, for one stage, where the system can (CUDA, Linux)."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        _keep_peak("cuda")
+        torch.cuda.reset_peak_memory_stats()
+        _Peak.reset.add("cuda")
+    if sys.platform == "linux":
+        _keep_peak("cpu")
+        _Peak.reset.discard("cpu")
+        with contextlib.suppress(OSError):  # some containers forbid it; the stage's peak is then unknown
+            Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+            _Peak.reset.add("cpu")
+
+
+def _keep_peak(kind: str) -> None:
+    _Peak.earlier[kind] = max(_Peak.earlier.get(kind, 0.0), _high_water(torch.device(kind)))
+
+
+def _since_reset(device: torch.device) -> float | None:
+    """Peak of the present stage in MiB; ``None`` where it cannot be told from the process's."""
+    return _high_water(device) if device.type in _Peak.reset else None
+
+
 def _peak_memory(device: torch.device) -> float:
+    return max(_Peak.earlier.get(device.type, 0.0), _high_water(device))
+
+
+def _high_water(device: torch.device) -> float:
+    """MiB since the start of the process, or since the last reset."""
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
     unit = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux KiB

@@ -1,11 +1,10 @@
 """Running a stage in a folder named after what it is made from."""
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from fd2lib.ground.settings import STAGES
+from fd2lib.ground.settings import STAGES, identity
 from fd2lib.record.manifest import fingerprint
 
 Result = TypeVar("Result")
@@ -36,6 +35,6 @@ def run_or_load(
     The folder is ``runs_dir/<stage>/<label>-<fingerprint>``, so other settings never meet in one folder.
     """
     stage = next(name for name, kind in STAGES.items() if isinstance(settings, kind))
-    digest = fingerprint(stage, dataclasses.asdict(settings), inputs.fingerprints())
+    digest = fingerprint(stage, identity(settings), inputs.fingerprints())
     folder = Path(runs_dir) / stage / f"{inputs.label}-{digest[:12]}"
     return stage_function(settings, inputs, folder, device=device, progress=progress)

@@ -34,20 +34,23 @@ def resolve_device(device: str | torch.device) -> torch.device:
 def deterministic() -> Iterator[None]:
     """Use deterministic kernels inside the block, so that a resumed run is bit-identical."""
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    benchmark = torch.backends.cudnn.benchmark
+    benchmark, fill = torch.backends.cudnn.benchmark, torch.utils.deterministic.fill_uninitialized_memory
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it at its first call
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a sixth of a CPU step
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         torch.backends.cudnn.benchmark = benchmark
+        torch.utils.deterministic.fill_uninitialized_memory = fill
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
-    """Return the autocast context for ``fp32`` (off) or ``bf16``."""
-    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
+    """Return the autocast context for ``fp32`` (off), ``bf16``, or ``mixed`` (bf16 where the device is fast at it)."""
+    enabled = precision == "bf16" or (precision == "mixed" and device.type == "cuda")
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
 def to_unit(images: torch.Tensor) -> torch.Tensor:

@@ -1,7 +1,8 @@
 """Stage 2, distill ("recover"): a few synthetic images per class from frozen teachers.
 
-One image index at a time, all classes of a chunk together. Base methods and FD² differ only in settings: with no
-iterations the result is the start itself (random real images), with zero constraint weights it is SRe²L++.
+One image index at a time, all classes of a chunk together. Methods differ only in settings: with no iterations the
+result is the start itself (random real images, or RDED's mosaics), with zero constraint weights it is a base method,
+with phases and several teachers it is FADRM+.
 """
 
 import math
@@ -15,22 +16,14 @@ from safetensors.torch import save_file
 from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
-from fd2lib.ground import DistillSettings, SettingError, atomic_path, make_generator
+from fd2lib.ground import DistillSettings, SettingError, atomic_path
 from fd2lib.models import Teacher
 from fd2lib.record import RunFolder, content_fingerprint
-from fd2lib.stages.common import (
-    autocast,
-    deterministic,
-    require_finite,
-    resolve_device,
-    to_pixels,
-    to_unit,
-    write_history,
-)
+from fd2lib.stages.common import deterministic, resolve_device, to_pixels, write_history
 from fd2lib.stages.distilled import load_tensors
 from fd2lib.stages.objective import TERMS, Objective
+from fd2lib.stages.optimise import optimise, plan_phases
 from fd2lib.stages.starts import make_starts
-from fd2lib.views import crop_resize, random_resized_crop_boxes
 
 
 @dataclass(frozen=True)
@@ -96,7 +89,9 @@ def run_distill(
     run = RunFolder(out_dir, "distill", settings, inputs.fingerprints())
     with run.session() as manifest, deterministic():
         reused = manifest is not None
-        if manifest is None:
+        if manifest is None and settings.start == "all":
+            manifest = run.finish(_take_all(settings, inputs.dataset, run), ["images.safetensors"], device)
+        elif manifest is None:
             _distill(settings, inputs, run, device, progress)
             result = _assemble(settings, inputs.dataset, run)
             manifest = run.finish(result, ["images.safetensors", "history.csv"], device)
@@ -114,6 +109,7 @@ def _distill(
         raise SettingError(
             f"iterations is {settings.iterations}, but no teacher was given; name one or set iterations to 0."
         )
+    plan_phases(settings, inputs.dataset.image_size)  # a bad setting is reported before any work
     teachers = [Teacher.load(path, device).to(memory_format=torch.channels_last) for path in inputs.teachers]
     chunks = torch.arange(len(inputs.dataset.classes)).split(settings.chunk_classes)
     jobs = [(index, chunk) for index in range(settings.ipc) for chunk in range(len(chunks))]
@@ -122,7 +118,7 @@ def _distill(
         return
     run.load_checkpoint()  # carries the wall time of earlier sittings
     scorer = teachers[0] if teachers else None
-    starts = make_starts(settings.start, inputs.dataset, scorer, ipc=settings.ipc, seed=settings.seed, device=device)
+    starts = make_starts(settings, inputs.dataset, scorer, device)
     steps = max(settings.iterations, 1)
     with tqdm(
         total=len(jobs) * steps,
@@ -136,90 +132,10 @@ def _distill(
             group = range(index - index % settings.group_size, index)
             earlier = [load_tensors(_chunk_path(run, j, chunk))["images"] for j in group]
             objectives = [Objective(teacher, settings, chunks[chunk].to(device)) for teacher in teachers]
-            images, history = _optimise(start, earlier, objectives, settings, (index, chunk), bar)
+            images, history = optimise(start, earlier, objectives, settings, (index, chunk), bar)
             with atomic_path(_chunk_path(run, index, chunk)) as path:
                 save_file({"images": images.contiguous(), "starts": start.contiguous(), "history": history}, path)
             run.save_checkpoint({"chunk": [index, chunk]})
-
-
-def _optimise(
-    start: torch.Tensor,
-    earlier: list[torch.Tensor],
-    objectives: list[Objective],
-    settings: DistillSettings,
-    job: tuple[int, int],
-    bar: tqdm,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Optimise one chunk of one image index; returns uint8 images and the terms, ``[iterations, len(TERMS)]``."""
-    if settings.iterations == 0:
-        bar.update()
-        return start.clone(), torch.zeros(0, len(TERMS))
-    teacher = objectives[0].teacher
-    device = objectives[0].labels.device
-    images = teacher.normalize(to_unit(start.to(device))).requires_grad_(True)
-    optimizer = torch.optim.Adam([images], settings.learning_rate, betas=(0.5, 0.9))
-    _remember(objectives, earlier, settings, job, device)
-    history = []
-    for iteration in range(settings.iterations):
-        generator = make_generator(settings.seed, "distill", *job, iteration)
-        objective = objectives[iteration % len(objectives)]
-        optimizer.param_groups[0]["lr"] = _cosine(settings, iteration)
-        with autocast(device, settings.precision):
-            terms = objective(_view(images, settings, generator))
-        optimizer.zero_grad(set_to_none=True)
-        terms["total"].backward()
-        optimizer.step()
-        with torch.no_grad():
-            images.copy_(teacher.clamp(images))
-        history.append(torch.stack([terms[name].detach() for name in TERMS]))  # stays on the device
-        bar.update()
-    recorded = torch.stack(history).float().cpu()
-    worst = dict(zip(TERMS, recorded[-1].tolist(), strict=True))
-    require_finite(
-        worst, f"image index {job[0]}, chunk {job[1]}", "Lower distill.learning_rate; finished chunks are kept."
-    )
-    return to_pixels(teacher.denormalize(images.detach())).cpu(), recorded
-
-
-def _cosine(settings: DistillSettings, iteration: int) -> float:
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * iteration / settings.iterations))
-
-
-def _view(images: torch.Tensor, settings: DistillSettings, generator: torch.Generator) -> torch.Tensor:
-    """One random resized crop and flip for the whole chunk, then a circular shift both ways."""
-    view = _crop_and_flip(images, 1, settings, generator)
-    if settings.shift:
-        down, right = torch.randint(-settings.shift, settings.shift + 1, (2,), generator=generator).tolist()
-        view = torch.roll(view, (down, right), dims=(2, 3))
-    return view.contiguous(memory_format=torch.channels_last)
-
-
-def _remember(
-    objectives: list[Objective],
-    earlier: list[torch.Tensor],
-    settings: DistillSettings,
-    job: tuple[int, int],
-    device: torch.device,
-) -> None:
-    """Show each objective the earlier images of the group, whole or through one random crop and flip."""
-    if not earlier:
-        return
-    for objective in objectives:
-        views = [objective.teacher.normalize(to_unit(images.to(device))) for images in earlier]
-        if settings.similarity_views == "cropped":
-            unshifted = make_generator(settings.seed, "earlier", *job)
-            views = [_crop_and_flip(view, len(view), settings, unshifted) for view in views]
-        objective.remember(torch.stack(views))
-
-
-def _crop_and_flip(
-    images: torch.Tensor, draws: int, settings: DistillSettings, generator: torch.Generator
-) -> torch.Tensor:
-    """Random resized crop and flip: one draw for all images, or one for each."""
-    size = images.shape[-1]
-    boxes = random_resized_crop_boxes(draws, size, generator, settings.min_crop_scale).to(images.device)
-    flip = (torch.rand(draws, generator=generator) < 0.5).to(images.device)
-    return crop_resize(images, boxes, size, flip)
 
 
 def _assemble(settings: DistillSettings, data: Dataset, run: RunFolder) -> dict:
@@ -244,12 +160,29 @@ def _assemble(settings: DistillSettings, data: Dataset, run: RunFolder) -> dict:
     return {"change_by_index": change.tolist(), "bytes_by_index": bytes_by_index, "classes": list(data.classes)}
 
 
-def _write_pngs(folder: Path, images: torch.Tensor, classes: tuple[str, ...]) -> list[int]:
+def _take_all(settings: DistillSettings, data: Dataset, run: RunFolder) -> dict:
+    """The whole training set in a distilled set's form, classes of any count: the upper bound of every method."""
+    if settings.iterations:
+        raise SettingError(
+            f"start 'all' with distill.iterations {settings.iterations}; expected 0: the whole set is not optimised."
+        )
+    order = data.train.labels.argsort(stable=True)
+    images, labels = data.train.take(order), data.train.labels[order]
+    with atomic_path(run.folder / "images.safetensors") as path:
+        save_file({"images": images.contiguous(), "labels": labels.contiguous()}, path)
+    written = 0
+    for label, name in enumerate(data.classes):
+        of_class = images[labels == label]
+        written += sum(_write_pngs(run.folder / "images", of_class[:, None], (name,), first_label=label))
+    return {"change_by_index": [0.0], "bytes_by_index": [written], "classes": list(data.classes)}
+
+
+def _write_pngs(folder: Path, images: torch.Tensor, classes: tuple[str, ...], first_label: int = 0) -> list[int]:
     """Write ``[ipc, K, 3, S, S]`` as ``<class>/<index>.png``; returns the bytes written per image index."""
     written = [0] * len(images)
     for index, row in enumerate(images):
         for label, image in enumerate(row):
-            target = folder / f"{label:03d}_{Path(classes[label]).name}" / f"{index:02d}.png"
+            target = folder / f"{first_label + label:03d}_{Path(classes[label]).name}" / f"{index:02d}.png"
             with atomic_path(target) as path:
                 Image.fromarray(image.permute(1, 2, 0).numpy()).save(path, optimize=True)
             written[index] += target.stat().st_size

@@ -13,7 +13,10 @@ from fd2lib.record import read_manifest
 
 @dataclass(frozen=True)
 class DistilledImages:
-    """Distilled images and their starts, uint8 ``[ipc·K, 3, S, S]``, image index major; labels ``[ipc·K]``."""
+    """Distilled images and their starts, uint8 ``[N, 3, S, S]``, and labels ``[N]``.
+
+    N is ipc·K, image index major; a whole training set is sorted by class and its own start.
+    """
 
     images: torch.Tensor
     starts: torch.Tensor
@@ -30,12 +33,15 @@ def load_distilled(folder: str | Path, ipc: int = 0) -> DistilledImages:
     """
     manifest = read_manifest(folder, "distill")
     stored = load_tensors(Path(folder) / "images.safetensors")
+    classes = tuple(manifest["result"]["classes"])
+    if "labels" in stored:  # a whole training set, with classes of any count
+        return DistilledImages(stored["images"], stored["images"], stored["labels"], classes)
     available, num_classes = stored["images"].shape[:2]
     if ipc > available:
         raise SettingError(f"ipc is {ipc}, but {folder} holds {available} images per class; distill with ipc = {ipc}.")
     images, starts = (stored[name][: ipc or available].flatten(0, 1) for name in ("images", "starts"))
     labels = torch.arange(num_classes).repeat(ipc or available)
-    return DistilledImages(images, starts, labels, tuple(manifest["result"]["classes"]))
+    return DistilledImages(images, starts, labels, classes)
 
 
 def load_tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -1,5 +1,7 @@
 """The objective of distillation: cross-entropy, BatchNorm matching and FD²'s two constraints, weighted."""
 
+import contextlib
+
 import torch
 import torch.nn.functional as F
 
@@ -23,16 +25,17 @@ class Objective:
     """
 
     def __init__(self, teacher: Teacher, settings: DistillSettings, labels: torch.Tensor) -> None:
-        uses_head = settings.attention_ratio > 0 or settings.characteristic_weight > 0 or settings.similarity_weight > 0
+        self.ratio = teacher.attention_ratio if settings.own_ratio else settings.attention_ratio
+        uses_head = self.ratio > 0 or settings.characteristic_weight > 0 or settings.similarity_weight > 0
         if uses_head and teacher.head is None:
-            weights = (settings.attention_ratio, settings.characteristic_weight, settings.similarity_weight)
+            weights = (self.ratio, settings.characteristic_weight, settings.similarity_weight)
             raise SettingError(
                 f"attention_ratio, characteristic_weight, similarity_weight are {weights}; they need a teacher with an "
                 "attention head, and this one has none. Pretrain with attention = true, or set the three to 0."
             )
         self.teacher, self.settings, self.labels = teacher, settings, labels
-        modules = [teacher.backbone] + ([teacher.head] if settings.attention_ratio > 0 else [])
-        self.tap = BatchNormTap(*modules)
+        modules = [teacher.backbone] + ([teacher.head] if self.ratio > 0 else [])
+        self.tap = BatchNormTap(*modules) if settings.bn_weight > 0 else None  # networks without BatchNorm: weight 0
         self.prototypes = None
         if settings.characteristic_weight > 0:
             own = teacher.prototypes
@@ -54,9 +57,10 @@ class Objective:
         """Return the terms (unweighted) and their weighted ``total`` for normalised ``views`` ``[N, 3, S, S]``."""
         settings = self.settings
         terms = {name: views.new_zeros(()) for name in TERMS}
-        with self.tap:
+        with self.tap or contextlib.nullcontext():
             output = self.teacher(views)
-            terms["bn"] = self._bn()
+            if self.tap:
+                terms["bn"] = bn_statistics_total(self.tap.inputs, settings.bn_first_multiplier)
         terms["cross_entropy"] = self._cross_entropy(output)
         if self.prototypes is not None:
             terms["characteristic"] = characteristic_loss(
@@ -73,12 +77,9 @@ class Objective:
         return terms
 
     def _cross_entropy(self, output: TeacherOutput) -> torch.Tensor:
-        ratio = self.settings.attention_ratio
+        ratio = self.ratio
         backbone = F.cross_entropy(output.logits.float(), self.labels)
         loss = (1 - ratio) * backbone
         if ratio > 0:
             loss = loss + ratio * F.cross_entropy(output.attention.logits.float(), self.labels)
         return loss + backbone if self.settings.base_cross_entropy == "kept" else loss
-
-    def _bn(self) -> torch.Tensor:
-        return bn_statistics_total(self.tap.inputs, self.settings.bn_first_multiplier)

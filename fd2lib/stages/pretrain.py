@@ -20,8 +20,15 @@ from fd2lib.losses import pretrain_loss
 from fd2lib.models import Teacher, create_teacher, pick_maps
 from fd2lib.record import RunFolder
 from fd2lib.stages.common import autocast, deterministic, require_finite, resolve_device, to_unit, write_history
-from fd2lib.views import attention_crop, attention_drop, training_views
+from fd2lib.views import (
+    attention_crop,
+    attention_drop,
+    crop_resize,
+    random_resized_crop_boxes,
+    training_views,
+)
 
+_RANDOM_CROP_SCALE = 0.25  # smallest area, ours: about what attention crops keep
 _FILES = ["teacher.safetensors", "teacher.json", "history.csv", "predictions.npz"]
 
 
@@ -142,10 +149,12 @@ def _run_epoch(
     sums: dict[str, torch.Tensor] = {}
     order = make_generator(settings.seed, "pretrain", epoch)
     for step, (images, labels, _) in enumerate(batches(split, settings.batch_size, device, order)):
-        generator = make_generator(settings.seed, "pretrain", epoch, step)
+        key = (settings.seed, "pretrain", epoch, step)
+        generator = make_generator(*key)
         views = training_views(to_unit(images), generator, settings.jitter, settings.rotation)
         with autocast(device, settings.precision):
-            terms, correct = _losses(teacher, teacher.normalize(views), labels, settings, generator)
+            crops = make_generator(*key, "crops")  # of their own: a head draws too, and must not change them
+            terms, correct = _losses(teacher, teacher.normalize(views), labels, settings, generator, crops)
         optimizer.zero_grad(set_to_none=True)
         terms["total"].backward()
         optimizer.step()
@@ -157,27 +166,46 @@ def _run_epoch(
 
 
 def _losses(
-    teacher: Teacher, images: torch.Tensor, labels: torch.Tensor, settings: PretrainSettings, generator: torch.Generator
+    teacher: Teacher,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    settings: PretrainSettings,
+    generator: torch.Generator,
+    crops: torch.Generator,
 ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
     """One step's loss terms and the share of correct predictions; moves the prototypes."""
-    output = teacher(images, generator)  # logits [B, K]
-    raw, augmented, centers = output.attention, None, None
+    reads_only = settings.head_gradient == "stopped"
+    output = teacher(images, generator, stop_gradient=reads_only)  # logits [B, K]
+    raw, further, centers = output.attention, None, None
+    if settings.views == "random":
+        further = teacher(_random_views(images, crops), generator, stop_gradient=reads_only)
+    elif settings.views == "release" and raw is not None:
+        views = _attention_views(images, raw.attention_maps, generator)
+        further = teacher(views, generator, stop_gradient=reads_only)
     if raw is not None:
-        if settings.views == "release":
-            augmented = teacher(_attention_views(images, raw.attention_maps, generator), generator).attention
         centers = teacher.prototypes.unit()[labels]  # [B, M·C], before this step's update
+    alone = raw is None or reads_only  # nothing but its own cross-entropy trains the backbone
     terms = pretrain_loss(
         output.logits,
         labels,
         attention_ratio=settings.attention_ratio if raw is not None else 0.0,
         raw=raw,
-        augmented=augmented,
+        augmented=None if raw is None or further is None else further.attention,
         centers=centers,
+        backbone_weight=1.0 if alone else None,
+        backbone_augmented=further.logits if alone and settings.views == "random" else None,
     )
     if raw is not None:
         teacher.prototypes.update(raw.part_features.detach().float(), labels)
     predicted = (output.logits if raw is None else raw.logits).argmax(1)
     return terms._asdict(), (predicted == labels).float().mean()
+
+
+def _random_views(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Two random crops of each image, [2B, 3, S, S]: as many passes as attention crops and drops take."""
+    size = images.shape[-1]
+    boxes = random_resized_crop_boxes(2 * len(images), size, generator, _RANDOM_CROP_SCALE)
+    return crop_resize(images.repeat(2, 1, 1, 1), boxes, size).contiguous(memory_format=torch.channels_last)
 
 
 @torch.no_grad()

@@ -8,32 +8,31 @@ import torch
 import torch.nn.functional as F
 
 from fd2lib.data import Dataset, ImageSplit, require_per_class
-from fd2lib.ground import SettingError, make_generator
+from fd2lib.ground import DistillSettings, SettingError, make_generator
 from fd2lib.models import Teacher
 from fd2lib.views import crop_resize, random_resized_crop_boxes, tile_mosaic
 
 _CROPS_PER_IMAGE = 5  # as RDED and the authors' release
+_POOL = 5  # mosaics of a class that repeated ones are drawn from: the release's largest set
 _GRID = {"pool1": 1, "pool2": 2}  # mosaics are grid × grid
 
 
 def make_starts(
-    start: str, data: Dataset, teacher: Teacher | None, *, ipc: int, seed: int, device: torch.device
+    settings: DistillSettings, data: Dataset, teacher: Teacher | None, device: torch.device
 ) -> torch.Tensor:
     """Return the starts as floats in [0, 1], ``[ipc, K, 3, S, S]``, on the CPU.
 
     Args:
-        start: ``noise``, ``whole``, ``pool1`` or ``pool2``.
+        settings: ``start`` (``noise``, ``whole``, ``pool1`` or ``pool2``), ``mosaics``, ``ipc`` and ``seed`` are used.
         data: the image set whose training images are used.
         teacher: scores the crops of mosaics; not needed otherwise.
-        ipc: images per class.
-        seed: the run's seed.
         device: where crops are scored.
 
     Raises:
         DataError: a class has too few training images.
         SettingError: mosaics without a teacher.
     """
-    classes = len(data.classes)
+    start, ipc, seed, classes = settings.start, settings.ipc, settings.seed, len(data.classes)
     if start == "noise":
         noise = torch.randn(ipc, classes, 3, data.image_size, data.image_size, generator=make_generator(seed, "noise"))
         mean, std = (torch.tensor(value).view(3, 1, 1) for value in (data.mean, data.std))
@@ -46,9 +45,26 @@ def make_starts(
             f"start {start!r} scores crops with a teacher, but none was given; name one or start from whole."
         )
     grid = _GRID[start]
-    require_per_class(data.train, ipc * grid * grid, f"{ipc} different {grid}×{grid} mosaics")
-    mosaics = [_class_mosaics(data, teacher, label, grid, ipc, seed, device) for label in range(classes)]
-    return torch.stack(mosaics, dim=1)
+    per_class = int(torch.bincount(data.train.labels, minlength=classes).min()) // grid**2
+    if settings.mosaics == "repeated":
+        require_per_class(data.train, grid * grid, f"one {grid}×{grid} mosaic")
+        pool = min(_POOL, per_class)
+    else:
+        require_per_class(data.train, ipc * grid * grid, f"{ipc} different {grid}×{grid} mosaics")
+        pool = ipc
+    mosaics = torch.stack([_class_mosaics(data, teacher, label, grid, pool, seed, device) for label in range(classes)])
+    return _draw(mosaics, settings).transpose(0, 1)
+
+
+def _draw(mosaics: torch.Tensor, settings: DistillSettings) -> torch.Tensor:
+    """``ipc`` of each class's mosaics ``[K, pool, 3, S, S]``: each once, or drawn with replacement as the release does."""
+    if settings.mosaics == "distinct":
+        return mosaics
+    draws = [
+        torch.randint(mosaics.shape[1], (settings.ipc,), generator=make_generator(settings.seed, "mosaic draw", label))
+        for label in range(len(mosaics))
+    ]
+    return torch.stack([own[draw] for own, draw in zip(mosaics, draws, strict=True)])
 
 
 def _random_indices(data: Dataset, ipc: int, seed: int) -> torch.Tensor:
@@ -69,12 +85,12 @@ def _fetch(split: ImageSplit, indices: torch.Tensor) -> torch.Tensor:
 
 @torch.no_grad()
 def _class_mosaics(
-    data: Dataset, teacher: Teacher, label: int, grid: int, ipc: int, seed: int, device: torch.device
+    data: Dataset, teacher: Teacher, label: int, grid: int, count: int, seed: int, device: torch.device
 ) -> torch.Tensor:
-    """The best crops of one class, tiled: ``[ipc, 3, S, S]``.
+    """The best crops of one class, tiled: ``[count, 3, S, S]``.
 
     The crop that the teacher recognises best is kept of each image; images are ranked by it and mosaic i takes
-    ranks i·g² to (i+1)·g²: every mosaic is different. (The release draws anew and repeats.)
+    ranks i·g² to (i+1)·g²: every mosaic is different.
     """
     counts = torch.bincount(data.train.labels, minlength=len(data.classes))
     members = (data.train.labels == label).nonzero().flatten()[: int(counts.min())]
@@ -87,7 +103,7 @@ def _class_mosaics(
     best = loss.argmin(dim=1)  # [n]
     ranked = loss.gather(1, best[:, None]).flatten().argsort(stable=True)
     crops = crops.view(-1, _CROPS_PER_IMAGE, 3, side, side)[torch.arange(len(best), device=device), best][ranked]
-    groups = crops[: ipc * grid * grid].view(ipc, grid * grid, 3, side, side)
+    groups = crops[: count * grid * grid].view(count, grid * grid, 3, side, side)
     return torch.stack([tile_mosaic(group, size).squeeze(0) for group in groups]).cpu()
 
 

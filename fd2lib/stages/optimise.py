@@ -1,0 +1,171 @@
+"""Optimising one chunk of distilled images: phases at changing sizes, teachers in turn, one view per iteration."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from tqdm.auto import tqdm
+
+from fd2lib.ground import DistillSettings, SettingError, make_generator
+from fd2lib.models import Teacher
+from fd2lib.stages.common import autocast, require_finite, to_pixels, to_unit
+from fd2lib.stages.objective import TERMS, Objective
+from fd2lib.views import crop_resize, random_resized_crop_boxes
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Consecutive iterations at one image size (pixels)."""
+
+    first: int
+    last: int  # exclusive
+    size: int
+
+
+def plan_phases(settings: DistillSettings, image_size: int) -> list[Phase]:
+    """Return the phases of a distillation; without ``settings.phases`` there is one, at the images' own size.
+
+    The shares in ``phases`` are scaled to ``iterations``, so that a shorter run keeps their proportions.
+
+    Raises:
+        SettingError: ``phases`` is not of the form ``"3@200 4@224"``.
+    """
+    if not settings.phases:
+        return [Phase(0, settings.iterations, image_size)]
+    try:
+        pairs = [tuple(int(part) for part in item.split("@")) for item in settings.phases.split()]
+        shares, sizes = zip(*pairs, strict=True)
+        if min(shares) < 1 or min(sizes) < 1:
+            raise ValueError
+    except ValueError as error:
+        raise SettingError(
+            f"distill.phases is {settings.phases!r}; expected share@pixels, separated by blanks, as in '3@200 4@224'."
+        ) from error
+    edges = [round(settings.iterations * sum(shares[:i]) / sum(shares)) for i in range(len(shares) + 1)]
+    return [Phase(edges[i], edges[i + 1], size) for i, size in enumerate(sizes)]
+
+
+def optimise(
+    start: torch.Tensor,
+    earlier: Sequence[torch.Tensor],
+    objectives: Sequence[Objective],
+    settings: DistillSettings,
+    job: tuple[int, int],
+    bar: tqdm,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Optimise one chunk of one image index.
+
+    Args:
+        start: uint8 ``[N, 3, S, S]``.
+        earlier: uint8 images of the same classes that belong to the same group.
+        objectives: one per teacher, used in turn, one per iteration.
+        settings: the stage's settings; without iterations the result is the start.
+        job: image index and chunk, which everything random derives from.
+        bar: moved by one per iteration.
+
+    Returns:
+        uint8 images ``[N, 3, S, S]`` and the terms ``[iterations, len(TERMS)]``.
+
+    Raises:
+        TrainingError: a term is no longer finite.
+    """
+    if settings.iterations == 0:
+        bar.update()
+        return start.clone(), torch.zeros(0, len(TERMS))
+    reference = objectives[0].teacher  # pixels are optimised in its units
+    device, side = objectives[0].labels.device, start.shape[-1]
+    begun = reference.normalize(to_unit(start.to(device)))
+    images, history = begun, []
+    for phase in plan_phases(settings, side):
+        if phase.first > 0:
+            images = torch.lerp(_resize(images, phase.size), _resize(begun, phase.size), settings.residual)
+        images = _resize(images, phase.size)
+        _remember(objectives, [_resize(to_unit(image.to(device)), phase.size) for image in earlier], settings, job)
+        images = _run_phase(images.clone(), phase, objectives, settings, job, history, bar)
+    recorded = torch.stack(history).float().cpu()
+    worst = dict(zip(TERMS, recorded[-1].tolist(), strict=True))
+    require_finite(
+        worst, f"image index {job[0]}, chunk {job[1]}", "Lower distill.learning_rate; finished chunks are kept."
+    )
+    return to_pixels(reference.denormalize(_resize(images, side))).cpu(), recorded
+
+
+def _run_phase(
+    images: torch.Tensor,
+    phase: Phase,
+    objectives: Sequence[Objective],
+    settings: DistillSettings,
+    job: tuple[int, int],
+    history: list[torch.Tensor],
+    bar: tqdm,
+) -> torch.Tensor:
+    """Optimise normalised images through one phase with an Adam of its own; appends to ``history``."""
+    reference = objectives[0].teacher
+    images.requires_grad_(True)
+    optimizer = torch.optim.Adam([images], settings.learning_rate, betas=(0.5, 0.9))
+    for iteration in range(phase.first, phase.last):
+        generator = make_generator(settings.seed, "distill", *job, iteration)
+        objective = objectives[iteration % len(objectives)]
+        optimizer.param_groups[0]["lr"] = _cosine(settings, iteration)
+        with autocast(images.device, settings.precision):
+            terms = objective(_for_teacher(_view(images, settings, generator), reference, objective.teacher))
+        optimizer.zero_grad(set_to_none=True)
+        terms["total"].backward()
+        optimizer.step()
+        with torch.no_grad():
+            images.copy_(reference.clamp(images))
+        history.append(torch.stack([terms[name].detach() for name in TERMS]))  # stays on the device
+        bar.update()
+    return images.detach()
+
+
+def _cosine(settings: DistillSettings, iteration: int) -> float:
+    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * iteration / settings.iterations))
+
+
+def _resize(images: torch.Tensor, size: int) -> torch.Tensor:
+    if images.shape[-1] == size:
+        return images
+    return F.interpolate(images, (size, size), mode="bilinear", align_corners=False)
+
+
+def _for_teacher(views: torch.Tensor, reference: Teacher, teacher: Teacher) -> torch.Tensor:
+    """Normalised views in the units of another teacher, whose weights may expect other pixels."""
+    if torch.equal(teacher.mean, reference.mean) and torch.equal(teacher.std, reference.std):
+        return views
+    return teacher.normalize(reference.denormalize(views)).contiguous(memory_format=torch.channels_last)
+
+
+def _view(images: torch.Tensor, settings: DistillSettings, generator: torch.Generator) -> torch.Tensor:
+    """One random resized crop and flip for the whole chunk, then a circular shift both ways."""
+    view = _crop_and_flip(images, 1, settings, generator)
+    if settings.shift:
+        down, right = torch.randint(-settings.shift, settings.shift + 1, (2,), generator=generator).tolist()
+        view = torch.roll(view, (down, right), dims=(2, 3))
+    return view.contiguous(memory_format=torch.channels_last)
+
+
+def _remember(
+    objectives: Sequence[Objective], earlier: list[torch.Tensor], settings: DistillSettings, job: tuple[int, int]
+) -> None:
+    """Show each objective the earlier images (in [0, 1]) of the group, whole or through one random crop and flip."""
+    if not earlier:
+        return
+    for objective in objectives:
+        views = [objective.teacher.normalize(images) for images in earlier]
+        if settings.similarity_views == "cropped":
+            unshifted = make_generator(settings.seed, "earlier", *job)
+            views = [_crop_and_flip(view, len(view), settings, unshifted) for view in views]
+        objective.remember(torch.stack(views))
+
+
+def _crop_and_flip(
+    images: torch.Tensor, draws: int, settings: DistillSettings, generator: torch.Generator
+) -> torch.Tensor:
+    """Random resized crop and flip: one draw for all images, or one for each."""
+    size = images.shape[-1]
+    boxes = random_resized_crop_boxes(draws, size, generator, settings.min_crop_scale).to(images.device)
+    flip = (torch.rand(draws, generator=generator) < 0.5).to(images.device)
+    return crop_resize(images, boxes, size, flip)
