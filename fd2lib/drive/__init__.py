@@ -3,5 +3,18 @@
 from fd2lib.drive.experiment import Experiment, Request
 from fd2lib.drive.grid import grid, run_grid
 from fd2lib.drive.notebooks import run_notebook
+from fd2lib.drive.studies import Arm, Study, list_studies, load_study, study_grid, study_rows
 
-__all__ = ["Experiment", "Request", "grid", "run_grid", "run_notebook"]
+__all__ = [
+    "Arm",
+    "Experiment",
+    "Request",
+    "Study",
+    "grid",
+    "list_studies",
+    "load_study",
+    "run_grid",
+    "run_notebook",
+    "study_grid",
+    "study_rows",
+]

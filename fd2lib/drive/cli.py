@@ -13,6 +13,7 @@ from fd2lib.drive.experiment import Request
 from fd2lib.drive.grid import grid, run_grid
 from fd2lib.drive.notebooks import parse_parameters, run_notebook
 from fd2lib.drive.page import write_page
+from fd2lib.drive.studies import Study, load_study, study_grid
 from fd2lib.ground import SCALES, Fd2Error, SettingError
 
 
@@ -68,6 +69,12 @@ def _add_run(commands: argparse._SubParsersAction) -> None:
     run.add_argument("--image-size", type=int, default=0, help="pixels; 0 takes the scale's default")
     run.add_argument("--backbone", default="", help="timm name; empty takes the scale's default")
     run.add_argument("--scale", default="reduced", choices=SCALES)
+    run.add_argument("--study", default="", help="a study in place of --methods and --starts, as NAME or NAME:ARM,ARM")
+    run.add_argument("--bundle", default="", help="paper or release: all their readings at once")
+    run.add_argument("--teacher", default="", help="kind of teacher that makes the images: plain, probed, crops, cal")
+    run.add_argument("--label-teacher", default="", help="kind of teacher that makes the labels")
+    run.add_argument("--teachers", default="", help="the teachers' backbones, separated by blanks")
+    run.add_argument("--student", default="", help="the student's backbone; empty takes --backbone")
     run.add_argument("--methods", default="random,random_cal,sre2lpp,sre2lpp_fd2", help="comma-separated")
     run.add_argument("--starts", default="whole", help="comma-separated: whole, pool2, pool1, noise")
     run.add_argument("--ipc", default="1,3", help="images per class, comma-separated")
@@ -85,21 +92,25 @@ def _add_run(commands: argparse._SubParsersAction) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     names = {field.name for field in dataclasses.fields(Request)} - {"method", "ipc", "distill_ipc", "seed", "progress"}
-    request = {name: getattr(options, name) for name in names}
-    experiments = list(
-        grid(
-            _split(options.methods),
-            _split(options.starts),
-            _numbers("--ipc", options.ipc),
-            _numbers("--seeds", options.seeds),
-            progress=not options.quiet,
-            **request,
-        )
-    )
+    request = {name: getattr(options, name) for name in names} | {"progress": not options.quiet}
+    ipcs, seeds = _numbers("--ipc", options.ipc), _numbers("--seeds", options.seeds)
+    if options.study:
+        experiments = [run for study in _studies(options.study) for run in study_grid(study, ipcs, seeds, **request)]
+    else:
+        experiments = list(grid(_split(options.methods), _split(options.starts), ipcs, seeds, **request))
     out = Path(options.out)
     run_grid(experiments, out / "runs.csv", progress=not options.quiet)
     if not options.no_page:
         print(f"Open {write_page(experiments, out)}")
+
+
+def _studies(text: str) -> list[Study]:
+    """Studies from ``NAME``, ``NAME:ARM,ARM``, several separated by blanks."""
+    studies = []
+    for item in text.split():
+        name, _, arms = item.partition(":")
+        studies.append(load_study(name).only(_split(arms)) if arms else load_study(name))
+    return studies
 
 
 def _add_notebook(commands: argparse._SubParsersAction) -> None:

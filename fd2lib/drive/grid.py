@@ -41,7 +41,10 @@ def run_grid(experiments: Sequence[Experiment], results: str | Path, progress: b
     rows = []
     for experiment in tqdm(experiments, desc="experiments", unit="student", disable=not progress):
         row = experiment.record(results)
-        name = f"{experiment.recipe.title}, start {row['start']}, IPC {row['ipc']}, seed {row['seed']}"
+        name = (
+            f"{experiment.recipe.title}, teacher {row['teacher_kind'] or '-'}, labels {row['label_teacher'] or '-'}, "
+        )
+        name += f"start {row['start']}, IPC {row['ipc']}, seed {row['seed']}"
         logger.info("%s: %.1f %%", name, row["last_top1"])
         rows.append(row)
     return rows

@@ -14,7 +14,6 @@ from fd2lib.ground.layers import Layers, build_stage, parse_overrides, plain_val
 from fd2lib.ground.settings import STAGES, DistillSettings, EvaluateSettings, PretrainSettings, RelabelSettings
 
 SCALES = ("toy", "reduced", "paper")
-SEED_STEP = 1000  # between teachers of one run that share a backbone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +138,7 @@ def load_recipe(
     if values["evaluate.labels"] == "hard" and "relabel.store" not in asked:
         values["relabel.store"], sources["relabel.store"] = False, "hard labels need no teacher"
     names = (teachers or _plain(general, "teachers") or chosen).split()
+    step = _plain(general, "seed_step")
     return Recipe(
         scale=scale,
         dataset=dataset,
@@ -151,8 +151,8 @@ def load_recipe(
         classes=_plain(general, "classes") if classes is None else classes,
         teacher=kind,
         label_teacher=label_kind,
-        teachers=_teachers(layers, pieces, given, asked, names),
-        label_teachers=_teachers(layers, label_pieces, given, asked, names),
+        teachers=_teachers(layers, pieces, given, asked, names, step),
+        label_teachers=_teachers(layers, label_pieces, given, asked, names, step),
         sources=sources,
         **{stage: build_stage(stage, values) for stage in ("distill", "relabel", "evaluate")},
     )
@@ -181,12 +181,17 @@ def _with_teacher(methods: dict, method: str, kind: str, for_labels: bool = Fals
 
 
 def _teachers(
-    layers: Layers, pieces: Sequence[str], given: Mapping[str, Any], asked: Mapping[str, Any], names: Sequence[str]
+    layers: Layers,
+    pieces: Sequence[str],
+    given: Mapping[str, Any],
+    asked: Mapping[str, Any],
+    names: Sequence[str],
+    seed_step: int,
 ) -> tuple[PretrainSettings, ...]:
-    """One teacher's settings per name; those that share a backbone get seeds of their own."""
+    """One teacher's settings per name; those that share a backbone get seeds ``seed_step`` apart."""
     made = []
     for position, name in enumerate(names):
-        seed = given["seed"] + SEED_STEP * names[:position].count(name)
+        seed = given["seed"] + seed_step * names[:position].count(name)
         values, _ = layers.resolve(pieces, {**given, "backbone": name, "seed": seed}, asked)
         made.append(build_stage("pretrain", values))
     return tuple(made)

@@ -52,7 +52,9 @@ def _check_range(field: dataclasses.Field, value: Any) -> None:
 
 def _number(low: float, high: float | None = None, *, before: Any = dataclasses.MISSING) -> Any:
     """A number with a range; ``before`` as in :func:`_later`."""
-    return dataclasses.field(default=before, metadata={"range": (low, high), "later": before is not dataclasses.MISSING})
+    return dataclasses.field(
+        default=before, metadata={"range": (low, high), "later": before is not dataclasses.MISSING}
+    )
 
 
 def _later(before: Any) -> Any:

@@ -57,7 +57,7 @@ def make_starts(
 
 
 def _draw(mosaics: torch.Tensor, settings: DistillSettings) -> torch.Tensor:
-    """``ipc`` of each class's mosaics ``[K, pool, 3, S, S]``: each once, or drawn with replacement as the release does."""
+    """``ipc`` of each class's mosaics ``[K, pool, 3, S, S]``: each once, or drawn with replacement (release)."""
     if settings.mosaics == "distinct":
         return mosaics
     draws = [
