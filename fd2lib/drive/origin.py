@@ -1,0 +1,159 @@
+"""Where a finished run comes from: the images, labels and teachers behind it, found through its manifests."""
+
+import logging
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fd2lib.data import DatasetInfo, dataset_info, list_datasets
+from fd2lib.ground import ArtefactError, RelabelSettings, SettingError, read_json, unknown
+from fd2lib.record import content_fingerprint, file_digest, read_manifest
+from fd2lib.stages import DistilledImages, load_distilled
+
+LOGITS = "teacher_logits.npy"
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class TeacherOrigin:
+    """A teacher of a run; manifest and description are ``None`` where its folder is gone."""
+
+    uses: tuple[str, ...]  # stages that asked it: "distill", "relabel"
+    fingerprint: str  # of its files
+    manifest: dict[str, Any] | None
+    description: dict[str, Any] | None  # teacher.json
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """A finished run and all that it was made from; ``relabel`` and ``logits`` are ``None`` where there are none."""
+
+    info: DatasetInfo
+    distill: dict[str, Any]  # manifest
+    images: DistilledImages
+    relabel: dict[str, Any] | None  # manifest
+    logits: Path | None  # file of the stored teacher logits
+    teachers: tuple[TeacherOrigin, ...]
+
+    @property
+    def relabel_settings(self) -> RelabelSettings:
+        """Settings of the labels."""
+        return RelabelSettings(**self.relabel["settings"])
+
+
+def trace(run: str | Path, dataset: str = "") -> Origin:
+    """Read a finished relabel or distill run and find what it was made from.
+
+    A folder that a manifest names and that has moved is looked for beside the run, by the fingerprint of its files.
+
+    Args:
+        run: the run's folder.
+        dataset: registered name of the source set; empty takes it from the name of the distilled images' folder.
+
+    Raises:
+        ArtefactError: not a finished run of these stages, or its images or labels are missing or changed.
+        SettingError: the source set cannot be told, or ``dataset`` is not the one that the folder names.
+    """
+    run = Path(run)
+    stage, runs_dir = _stage(run), run.resolve().parent.parent
+    manifest = read_manifest(run, stage)
+    relabel = manifest if stage == "relabel" else None
+    folder = run if relabel is None else _distilled_folder(run, manifest, runs_dir)
+    distill = read_manifest(folder, "distill")
+    _unchanged(folder, distill, "images.safetensors")
+    stored = relabel is not None and relabel["settings"]["store"]
+    if stored:
+        _unchanged(run, relabel, LOGITS)
+    return Origin(
+        info=_source_set(folder, dataset),
+        distill=distill,
+        images=load_distilled(folder, relabel["settings"]["ipc"] if relabel else 0),
+        relabel=relabel,
+        logits=run / LOGITS if stored else None,
+        teachers=_teachers(distill, relabel, runs_dir),
+    )
+
+
+def _stage(run: Path) -> str:
+    for name in ("manifest.json", "started.json"):
+        if (run / name).is_file():
+            stage = read_json(run / name).get("stage")
+            if stage not in ("relabel", "distill"):
+                raise ArtefactError(
+                    f"{run} holds a run of {stage!r}; expected 'relabel' or 'distill'. "
+                    "Name a folder below relabel/ or distill/ of the runs folder."
+                )
+            return stage
+    state = "has no manifest.json" if run.is_dir() else "does not exist"
+    raise ArtefactError(
+        f"{run} {state}; expected the folder of a finished run, such as runs/relabel/cub200-96px-0123456789ab."
+    )
+
+
+def _distilled_folder(run: Path, manifest: dict[str, Any], runs_dir: Path) -> Path:
+    named = Path(manifest["result"]["distilled"])
+    found = _find("distill", manifest["inputs"]["distilled"], [named], runs_dir)
+    if found is None:
+        other = any((path / "manifest.json").is_file() for path in (named, runs_dir / "distill" / named.name))
+        reason = "what is there are other images" if other else "there is no such folder"
+        raise ArtefactError(
+            f"{run} labels the images of {named}, but {reason}, and no run in {runs_dir / 'distill'} has them either. "
+            f"Put the folder back there, or to {runs_dir / 'distill' / named.name}."
+        )
+    return found
+
+
+def _find(stage: str, fingerprint: str, named: Iterable[Path], runs_dir: Path) -> Path | None:
+    """The folder whose files have this fingerprint: one of those named, or one beside the run."""
+    for folder in [*named, *sorted((runs_dir / stage).glob("*"))]:
+        try:
+            if (folder / "manifest.json").is_file() and content_fingerprint(folder, stage) == fingerprint:
+                return folder
+        except ArtefactError as error:
+            logger.warning("passing over %s: %s", folder, error)
+    return None
+
+
+def _unchanged(folder: Path, manifest: dict[str, Any], name: str) -> None:
+    path = folder / name
+    if not path.is_file():
+        raise ArtefactError(f"{path} is missing, though its run was finished. Put it back, or run {folder.name} again.")
+    if (seen := file_digest(path)) != manifest["files"][name]:
+        raise ArtefactError(
+            f"{path} has changed since its run: its SHA-256 begins with {seen[:12]}, expected "
+            f"{manifest['files'][name][:12]}. "
+            "Put the original back, or run the stage again in another folder."
+        )
+
+
+def _source_set(folder: Path, dataset: str) -> DatasetInfo:
+    """The set's facts. Its licence goes on the card, so a name that is not known is an error, not a blank."""
+    match = re.match(r"(.+?)-\d+px", folder.name)
+    told = match[1] if match and match[1] in list_datasets() else ""
+    if dataset and told and dataset != told:
+        raise SettingError(f"dataset is {dataset!r}, but {folder} was made from {told!r}. Leave the name away.")
+    if not dataset and not told:
+        raise SettingError(
+            f"the name of {folder} does not tell which image set it was made from, and so neither its licence. "
+            f"Give it (--dataset). {unknown('data set', folder.name.split('-')[0], list_datasets())}"
+        )
+    return dataset_info(dataset or told)
+
+
+def _teachers(distill: dict[str, Any], relabel: dict[str, Any] | None, runs_dir: Path) -> tuple[TeacherOrigin, ...]:
+    """Teachers of both stages, each once."""
+    uses: dict[str, list[str]] = {}
+    for stage, manifest in (("distill", distill), ("relabel", relabel)):
+        inputs = manifest["inputs"] if manifest else {}
+        for name in sorted(name for name in inputs if name.startswith("teacher_")):
+            uses.setdefault(inputs[name], []).append(stage)
+    named = [Path(path) for path in relabel["result"]["teachers"]] if relabel else []
+    found = []
+    for fingerprint, stages in uses.items():
+        folder = _find("pretrain", fingerprint, named, runs_dir)
+        manifest = read_manifest(folder, "pretrain") if folder else None
+        description = read_json(folder / "teacher.json") if folder else None
+        found.append(TeacherOrigin(tuple(stages), fingerprint, manifest, description))
+    return tuple(found)
