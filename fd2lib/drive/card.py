@@ -114,10 +114,10 @@ def _licence(origin: Origin) -> str:
     if settings["start"] == "noise":
         look = "Optimisation started from noise."
     elif settings["iterations"]:
-        look = f"Optimisation started from real images (`{settings['start']}`), and what they show may be recognisable."
+        look = f"Optimisation started from training images (`{settings['start']}`), which may still be recognisable."
     else:
-        look = f"The images are real ones (`{settings['start']}`), not optimised."
-    return f"{terms} {look} `train.py` is under fd2lib's licence, MIT."
+        look = f"They show training images (`{settings['start']}`), not optimised."
+    return f"{terms} {look}" + (" `train.py` is under fd2lib's licence, MIT." if origin.logits else "")
 
 
 def _imagenet(teachers: Iterable[TeacherOrigin]) -> str:
