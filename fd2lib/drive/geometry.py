@@ -100,6 +100,12 @@ class Space:
         return self.features(self._training)
 
     @functools.cached_property
+    def centre(self) -> Tensor:
+        """The mean training image."""
+        mean = self.real.double().mean(0)
+        return mean / 255 if self.real.dtype == torch.uint8 else mean  # bytes count as shares of 255
+
+    @functools.cached_property
     def real_attention(self) -> Tensor | None:
         """The judge's attention maps over the training images."""
         return self.attention(self._training)
@@ -124,10 +130,10 @@ class Space:
     def describe(self, features: Tensor, attention: Tensor | None, labels: Tensor) -> dict[str, Any]:
         """Return diversity and distinctness of a set that is already in this space."""
         spread = spread_and_separation(features, labels)
-        alike = pairwise_similarity(features, labels, _mean(self.real)).mean().item()
+        alike = pairwise_similarity(features, labels, self.centre).mean().item()
         attended: float | str = ""
         if attention is not None:
-            attended = pairwise_similarity(attention, labels, _mean(self.real_attention)).mean().item()
+            attended = pairwise_similarity(attention, labels, self.real_attention.mean(0)).mean().item()
         numbers = {"within": spread.within, "between": spread.between, "ratio": spread.ratio}
         return numbers | {"similarity": alike, "attention_similarity": attended}
 
@@ -144,29 +150,28 @@ class Space:
         }
 
 
-def _mean(rows: Tensor) -> Tensor:
-    """The mean row, in the units of the rows: bytes stay shares of 255."""
-    mean = rows.double().mean(0)
-    return mean / 255 if rows.dtype == torch.uint8 else mean
-
-
-def spaces_of(experiment: Experiment, judge_seed: int, judge_backbone: str = "") -> list[Space]:
-    """Return the spaces that an experiment's images are measured in; none of their networks made them.
-
-    Args:
-        experiment: gives the images.
-        judge_seed: seed of the teacher that judges; another than the experiment's.
-        judge_backbone: its network; empty for the experiment's own.
-    """
+def fixed_spaces(experiment: Experiment) -> list[Space]:
+    """Return the spaces that no seed changes: pixels, and ImageNet features where the teachers start from them."""
     data, recipe = experiment.dataset, experiment.recipe
     spaces = [Space("pixels", "", data)]
     if recipe.pretrain.init == "imagenet":
         network = imagenet_network(recipe.pretrain.backbone, recipe.image_size).to(experiment.device)
         spaces.append(Space("imagenet", recipe.pretrain.backbone, data, network))
-    changes = {"backbone": judge_backbone} if judge_backbone else {}
-    judge = experiment.with_(method=JUDGE_METHOD, seed=judge_seed, **changes)
-    title = f"{judge.recipe.pretrain.backbone} with attention head, seed {judge_seed}"
-    return [*spaces, Space("judge", title, data, judge.teacher())]
+    return spaces
+
+
+def judge_space(experiment: Experiment, seed: int, backbone: str = "") -> Space:
+    """Return the features and attention of a CAL teacher that made none of an experiment's images.
+
+    Args:
+        experiment: gives the images.
+        seed: of the teacher that judges; another than the experiment's.
+        backbone: its network; empty for the experiment's own.
+    """
+    changes = {"backbone": backbone} if backbone else {}
+    judge = experiment.with_(method=JUDGE_METHOD, seed=seed, **changes)
+    title = f"{judge.recipe.pretrain.backbone} with attention head, seed {seed}"
+    return Space("judge", title, experiment.dataset, judge.teacher())
 
 
 def geometry_rows(experiment: Experiment, spaces: Sequence[Space]) -> list[dict[str, Any]]:
@@ -174,7 +179,7 @@ def geometry_rows(experiment: Experiment, spaces: Sequence[Space]) -> list[dict[
 
     Args:
         experiment: its images are loaded, or made if they are not there; at least two per class.
-        spaces: as :func:`spaces_of` gives them.
+        spaces: as :func:`fixed_spaces` and :func:`judge_space` give them.
 
     Raises:
         ShapeError: fewer than two images per class.
@@ -217,9 +222,10 @@ def add_geometry(commands: argparse._SubParsersAction) -> None:
 def run_geometry(options: argparse.Namespace) -> None:
     """Measure every seed, method and start, writing each one's rows at once. The next seed's teacher judges."""
     first, seeds = first_experiment(options), seeds_of(options)
+    fixed = fixed_spaces(first)
     for place, seed in enumerate(seeds):
         judge = seeds[(place + 1) % len(seeds)] if len(seeds) > 1 else seed + 1
-        spaces = spaces_of(first.with_(seed=seed), judge, options.judge_backbone)
+        spaces = [*fixed, judge_space(first.with_(seed=seed), judge, options.judge_backbone)]
         for method in options.methods.split(","):
             optimised = first.with_(method=method).recipe.distill.iterations > 0
             for start in options.starts.split(",") if optimised else [""]:

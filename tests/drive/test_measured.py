@@ -38,7 +38,7 @@ def test_attention_rows_are_complete(experiment):
 
 
 def test_geometry_rows_are_complete(experiment):
-    spaces = geometry.spaces_of(experiment, judge_seed=1)
+    spaces = [*geometry.fixed_spaces(experiment), geometry.judge_space(experiment, seed=1)]
     assert [space.name for space in spaces] == ["pixels", "judge"]  # no ImageNet weights at toy scale
     real = geometry.geometry_rows(experiment.with_(method="random"), spaces)
     made = geometry.geometry_rows(experiment, spaces)
