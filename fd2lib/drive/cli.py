@@ -1,4 +1,4 @@
-"""The command line, ``python -m fd2lib``: data, run, notebook."""
+"""The command line, ``python -m fd2lib``: data, run, notebook, recipes, export, attention, geometry."""
 
 import argparse
 import dataclasses
@@ -9,10 +9,14 @@ from pathlib import Path
 
 from fd2lib import __version__
 from fd2lib.data import format_listing, prepare
+from fd2lib.drive.attention import add_attention
 from fd2lib.drive.experiment import Request
+from fd2lib.drive.export import add_export
+from fd2lib.drive.geometry import add_geometry
 from fd2lib.drive.grid import grid, run_grid
 from fd2lib.drive.notebooks import parse_parameters, run_notebook
 from fd2lib.drive.page import write_page
+from fd2lib.drive.recipes import add_recipes
 from fd2lib.drive.studies import Study, load_study, study_grid
 from fd2lib.ground import SCALES, Fd2Error, SettingError
 
@@ -39,6 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_data(commands)
     _add_run(commands)
     _add_notebook(commands)
+    add_recipes(commands)
+    add_export(commands)
+    add_attention(commands)
+    add_geometry(commands)
     return parser
 
 

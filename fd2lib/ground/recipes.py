@@ -54,12 +54,24 @@ class Recipe:
         return self.distill.iterations > 0 or self.distill.start.startswith("pool")
 
     def values(self) -> dict[str, Any]:
-        """Return every stage's settings, keyed ``stage.setting``."""
-        return {
+        """Return every setting: ``general.*``, and every stage's, keyed ``stage.setting``.
+
+        Of further teachers, ``pretrain[2].setting`` and so on say what differs from the first.
+        """
+        general = {f"general.{name}": getattr(self, name) for name in ("image_size", "classes", "headline")}
+        general["general.teachers"] = " ".join(teacher.backbone for teacher in self.teachers)
+        stages = {
             f"{stage}.{name}": value
             for stage in STAGES
             for name, value in dataclasses.asdict(getattr(self, stage)).items()
         }
+        further = {
+            f"pretrain[{number}].{name}": value
+            for number, teacher in enumerate(self.teachers[1:], 2)
+            for name, value in dataclasses.asdict(teacher).items()
+            if value != getattr(self.pretrain, name)
+        }
+        return general | stages | further
 
 
 def list_methods() -> dict[str, str]:
@@ -139,6 +151,11 @@ def load_recipe(
         values["relabel.store"], sources["relabel.store"] = False, "hard labels need no teacher"
     names = (teachers or _plain(general, "teachers") or chosen).split()
     step = _plain(general, "seed_step")
+    makers, maker_sources = _teachers(layers, pieces, given, asked, names, step)
+    sources |= maker_sources
+    sources |= {f"general.{name}": entry["from"] for name, entry in general.items()}
+    caller = {"image_size": image_size, "classes": classes is not None, "teachers": teachers}
+    sources |= {f"general.{name}": "caller" for name, given_by_caller in caller.items() if given_by_caller}
     return Recipe(
         scale=scale,
         dataset=dataset,
@@ -151,8 +168,8 @@ def load_recipe(
         classes=_plain(general, "classes") if classes is None else classes,
         teacher=kind,
         label_teacher=label_kind,
-        teachers=_teachers(layers, pieces, given, asked, names, step),
-        label_teachers=_teachers(layers, label_pieces, given, asked, names, step),
+        teachers=makers,
+        label_teachers=_teachers(layers, label_pieces, given, asked, names, step)[0],
         sources=sources,
         **{stage: build_stage(stage, values) for stage in ("distill", "relabel", "evaluate")},
     )
@@ -187,14 +204,16 @@ def _teachers(
     asked: Mapping[str, Any],
     names: Sequence[str],
     seed_step: int,
-) -> tuple[PretrainSettings, ...]:
-    """One teacher's settings per name; those that share a backbone get seeds ``seed_step`` apart."""
-    made = []
+) -> tuple[tuple[PretrainSettings, ...], dict[str, str]]:
+    """One teacher's settings per name, and their sources; those that share a backbone get seeds ``seed_step`` apart."""
+    made, sources = [], {}
     for position, name in enumerate(names):
         seed = given["seed"] + seed_step * names[:position].count(name)
-        values, _ = layers.resolve(pieces, {**given, "backbone": name, "seed": seed}, asked)
+        values, own = layers.resolve(pieces, {**given, "backbone": name, "seed": seed}, asked)
         made.append(build_stage("pretrain", values))
-    return tuple(made)
+        prefix = f"pretrain[{position + 1}]" if position else "pretrain"
+        sources |= {f"{prefix}.{key[9:]}": text for key, text in own.items() if key.startswith("pretrain.")}
+    return tuple(made), sources
 
 
 def _plain(entries: dict[str, dict], name: str) -> Any:

@@ -131,6 +131,15 @@ class DistillSettings(_Checked):
     mosaics: str = _later("distinct")  # "repeated": drawn with replacement, so that a set may hold one twice
     own_ratio: bool = _later(False)  # True: each teacher's own λ in place of attention_ratio
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.start == "all" and self.iterations:
+            raise SettingError(
+                f"start 'all' with {self.iterations} iterations; expected 0: a whole training set is not optimised."
+            )
+        if self.start != "all" and self.ipc == 0:
+            raise SettingError(f"ipc is 0 with start {self.start!r}; expected at least 1 (0 goes with start 'all').")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RelabelSettings(_Checked):

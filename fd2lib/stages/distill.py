@@ -90,7 +90,7 @@ def run_distill(
     with run.session() as manifest, deterministic():
         reused = manifest is not None
         if manifest is None and settings.start == "all":
-            manifest = run.finish(_take_all(settings, inputs.dataset, run), ["images.safetensors"], device)
+            manifest = run.finish(_take_all(inputs.dataset, run), ["images.safetensors"], device)
         elif manifest is None:
             _distill(settings, inputs, run, device, progress)
             result = _assemble(settings, inputs.dataset, run)
@@ -160,12 +160,8 @@ def _assemble(settings: DistillSettings, data: Dataset, run: RunFolder) -> dict:
     return {"change_by_index": change.tolist(), "bytes_by_index": bytes_by_index, "classes": list(data.classes)}
 
 
-def _take_all(settings: DistillSettings, data: Dataset, run: RunFolder) -> dict:
+def _take_all(data: Dataset, run: RunFolder) -> dict:
     """The whole training set in a distilled set's form, classes of any count: the upper bound of every method."""
-    if settings.iterations:
-        raise SettingError(
-            f"start 'all' with distill.iterations {settings.iterations}; expected 0: the whole set is not optimised."
-        )
     order = data.train.labels.argsort(stable=True)
     images, labels = data.train.take(order), data.train.labels[order]
     with atomic_path(run.folder / "images.safetensors") as path:

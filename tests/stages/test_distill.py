@@ -1,5 +1,7 @@
 """Distillation: starts, prefixes, the objective's terms, and errors that name the remedy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,13 @@ from fd2lib.models import Teacher
 from fd2lib.stages import DistillInputs, load_distilled, run_distill
 from fd2lib.stages.objective import Objective
 from fd2lib.stages.starts import make_starts
+
+CPU = torch.device("cpu")
+
+
+def _starts(recipe, data, teacher=None, ipc=1, **changes):
+    changes = {f"distill.{name}": value for name, value in changes.items()}
+    return make_starts(recipe(ipc=ipc, **changes).distill, data, teacher, CPU)
 
 
 def _distill(recipe, data, folders, out, **kwargs):
@@ -64,7 +73,7 @@ def test_the_total_is_the_weighted_sum_of_its_terms(data, recipe, teachers, base
     settings = recipe(**{"distill.base_cross_entropy": base}).distill
     teacher = Teacher.load(teachers["cal"], "cpu").eval().requires_grad_(False)
     labels = torch.arange(4)
-    views = teacher.normalize(make_starts("whole", data, None, ipc=1, seed=0, device=torch.device("cpu"))[0])
+    views = teacher.normalize(_starts(recipe, data, start="whole")[0])
     objective = Objective(teacher, settings, labels)
     objective.remember(views.flip(3)[None])
     terms = objective(views)
@@ -91,27 +100,54 @@ def test_each_constraint_changes_the_images(tmp_path, data, recipe, teachers, ch
     assert not torch.equal(load_distilled(full.folder).images, load_distilled(less.folder).images)
 
 
-def test_mosaics_differ_from_each_other(data, teachers):
+def test_mosaics_differ_from_each_other(data, recipe, teachers):
     teacher = Teacher.load(teachers["plain"], "cpu").eval()
-    starts = make_starts("pool1", data, teacher, ipc=3, seed=0, device=torch.device("cpu"))
+    starts = _starts(recipe, data, teacher, ipc=3, start="pool1")
     assert starts.shape == (3, 4, 3, 32, 32)
     assert starts.min() >= 0 and starts.max() <= 1
     assert not torch.equal(starts[0], starts[1]) and not torch.equal(starts[1], starts[2])
 
 
-def test_noise_starts_depend_on_the_seed_alone(data):
-    first, again, other = (
-        make_starts("noise", data, None, ipc=1, seed=s, device=torch.device("cpu")) for s in (0, 0, 1)
+def test_repeated_mosaics_are_drawn_with_replacement_from_the_best(data, recipe, teachers):
+    teacher = Teacher.load(teachers["plain"], "cpu").eval()
+    pool = _starts(recipe, data, teacher, ipc=5, start="pool1")
+    drawn = _starts(recipe, data, teacher, ipc=8, start="pool1", mosaics="repeated")
+    for label in range(len(data.classes)):
+        which = [[torch.equal(image, one) for one in pool[:, label]].index(True) for image in drawn[:, label]]
+        assert len(which) == 8 > len(set(which))  # all from the five best, so that some come twice
+    few = _starts(recipe, data, teacher, ipc=3, start="pool1", mosaics="repeated")
+    assert torch.equal(few, drawn[:3])
+
+
+def test_the_whole_set_is_every_training_image_of_any_count(tmp_path, data, recipe):
+    kept = torch.arange(1, len(data.train))  # one class has fewer
+    thinner = replace(
+        data,
+        train=replace(
+            data.train, images=data.train.take(kept), labels=data.train.labels[1:], names=data.train.names[1:]
+        ),
     )
+    result = _distill(recipe, thinner, [], tmp_path / "run", method="whole_set", ipc=3)
+    taken = load_distilled(result.folder, ipc=1)
+    order = thinner.train.labels.argsort(stable=True)
+    assert torch.equal(taken.images, thinner.train.take(order))
+    assert torch.equal(taken.labels, thinner.train.labels[order])
+    assert len(list((result.folder / "images").rglob("*.png"))) == len(thinner.train)
+    assert sum(result.bytes_by_index) == sum(p.stat().st_size for p in (result.folder / "images").rglob("*.png"))
+    assert sorted(p.name for p in (result.folder / "images").iterdir())[1].startswith("001_")
+
+
+def test_noise_starts_depend_on_the_seed_alone(data, recipe):
+    first, again, other = (_starts(recipe, data, start="noise", seed=seed) for seed in (0, 0, 1))
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
-def test_too_few_images_name_class_count_and_need(data, teachers):
+def test_too_few_images_name_class_count_and_need(data, recipe, teachers):
     teacher = Teacher.load(teachers["plain"], "cpu").eval()
     with pytest.raises(DataError, match="6"):
-        make_starts("pool2", data, teacher, ipc=2, seed=0, device=torch.device("cpu"))
+        _starts(recipe, data, teacher, ipc=2, start="pool2")
     with pytest.raises(DataError, match="7 whole real images"):
-        make_starts("whole", data, None, ipc=7, seed=0, device=torch.device("cpu"))
+        _starts(recipe, data, ipc=7, start="whole")
 
 
 def test_impossible_requests_are_refused(tmp_path, data, recipe, teachers):

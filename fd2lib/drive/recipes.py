@@ -1,0 +1,98 @@
+"""Recipes for people: all of them, one in full, or two side by side, every value with its source."""
+
+import argparse
+from typing import Any
+
+from fd2lib.ground import SCALES, Recipe, SettingError, list_bundles, list_methods, load_recipe, unknown
+
+DEFAULT_METHOD = "sre2lpp_fd2"
+NAME = "SCALE[/METHOD[/DATASET[/BACKBONE]]][@BUNDLE]"
+
+
+def parse_recipe(name: str) -> Recipe:
+    """Return the recipe that a name says: ``SCALE[/METHOD[/DATASET[/BACKBONE]]][@BUNDLE]``.
+
+    What is left out: method ``sre2lpp_fd2``; data set ``plumage`` at toy scale, else ``cub200``; the scale's backbone.
+    A bundle's name alone stands for that bundle at the paper's scale.
+
+    Raises:
+        SettingError: there is no such recipe.
+    """
+    path, _, bundle = name.partition("@")
+    if path not in SCALES and path in list_bundles() and not bundle:
+        path, bundle = "paper", path
+    scale, *rest = path.split("/")
+    if scale not in SCALES or len(rest) > 3:
+        raise SettingError(f"{unknown('recipe', name, (*SCALES, *list_bundles()))} Names look like {NAME}.")
+    method, dataset, backbone = (*rest, "", "", "")[:3]
+    dataset = dataset or ("plumage" if scale == "toy" else "cub200")
+    return load_recipe(scale, method=method or DEFAULT_METHOD, dataset=dataset, backbone=backbone, bundle=bundle)
+
+
+def diff_recipes(first: Recipe, second: Recipe) -> dict[str, tuple[Any, Any]]:
+    """Return the settings in which two recipes differ, as ``{"stage.setting": (first's, second's)}``."""
+    ours, theirs = first.values(), second.values()
+    pairs = {key: (ours.get(key, ""), theirs.get(key, "")) for key in ours | theirs}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def format_recipe(recipe: Recipe) -> str:
+    """Return every value of a recipe and where it comes from, a line each."""
+    return _table([(key, _text(value), recipe.sources[key]) for key, value in recipe.values().items()])
+
+
+def format_diff(first: Recipe, second: Recipe) -> str:
+    """Return the differing settings side by side, with sources."""
+    differing = diff_recipes(first, second)
+    if not differing:
+        return "The two recipes are the same."
+    rows = []
+    for key, (ours, theirs) in differing.items():
+        rows.append((key, _text(ours), first.sources.get(key, "")))
+        rows.append(("", _text(theirs), second.sources.get(key, "")))
+    return _table(rows)
+
+
+def format_all() -> str:
+    """Return every scale's values in full, and what each method and bundle changes in them, all with sources."""
+    parts = []
+    for scale in SCALES:
+        base = parse_recipe(scale)
+        parts.append(f"{scale} ({base.title}, {base.dataset}, {base.backbone})\n\n{format_recipe(base)}")
+        for method, title in list_methods().items():
+            if method != DEFAULT_METHOD:
+                parts.append(_changes(base, f"{scale}/{method}", title))
+        for bundle, title in list_bundles().items():
+            parts.append(_changes(base, f"{scale}@{bundle}", title))
+    return "\n\n".join(parts)
+
+
+def _changes(base: Recipe, name: str, title: str) -> str:
+    other = parse_recipe(name)
+    rows = [(key, _text(theirs), other.sources.get(key, "")) for key, (_, theirs) in diff_recipes(base, other).items()]
+    return f"{name} ({title}): as {base.scale}, but\n\n{_table(rows) if rows else '  nothing changes'}"
+
+
+def _text(value: Any) -> str:
+    return '""' if value == "" else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _table(rows: list[tuple[str, str, str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
+    return "\n".join(f"  {key:<{widths[0]}}  {value:<{widths[1]}}  {source}".rstrip() for key, value, source in rows)
+
+
+def add_recipes(commands: argparse._SubParsersAction) -> None:
+    """Register ``recipes``, ``recipes show NAME`` and ``recipes diff A B``."""
+    recipes = commands.add_parser("recipes", help="every setting's value and source", description=f"Names: {NAME}.")
+    recipes.set_defaults(command=lambda _: print(format_all()))
+    inner = recipes.add_subparsers(metavar="show | diff")
+    show = inner.add_parser("show", help="one recipe in full")
+    show.add_argument("name", help=f"{NAME}, as in paper/fadrm_fd2/cub200/resnet50@release")
+    show.set_defaults(command=lambda options: print(format_recipe(parse_recipe(options.name))))
+    diff = inner.add_parser("diff", help="what differs between two, as in: diff paper release")
+    diff.add_argument("first", help=NAME)
+    diff.add_argument("second", help=NAME)
+    diff.set_defaults(
+        command=lambda options: print(format_diff(parse_recipe(options.first), parse_recipe(options.second)))
+    )
