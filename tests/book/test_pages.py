@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from fd2lib.data import list_datasets
-from fd2lib.ground import load_recipe
+from fd2lib.ground import list_methods, list_teachers, load_recipe
 
 ROOT = Path(__file__).parents[2]
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
@@ -71,9 +71,21 @@ def test_each_data_set_has_a_card_with_its_numbers():
 def test_defaults_in_the_method_page_are_those_of_the_recipes():
     recipe = load_recipe("paper", dataset="cub200", method="sre2lpp_fd2")
     rows = re.findall(r"`([a-z]+)\.([a-z_]+)`[^|]*\| `([^`]+)` \|$", TEXTS[ROOT / "book" / "method.md"], re.M)
-    assert len(rows) == 8
+    assert len(rows) == 14
     for stage, name, default in rows:
-        assert str(getattr(getattr(recipe, stage), name)) == default, f"{stage}.{name}"
+        assert str(recipe.values()[f"{stage}.{name}"]) == default, f"{stage}.{name}"
+
+
+def test_the_method_page_names_every_setting_that_the_bundles_read_differently():
+    first, second = (load_recipe("paper", dataset="cub200", method="sre2lpp_fd2", backbone="resnet50", bundle=bundle)
+                     for bundle in ("paper", "release"))  # fmt: skip
+    differing = {key for key, value in first.values().items() if value != second.values()[key]}
+    assert differing and all(f"`{key}`" in TEXTS[ROOT / "book" / "method.md"] for key in differing)
+
+
+def test_the_method_page_names_every_method_and_kind_of_teacher():
+    text = TEXTS[ROOT / "book" / "method.md"]
+    assert all(f"`{name}`" in text for name in [*list_methods(), *list_teachers()] if name != "random_cal")
 
 
 def test_every_reference_is_cited_and_every_citation_is_there():
