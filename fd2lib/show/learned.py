@@ -16,8 +16,8 @@ MAP_TITLES = {
     "class_activation": "class activation map",
     "channel_mean": "mean channel",
     "head_attention": "head's attention",
-    "occlusion": "occlusion, backbone's answer",
-    "head_occlusion": "occlusion, head's answer",
+    "occlusion": "occlusion of the backbone's answer",
+    "head_occlusion": "occlusion of the head's answer",
 }
 SPACE_TITLES = {"pixels": "pixels", "imagenet": "ImageNet features", "judge": "features of another teacher"}
 # Quantity of a set -> its title, in the order of the tables.
@@ -113,9 +113,12 @@ def geometry_table(rows: pd.DataFrame, space: str = "judge") -> Html:
         shown = {name: text for name, text in QUANTITIES.items() if part[name].notna().any()}
         keys = ["start", "method", "images", "ipc"]
         found = [_real_row(part, shown)]
-        for (start, method, images, ipc), group in part.groupby(keys, sort=False):
+        # Whole images before optimisation are the control's.
+        made = part[(part["images"] == "distilled") | (part["start"] != "whole")]
+        for (start, method, images, ipc), group in made.groupby(keys, sort=False):
             own = method_title(method) + (", before optimisation" if images == "start" else "")
-            numbers = {name: spoken(group[name], 1 if name == "copies" else 3) for name in shown}
+            numbers = {name: spoken(group[name], 3) for name in shown if name != "copies"}
+            numbers |= {"copies": f"{group['copies'].mean():.1f}"}  # a bounded share: its t-interval would leave it
             found.append(
                 {"set": own, "start": START_TITLES.get(start, start), **numbers, "ipc": str(ipc), "n": len(group)}
             )

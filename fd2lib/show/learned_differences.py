@@ -28,7 +28,7 @@ def mass_differences(rows: pd.DataFrame) -> pd.DataFrame:
                 part[(part["teacher"] == teacher) & (part["map"] == kind)].groupby("seed")["mass"].mean()
                 for teacher, kind in (("cal", cal), ("plain", plain))
             ]
-            what = MAP_TITLES[cal] + (" (of the plain: backbone's)" if cal != plain else "")
+            what = MAP_TITLES[cal] + (" (plain: backbone's)" if cal != plain else "")
             found.append(_difference(title, what, "", sides[0] - sides[1]))
     return pd.DataFrame([row for row in found if row["n"]], columns=_DIFFERENCE)
 

@@ -65,21 +65,19 @@ def _mass_panel(axes: Axes, part: pd.DataFrame) -> None:
     axes.set_xlim(left=0)
 
 
-def maps_figure(images: Tensor, masks: Tensor, maps: Mapping[str, Tensor], names: Sequence[str]) -> BookFigure:
-    """Return images, their parts, and maps over them: one image a row.
+def maps_figure(images: Tensor, masks: Tensor, maps: Mapping[str, Tensor]) -> BookFigure:
+    """Return images, their parts, and maps over them: one image a column, one map a row.
 
     Args:
         images: bytes ``[N, 3, S, S]``.
         masks: bool ``[N, S, S]``; pixels outside are paled.
-        maps: column title to ``[N, h, w]``; colours compare places within an image only.
-        names: one for each image, at its left.
+        maps: row title to ``[N, h, w]``; colours compare places within an image only.
     """
-    rows = []
-    for place, pixel in enumerate(to_pixels(images)):
-        paled = np.where(masks[place].numpy()[:, :, None], pixel, 255 - (255 - pixel) // 4)
-        blocks = [pixel, paled, *(overlay(pixel, values[place].numpy()) for values in maps.values())]
-        rows.append(torch.from_numpy(np.stack(blocks).transpose(0, 3, 1, 2).astype(np.uint8)))
-    return image_grid(rows, [display_name(name) for name in names], ["image", "parts", *maps])
+    pixels = to_pixels(images)
+    paled = np.where(masks.numpy()[..., None], pixels, 255 - (255 - pixels) // 4)
+    over = [np.stack([overlay(*pair) for pair in zip(pixels, values.numpy(), strict=True)]) for values in maps.values()]
+    rows = [torch.from_numpy(row.transpose(0, 3, 1, 2).astype(np.uint8)) for row in (pixels, paled, *over)]
+    return image_grid(rows, ["image", "parts", *maps])
 
 
 def plane_figure(

@@ -107,8 +107,8 @@ def test_figures_draw_what_they_are_given():
     assert len(drawn.lines) == 8 and sum(len(line.get_xdata()) for line in drawn.lines) == 16
     assert len(legend.get_texts()) == 4
     masks = torch.zeros(2, 16, 16, dtype=torch.bool)
-    grid = show.maps_figure(images[:2], masks, {"a": torch.rand(2, 3, 3), "b": torch.rand(2, 3, 3)}, data.classes[:2])
-    assert [text.get_text() for text in grid.axes[0].get_xticklabels()] == ["image", "parts", "a", "b"]
+    grid = show.maps_figure(images[:2], masks, {"a": torch.rand(2, 3, 3), "b": torch.rand(2, 3, 3)})
+    assert [text.get_text() for text in grid.axes[0].get_yticklabels()] == ["image", "parts", "a", "b"]
     copies = show.copies_figure(images[:4], images[4:8], labels[:4], data, features[:4], features, limit=2)
     names = [text.get_text() for text in copies.axes[0].get_yticklabels()]
     assert len(names) == 2 and all(name.endswith("· 0.0 · 0.0") for name in names)  # each finds itself
