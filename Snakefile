@@ -7,11 +7,13 @@
 #   snakemake --cores 1 --config scale=reduced dataset=cub200 data_root=/data out=runs/pages-cub
 # A grid: naming `datasets` runs methods × starts × IPC × seeds instead, a job per data set and seed:
 #   snakemake --cores 1 --config datasets=cub200,flowers102 seeds=0,1,2 data_root=/data scale=reduced
+# or, with `study`, the arms of one or more studies, some of them after a colon:
+#   snakemake --cores 1 --config datasets=cub200 study="parts factorial:cal_on_cal,plain_off_plain" data_root=/data scale=reduced
 import shlex
 import sys
 from pathlib import Path
 
-GRID_KEYS = ("datasets", "seeds", "scale", "methods", "starts", "ipc", "classes", "image_size", "backbone", "set", "device")
+GRID_KEYS = ("datasets", "seeds", "scale", "study", "methods", "starts", "ipc", "classes", "image_size", "backbone", "set", "device")
 GRID = "datasets" in config
 OUT = str(config.get("out", "runs/grid" if GRID else "book/executed"))
 NOTEBOOKS = sorted(path.stem for path in Path("notebooks").glob("*.ipynb"))

@@ -59,7 +59,12 @@ def summarise(rows: pd.DataFrame, value: str = "last_top1", by: Sequence[str] = 
 
 
 def paired_difference(
-    rows: pd.DataFrame, a: str, b: str, value: str = "last_top1", by: Sequence[str] = (*SETTING, "variant")
+    rows: pd.DataFrame,
+    a: str,
+    b: str,
+    value: str = "last_top1",
+    by: Sequence[str] = (*SETTING, "variant"),
+    column: str = "method",
 ) -> pd.DataFrame:
     """Return the mean of ``a − b`` over the seeds that both methods were run with, its 95 % t-interval and n.
 
@@ -71,12 +76,13 @@ def paired_difference(
         b: method that is subtracted.
         value: the column compared.
         by: columns that must agree within a pair and make a group.
+        column: the column that ``a`` and ``b`` are values of.
 
     Returns:
         The columns ``by``, then ``a, b, mean, low, high, n`` and ``verdict`` (see :func:`verdict`).
     """
     keys = [*by, "seed"]
-    sides = [rows[rows["method"] == method].groupby(keys)[value].mean() for method in (a, b)]
+    sides = [rows[rows[column] == side].groupby(keys)[value].mean() for side in (a, b)]
     gaps = (sides[0] - sides[1]).dropna().rename("gap").reset_index()
     found = []
     for key, group in gaps.groupby(list(by), sort=True):

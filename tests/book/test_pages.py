@@ -139,11 +139,11 @@ def test_snakefile_gives_parameters_to_the_notebooks_that_have_them(tmp_path):
 
 
 def test_snakefile_makes_a_job_per_data_set_and_seed(tmp_path):
-    settings = ("methods=random,sre2lpp", "set=distill.iterations=3")
+    settings = ("methods=random,sre2lpp", "set=distill.iterations=3", "study=parts controls:rded,fd2_soft")
     run = dry_run("datasets=plumage,cub200", "seeds=0,7", *settings, f"out={tmp_path}")
     assert run.returncode == 0, run.stderr
     commands = re.findall(r"-m fd2lib run (.*)", run.stdout + run.stderr)
-    given = "--methods random,sre2lpp --set distill.iterations=3"
+    given = "--methods random,sre2lpp --set distill.iterations=3 --study 'parts controls:rded,fd2_soft'"
     assert sorted(commands) == sorted(
         f"--dataset {name} --seeds {seed} {given} --out {tmp_path}/{name}/seed{seed} --no-page --quiet"
         for name in ("plumage", "cub200")

@@ -1,0 +1,64 @@
+"""The factorial study: teacher of the images × constraints × teacher of the labels, and what each factor does."""
+
+import itertools
+from collections.abc import Iterator
+
+import pandas as pd
+
+from fd2lib.show.statistics import interval, verdict
+from fd2lib.show.studies import StudyResults
+
+# Levels and their titles. An arm is named after its levels: teacher_constraints_labels.
+FACTORS: dict[str, dict[str, str]] = {
+    "teacher": {"plain": "images by plain", "crops": "images by plain + crops", "cal": "images by CAL"},
+    "constraints": {"off": "constraints off", "on": "constraints on"},
+    "labels": {"plain": "plain labels", "cal": "CAL labels"},
+}
+CONTRASTS = (
+    ("constraints", "on", "off"),
+    ("teacher", "cal", "plain"),
+    ("teacher", "crops", "plain"),
+    ("teacher", "cal", "crops"),
+    ("labels", "cal", "plain"),
+)
+
+
+def factor_effects(results: StudyResults) -> pd.DataFrame:
+    """Return each factor's main effect: one level minus another, averaged over the settings of the other factors.
+
+    The average is taken within each seed, over the same settings in every seed; the interval is over seeds.
+
+    Returns:
+        ``ipc, over, a, b, mean, low, high, n, verdict``; ``over`` says of how many settings the average is.
+    """
+    rows, found = with_factors(results), []
+    for factor, a, b in CONTRASTS:
+        for ipc, part in rows.groupby("ipc"):
+            gaps = _gaps(part, factor, a, b)
+            if gaps.empty:
+                continue
+            mean, low, high, number = interval(gaps.mean(axis=1))
+            titles = {"a": FACTORS[factor][a], "b": FACTORS[factor][b]}
+            over = f"{gaps.shape[1]} of {len(list(_settings(factor)))}"
+            numbers = {"mean": mean, "low": low, "high": high, "n": number, "verdict": verdict(low, high, number)}
+            found.append({"ipc": ipc, "over": over, **titles, **numbers})
+    return pd.DataFrame(found, columns=["ipc", "over", "a", "b", "mean", "low", "high", "n", "verdict"])
+
+
+def with_factors(results: StudyResults) -> pd.DataFrame:
+    levels = [arm.split("_") for arm in results.rows["arm"]]
+    return results.rows.assign(**{name: [level[place] for level in levels] for place, name in enumerate(FACTORS)})
+
+
+def _settings(factor: str) -> Iterator[tuple[str, ...]]:
+    return itertools.product(*(levels for name, levels in FACTORS.items() if name != factor))
+
+
+def _gaps(part: pd.DataFrame, factor: str, a: str, b: str) -> pd.DataFrame:
+    """``a − b``, a seed a row, a setting of the other factors a column; only settings that most seeds have."""
+    others = [name for name in FACTORS if name != factor]
+    wide = part.pivot_table(index="seed", columns=[*others, factor], values="last_top1")
+    pairs = {key: wide[*key, a] - wide[*key, b] for key in _settings(factor) if {(*key, a), (*key, b)} <= set(wide)}
+    gaps = pd.DataFrame(pairs, index=wide.index)
+    counts = gaps.count()
+    return gaps.loc[:, (counts == counts.max()) & (counts > 0)].dropna()

@@ -1,0 +1,133 @@
+"""Studies: arms that differ in one thing, each against the study's reference, seed by seed.
+
+A row belongs to an arm because its settings say so; nothing here trains, and an arm without rows is called so.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from fd2lib.show.statistics import interval, paired_difference
+
+SAME = "same students"  # a verdict: equal images and labels, so that not even chance can tell the arms apart
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """What was measured of a study."""
+
+    title: str
+    reference: str  # the arm that the others are compared with
+    titles: Mapping[str, str]  # arm -> title, in the study's order
+    rows: pd.DataFrame  # one student a row: arm, ipc, seed, last_top1 (%), fingerprint
+
+    @property
+    def ipcs(self) -> list[int]:
+        """Images per class that there are rows for."""
+        return sorted(self.rows["ipc"].unique().tolist())
+
+    def accuracies(self, arm: str, ipc: int) -> pd.Series:
+        """Return an arm's test accuracies, %, one a seed."""
+        return self.rows.loc[(self.rows["arm"] == arm) & (self.rows["ipc"] == ipc), "last_top1"]
+
+
+def study_results(study: Any, rows: Iterable[Mapping[str, Any]]) -> StudyResults:
+    """Return a study's rows, ready for tables and figures.
+
+    A whole training set has no images per class: its students stand beside each IPC, and its title says how many
+    images they are.
+
+    Args:
+        study: has a ``title``, a ``reference`` and ``arms``, by name, with a ``title`` each.
+        rows: as :func:`fd2lib.drive.study_rows` returns them, of one scale and set of images.
+    """
+    columns = ["arm", "asked_ipc", "ipc", "seed", "last_top1", "evaluate_images", "settings", "fingerprint"]
+    table = pd.DataFrame(list(rows), columns=columns)
+    table = table.astype({"asked_ipc": int, "ipc": int, "seed": int, "last_top1": float})
+    small, whole = table[table["ipc"] > 0], table[table["ipc"] == 0].drop_duplicates(["arm", "seed"])
+    titles = {name: arm.title for name, arm in study.arms.items()}
+    for row in whole.drop_duplicates("arm").to_dict("records"):
+        epochs = json.loads(row["settings"])["relabel"]["epochs"]
+        titles[row["arm"]] += f" ({int(row['evaluate_images']) // epochs:,} images)"
+    ipcs = (small if len(small) else whole)[["asked_ipc"]].drop_duplicates()
+    spread = whole.drop(columns="asked_ipc").merge(ipcs, how="cross")
+    kept = pd.concat([small, spread], ignore_index=True).drop(columns="ipc").rename(columns={"asked_ipc": "ipc"})
+    return StudyResults(study.title, study.reference, titles, kept[["arm", "ipc", "seed", "last_top1", "fingerprint"]])
+
+
+def arm_differences(results: StudyResults) -> pd.DataFrame:
+    """Return each arm minus the reference over the seeds that both have, for each IPC.
+
+    Returns:
+        As :func:`paired_difference`, by ``ipc``; the verdict is :data:`SAME` where both are the very same students.
+    """
+    tables = [
+        paired_difference(results.rows, arm, results.reference, by=["ipc"], column="arm")
+        for arm in results.titles
+        if arm != results.reference
+    ]
+    differences = pd.concat(tables, ignore_index=True)
+    same = {(ipc, arm) for ipc, arms in twins(results) if results.reference in arms for arm in arms}
+    keys = zip(differences["ipc"], differences["a"], strict=True)
+    differences["verdict"] = [
+        SAME if key in same else word for key, word in zip(keys, differences["verdict"], strict=True)
+    ]
+    return differences
+
+
+def twins(results: StudyResults) -> list[tuple[int, list[str]]]:
+    """Return the arms, by IPC, whose students are the very same: other settings, but equal images and labels."""
+    found = []
+    for ipc, part in results.rows.groupby("ipc"):
+        marks = part.pivot_table(index="arm", columns="seed", values="fingerprint", aggfunc="last").fillna("")
+        groups: dict[tuple[str, ...], list[str]] = {}
+        for arm in results.titles:
+            if arm in marks.index:
+                groups.setdefault(tuple(marks.loc[arm]), []).append(arm)
+        found += [(int(ipc), arms) for arms in groups.values() if len(arms) > 1]
+    return found
+
+
+def not_measured(results: StudyResults) -> list[str]:
+    """Return the titles of the arms, with the IPC where they are not missing throughout, that have no row."""
+    there = set(zip(results.rows["arm"], results.rows["ipc"], strict=True))
+    found = []
+    for arm, title in results.titles.items():
+        absent = [ipc for ipc in results.ipcs if (arm, ipc) not in there]
+        if absent:
+            everywhere = len(absent) == len(results.ipcs)
+            found.append(title if everywhere else f"{title} at {', '.join(map(str, absent))} per class")
+    return found
+
+
+def shares(results: StudyResults, of: str) -> pd.DataFrame:
+    """Return what share of one arm's accuracy each arm reaches, seed by seed.
+
+    Args:
+        results: of a study.
+        of: the arm that is 100 %.
+
+    Returns:
+        ``ipc, arm, mean, low, high, n``: shares in % with their 95 % t-intervals over the seeds that both have.
+    """
+    wide = results.rows.pivot_table(index=["ipc", "seed"], columns="arm", values="last_top1")
+    found = []
+    for ipc, part in wide.groupby("ipc"):
+        for arm in results.titles:
+            ratio = (100 * part[arm] / part[of].where(part[of] > 0)).dropna() if {arm, of} <= set(part) else []
+            if len(ratio):
+                found.append((ipc, arm, *interval(ratio)))
+    return pd.DataFrame(found, columns=["ipc", "arm", "mean", "low", "high", "n"])
+
+
+def by_arm(table: pd.DataFrame, ipc: int, column: str) -> dict[str, dict[str, Any]]:
+    """Return the rows of one IPC by what stands in ``column``."""
+    return {row[column]: row for row in table[table["ipc"] == ipc].to_dict("records")}
+
+
+def per_class(ipc: int) -> str:
+    """Return an IPC in words."""
+    return f"{ipc} image{'s' * (ipc != 1)} per class"

@@ -1,0 +1,118 @@
+"""Studies in words: tables of arms, and sentences that say what the differences decide."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from fd2lib.show.frames import Html, points, sentences
+from fd2lib.show.statistics import pair_titles, summarise
+from fd2lib.show.studies import SAME, StudyResults, arm_differences, by_arm, not_measured, per_class, shares, twins
+from fd2lib.show.tables import html_table, results_table
+
+_VERDICTS = {
+    "above zero": "better",
+    "below zero": "worse",
+    "undecided": "undecided",
+    "too few seeds": "too few seeds for a verdict",
+    SAME: "the very same students",
+}
+
+
+def study_table(*studies: StudyResults) -> Html:
+    """Return one table for each study and IPC: every arm's mean with its 95 % interval, and its paired difference."""
+    parts = []
+    for results in studies:
+        parts += [] if len(results.rows) else [sentences(f"{results.title}: not measured.")]
+        parts += [_table(results, arm_differences(results), ipc) for ipc in results.ipcs]
+    return Html("<br>".join(parts))
+
+
+def _table(results: StudyResults, differences: pd.DataFrame, ipc: int) -> Html:
+    means = by_arm(summarise(results.rows, by=["ipc", "arm"]), ipc, "arm")
+    gaps = by_arm(differences, ipc, "a")
+    lines = []
+    for arm, title in results.titles.items():
+        mean, gap = means.get(arm), gaps.get(arm)
+        lines.append({
+            "arm": title,
+            "mean": with_interval(**_ends(mean)) if mean else "not measured",
+            "n": mean["n"] if mean else 0,
+            "gap": with_interval(**_ends(gap), signed=True) if gap else "–",
+            "pairs": str(gap["n"]) if gap else "–",
+            "verdict": "reference" if arm == results.reference else gap["verdict"] if gap else "–",
+        })  # fmt: skip
+    titles = {"arm": "", "mean": "top-1, % [95 % interval]", "gap": "minus the reference, points", "n": "n (seeds)"}
+    caption = f"{results.title}, {per_class(ipc)}. Test accuracy of the last epoch"
+    return html_table(pd.DataFrame(lines), caption, titles)
+
+
+def _ends(row: Mapping[str, Any]) -> dict[str, float]:
+    return {name: row[name] for name in ("mean", "low", "high")}
+
+
+def with_interval(mean: float, low: float, high: float, signed: bool = False) -> str:
+    """Return a mean and its interval as a person writes them, such as ``15.8 [13.1, 18.5]``."""
+    shown = "{:+.1f}" if signed else "{:.1f}"
+    ends = f"[{shown.format(low)}, {shown.format(high)}]" if low == low else "[one seed]"
+    return f"{shown.format(mean)} {ends}".replace("-", "−").replace(" ", "\N{NO-BREAK SPACE}")
+
+
+def study_sentences(results: StudyResults) -> list[str]:
+    """Return in words what each arm's paired difference from the reference decides, and what was not measured."""
+    if results.rows.empty:
+        return [f"{results.title}: not measured."]
+    differences, found = arm_differences(results), []
+    study, reference = results.title.rstrip("?"), results.titles[results.reference]
+    for ipc in results.ipcs:
+        base = results.accuracies(results.reference, ipc)
+        if base.empty:
+            found.append(f"{study}, {per_class(ipc)}: the reference, {reference}, was not measured.")
+            continue
+        part = differences[differences["ipc"] == ipc]
+        words = [_group(results, part, verdict) for verdict in _VERDICTS if (part["verdict"] == verdict).any()]
+        against = f"against {reference} ({base.mean():.1f} %, n {len(base)})"
+        found.append(f"{study}, {per_class(ipc)}, {against}: {'; '.join(words) or 'nothing to compare'}.")
+    for ipc, arms in twins(results):
+        names = " and ".join(f"“{results.titles[arm]}”" for arm in arms)
+        found.append(f"At {per_class(ipc)}, {names} are the very same students: nothing in their images differs.")
+    return found + [f"Not measured: {'; '.join(absent)}." for absent in [not_measured(results)] if absent]
+
+
+def _group(results: StudyResults, part: pd.DataFrame, verdict: str) -> str:
+    rows = part[part["verdict"] == verdict].to_dict("records")
+    arms = [f"“{results.titles[row['a']]}” {with_interval(**_ends(row), signed=True)}" for row in rows]
+    return f"{_VERDICTS[verdict]}: {', '.join(arms)}"
+
+
+def effects_table(effects: pd.DataFrame) -> Html:
+    """Return :func:`factor_effects` as a table."""
+    if effects.empty:
+        return points(effect_sentences(effects))
+    return results_table(effects.rename(columns={"over": "averaged over settings"}), "Main effects")
+
+
+def effect_sentences(effects: pd.DataFrame) -> list[str]:
+    """Return :func:`factor_effects` in words, one sentence for each effect and IPC."""
+    if effects.empty:
+        return ["No factor has two levels measured, so there is no main effect."]
+    return [
+        f"{title[0].upper()}{title[1:]} at {per_class(row.ipc)}, averaged over {row.over} settings: "
+        f"{with_interval(row.mean, row.low, row.high, signed=True)} points, n {row.n}, {row.verdict}."
+        for title, row in zip(pair_titles(effects), effects.itertuples(index=False), strict=True)
+    ]
+
+
+def share_sentences(results: StudyResults, of: str) -> list[str]:
+    """Return :func:`shares` in words, one sentence for each IPC."""
+    table, whole, found = shares(results, of), results.titles[of], []
+    for ipc, part in table.groupby("ipc"):
+        top = results.accuracies(of, ipc).mean()
+        others = [
+            f"“{results.titles[row['arm']]}” {with_interval(**_ends(row))}"
+            for row in part.to_dict("records")
+            if row["arm"] != of
+        ]
+        seeds = f"n {part['n'].min()}" + (f" to {part['n'].max()}" if part["n"].nunique() > 1 else "")
+        found.append(f"At {per_class(ipc)} “{whole}” reaches {top:.1f} %. In % of that ({seeds}): {', '.join(others)}.")
+    return found or [f"Shares of “{whole}”: not measured."]

@@ -1,0 +1,187 @@
+"""Studies against hand values: means and paired differences by arm, equal students, main effects, shares, words."""
+
+import itertools
+import json
+from types import SimpleNamespace
+
+import pytest
+from scipy import stats
+
+from fd2lib import show
+
+STUDY = SimpleNamespace(
+    title="Parts",
+    reference="none",
+    arms={
+        name: SimpleNamespace(title=title)
+        for name, title in {"none": "base", "cal": "CAL", "both": "FD²", "whole_set": "whole set"}.items()
+    },
+)
+
+
+def row(arm: str, seed: int, top1: float, ipc: int = 1, **other: object) -> dict[str, object]:
+    """A row as a results file holds it: everything is text."""
+    values = {
+        "arm": arm,
+        "asked_ipc": ipc,
+        "ipc": ipc,
+        "seed": seed,
+        "last_top1": top1,
+        "evaluate_images": 2400,
+        "settings": json.dumps({"relabel": {"epochs": 20}}),
+        "fingerprint": f"{arm}-{ipc}-{seed}",
+        **other,
+    }
+    return {name: str(value) for name, value in values.items()}
+
+
+def results(*rows, study=STUDY):
+    return show.study_results(study, rows)
+
+
+def many(arm, values, **other):
+    return [row(arm, seed, value, **other) for seed, value in enumerate(values)]
+
+
+def test_differences_pair_seeds_and_equal_scipy():
+    ours, base = [30.0, 33.0, 35.0, 31.0], [28.0, 32.5, 31.0]
+    measured = results(*many("none", base), *many("cal", ours), *many("cal", [1, 2, 3], ipc=3))
+    (found,) = show.arm_differences(measured).to_dict("records")  # at 3 per class there is no reference
+    reference = stats.ttest_rel(ours[:3], base).confidence_interval(0.95)
+    assert (found["ipc"], found["a"], found["b"], found["n"]) == (1, "cal", "none", 3)
+    assert (found["low"], found["high"]) == pytest.approx((reference.low, reference.high))
+    assert found["verdict"] == "undecided"
+
+
+def test_equal_fingerprints_are_the_same_students_and_equal_accuracies_are_not():
+    base = many("none", [10, 20, 30])
+    equal = [{**one, "arm": "cal"} for one in base]
+    measured = results(*base, *equal, *many("both", [10, 20, 30]))
+    verdicts = show.arm_differences(measured).set_index("a")["verdict"]
+    assert verdicts["cal"] == "same students" and verdicts["both"] == "undecided"
+    assert show.twins(measured) == [(1, ["none", "cal"])]
+    text = " ".join(show.study_sentences(measured))
+    assert "“base” and “CAL” are the very same students" in text and "the very same students: “CAL”" in text
+
+
+def test_whole_set_stands_beside_each_ipc_and_says_its_images():
+    whole = many("whole_set", [60, 62, 64], ipc=0, asked_ipc=1)
+    small = [one for ipc in (1, 3) for one in many("none", [20, 22, 24], ipc=ipc)]
+    measured = results(*whole, *[{**one, "asked_ipc": "3"} for one in whole], *small)
+    assert measured.ipcs == [1, 3] and measured.titles["whole_set"] == "whole set (120 images)"
+    assert all(measured.accuracies("whole_set", ipc).tolist() == [60, 62, 64] for ipc in (1, 3))
+    assert results(*whole).ipcs == [1]
+    assert show.study_table(results(*whole)).count("[57.0,\N{NO-BREAK SPACE}67.0]") == 1
+
+
+def test_table_has_every_arm_and_says_what_is_missing():
+    measured = results(*many("none", [10, 12, 14]), *many("cal", [20, 22.5, 24]), *many("both", [9], ipc=3))
+    table = show.study_table(measured)
+    assert table.count("<table") == 2 and table.count("not measured") == 2 + 3
+    # mean 12, standard deviation 2, n 3: ± 4.302653 · 2 / √3; gaps 10, 10.5, 10
+    assert "12.0 [7.0, 17.0]" in table.replace("\N{NO-BREAK SPACE}", " ")
+    assert "+10.2 [+9.4, +10.9]" in table.replace("\N{NO-BREAK SPACE}", " ")
+    assert table.count(">above zero<") == 1 and "[one" in table
+    assert show.not_measured(measured) == [
+        "base at 3 per class",
+        "CAL at 3 per class",
+        "FD² at 1 per class",
+        "whole set",
+    ]
+    words = show.study_sentences(measured)
+    assert "against base (12.0 %, n 3): better: “CAL”" in words[0]
+    assert "the reference, base, was not measured" in words[1] and words[-1].startswith("Not measured: base at 3")
+
+
+@pytest.mark.parametrize("make", [show.study_table, show.study_plot, show.factorial_plot])
+def test_a_study_without_rows_says_so(make):
+    assert "Parts: not measured." in make(results())
+    assert show.study_sentences(results()) == ["Parts: not measured."]
+    assert show.share_sentences(results(), "both") == ["Shares of “FD²”: not measured."]
+    assert "no main effect" in show.effects_table(show.factor_effects(results()))
+
+
+def test_plot_draws_means_and_fills_what_the_pairs_decide():
+    # Wide intervals that overlap, but the difference within seeds is steady.
+    measured = results(*many("none", [10, 20, 30]), *many("cal", [15, 25.5, 35]), *many("both", [11, 19, 33]))
+    (axes,) = show.study_plot(measured).axes
+    marks = {line.get_ydata()[0]: line for line in axes.lines if line.get_marker() == "o"}
+    assert [marks[place].get_xdata()[0] for place in range(3)] == pytest.approx([20, 25.1667, 21], abs=1e-3)
+    assert [marks[place].get_markerfacecolor() != "white" for place in range(3)] == [False, True, False]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["base", "CAL", "FD²"]
+    assert axes.get_xlim()[0] >= 0
+
+
+def test_several_studies_share_one_figure():
+    measured = results(*many("none", [10, 20, 30]), *many("cal", [15, 25, 36], ipc=3))
+    figure = show.study_plot(measured, results(), measured)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["Parts\n1 image per class", "Parts\n3 images per class"] * 2
+    assert "Parts: not measured." in show.study_table(measured, results())
+
+
+def test_shares_are_taken_within_seeds():
+    measured = results(*many("none", [10, 30]), *many("both", [20, 40, 50]))
+    table = show.shares(measured, "both").set_index("arm")
+    assert table.loc["none", "mean"] == pytest.approx((50 + 75) / 2) and table.loc["none", "n"] == 2
+    assert table.loc["both", "mean"] == 100
+    (sentence,) = show.share_sentences(measured, "both")
+    assert "“FD²” reaches 36.7 %. In % of that (n 2 to 3): “base” 62.5" in sentence
+
+
+LEVELS = (("plain", "crops", "cal"), ("off", "on"), ("plain", "cal"))
+NAMES = ["_".join(key) for key in itertools.product(*LEVELS)]
+FACTORIAL = SimpleNamespace(
+    title="Factorial", reference=NAMES[0], arms={name: SimpleNamespace(title=name) for name in NAMES}
+)
+
+
+def cells(skip=()):
+    """Accuracies that add up: constraints 3, teachers 0, 2 and 5, labels 7 (+ 1 in seed 1), seeds 0, 10 and 20."""
+    effects = ({"plain": 0, "crops": 2, "cal": 5}, {"off": 0, "on": 3}, {"plain": 0, "cal": 7})
+    return [
+        row(name, seed, 10 * seed + sum(part[level] for part, level in zip(effects, name.split("_"), strict=True))
+            + (seed == 1 and name.endswith("cal")))
+        for seed in range(3) for name in NAMES if (name, seed) not in skip
+    ]  # fmt: skip
+
+
+def test_main_effects_of_a_full_factorial():
+    effects = show.factor_effects(results(*cells(), study=FACTORIAL))
+    found = {(one["a"], one["b"]): one for one in effects.to_dict("records")}
+    means = {key: one["mean"] for key, one in found.items()}
+    assert means == {
+        ("constraints on", "constraints off"): pytest.approx(3),
+        ("images by CAL", "images by plain"): pytest.approx(5),
+        ("images by plain + crops", "images by plain"): pytest.approx(2),
+        ("images by CAL", "images by plain + crops"): pytest.approx(3),
+        ("CAL labels", "plain labels"): pytest.approx(22 / 3),
+    }
+    labels = found["CAL labels", "plain labels"]
+    low, high = stats.t.interval(0.95, 2, loc=22 / 3, scale=stats.sem([7, 8, 7]))
+    assert (labels["low"], labels["high"]) == pytest.approx((low, high))
+    assert set(effects["over"]) == {"6 of 6", "4 of 4"} and set(effects["n"]) == {3}
+    last = show.effect_sentences(effects)[-1]
+    assert "CAL labels − plain labels at 1 image per class, averaged over 6 of 6 settings" in last
+    assert "constraints on − constraints off" in show.effects_table(effects)
+
+
+def test_effects_average_over_the_same_settings_in_every_seed():
+    # One cell has a seed less, another none: without the same settings in each seed, seeds would not cancel.
+    skip = {("cal_on_cal", 2)} | {("plain_on_plain", seed) for seed in range(3)}
+    effects = show.factor_effects(results(*cells(skip), study=FACTORIAL))
+    first = effects.iloc[0]
+    assert first["a"] == "constraints on" and first["mean"] == pytest.approx(3)
+    assert (first["over"], first["n"]) == ("4 of 6", 3)
+
+
+def test_factorial_plot_puts_labels_side_by_side():
+    figure = show.factorial_plot(results(*cells({("plain_on_cal", 0)}), study=FACTORIAL))
+    (axes,) = figure.axes
+    marks = [line for line in axes.lines if line.get_marker() in "o^"]
+    assert len(marks) == len(NAMES)
+    names = [text.get_text().replace("\n", " ") for text in axes.get_yticklabels()]
+    assert names[0] == "images by plain, constraints off" and len(names) == 6
+    assert [text.get_text() for text in figure.legends[0].texts] == ["plain labels", "CAL labels"]
+    heights = {round(line.get_ydata()[0], 2) for line in marks if line.get_marker() == "^"}
+    assert heights == {round(place + 0.17, 2) for place in range(6)}
