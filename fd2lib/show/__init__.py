@@ -11,8 +11,21 @@ from fd2lib.show.attention import (
     over_under,
     overlay,
 )
+from fd2lib.show.cost_figures import bytes_figure, stages_figure
+from fd2lib.show.cost_tables import break_even_table, bytes_table, costs_table, published_table, store_table
+from fd2lib.show.cost_text import (
+    break_even_sentences,
+    bytes_sentences,
+    published_sentence,
+    seconds_sentences,
+    stage_sentences,
+    store_sentences,
+    teacher_sentences,
+)
+from fd2lib.show.costs import break_even, cost_rows, costs, label_bytes, published_labels, stored_bytes, without_store
 from fd2lib.show.curves import entropy_figure, history_lines, label_entropy, student_curves, term_panels, top_labels
 from fd2lib.show.distilled import class_frames, pixel_changes, side_by_side
+from fd2lib.show.factorial import factor_effects
 from fd2lib.show.frames import Html, browse, class_viewer, frames_html, is_live, points, sentences, viewer
 from fd2lib.show.images import captioned_images, encode_picture, image_grid, spread, strip, to_pixels
 from fd2lib.show.learned import field_sentences, geometry_table, load_measured, mass_table
@@ -43,7 +56,7 @@ from fd2lib.show.prototypes import (
     similarity_figure,
 )
 from fd2lib.show.results import difference_plot, dot_plot
-from fd2lib.show.rows import GROUP, SETTING, costs, coverage, load_rows, settings_behind
+from fd2lib.show.rows import GROUP, SETTING, coverage, load_rows, settings_behind
 from fd2lib.show.similarity import closest_pairs, cosine_matrix
 from fd2lib.show.splits import class_rows, mean_thumbnails, members, of_class, pixel_twins, related_classes
 from fd2lib.show.statistics import (
@@ -57,9 +70,11 @@ from fd2lib.show.statistics import (
     verdict_sentence,
     verdict_sentences,
 )
+from fd2lib.show.studies import StudyResults, arm_differences, not_measured, shares, study_results, twins
+from fd2lib.show.study_plots import factorial_plot, study_plot
+from fd2lib.show.study_text import effect_sentences, effects_table, share_sentences, study_sentences, study_table
 from fd2lib.show.style import BookFigure, method_style, method_title
 from fd2lib.show.tables import (
-    costs_table,
     counts_table,
     facts_table,
     html_table,
@@ -76,11 +91,19 @@ __all__ = [
     "BookFigure",
     "Html",
     "Look",
+    "StudyResults",
     "against_guessing",
+    "arm_differences",
     "attention_figure",
     "attention_frames",
     "binomial_interval",
+    "break_even",
+    "break_even_sentences",
+    "break_even_table",
     "browse",
+    "bytes_figure",
+    "bytes_sentences",
+    "bytes_table",
     "captioned_images",
     "class_centres",
     "class_frames",
@@ -93,6 +116,7 @@ __all__ = [
     "control_difference",
     "copies_figure",
     "cosine_matrix",
+    "cost_rows",
     "costs",
     "costs_table",
     "counts_table",
@@ -101,9 +125,13 @@ __all__ = [
     "difference_sentences",
     "differences_table",
     "dot_plot",
+    "effect_sentences",
+    "effects_table",
     "encode_picture",
     "entropy_figure",
     "examples",
+    "factor_effects",
+    "factorial_plot",
     "facts_table",
     "field_sentences",
     "file_provenance",
@@ -118,6 +146,7 @@ __all__ = [
     "image_grid",
     "interval",
     "is_live",
+    "label_bytes",
     "label_entropy",
     "load_answers",
     "load_labels",
@@ -134,6 +163,7 @@ __all__ = [
     "members",
     "method_style",
     "method_title",
+    "not_measured",
     "of_class",
     "over_under",
     "overlay",
@@ -145,26 +175,44 @@ __all__ = [
     "points",
     "project_path",
     "provenance_table",
+    "published_labels",
+    "published_sentence",
+    "published_table",
     "registry_table",
     "related_classes",
     "results_table",
     "results_tables",
+    "seconds_sentences",
     "sentences",
     "settings_behind",
     "settings_table",
+    "share_sentences",
+    "shares",
     "side_by_side",
     "similarity_figure",
     "spread",
+    "stage_sentences",
+    "stages_figure",
     "stages_of",
+    "store_sentences",
+    "store_table",
+    "stored_bytes",
     "strip",
     "student_curves",
     "students_table",
+    "study_plot",
+    "study_results",
+    "study_sentences",
+    "study_table",
     "summarise",
+    "teacher_sentences",
     "term_panels",
     "to_pixels",
     "top_labels",
+    "twins",
     "verdict",
     "verdict_sentence",
     "verdict_sentences",
     "viewer",
+    "without_store",
 ]

@@ -132,12 +132,3 @@ def settings_behind(rows: pd.DataFrame) -> pd.DataFrame:
         flat = pd.DataFrame([_flat(text) for text in group["settings"]])
         methods[method] = {name: Counter(map(str, flat[name].dropna())).most_common(1)[0][0] for name in flat.columns}
     return pd.DataFrame(methods).fillna("").rename_axis("setting").reset_index()
-
-
-def costs(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean wall time of every stage, in seconds, by scale, set of images, device and method; n students."""
-    columns = [f"{stage}_seconds" for stage in ("pretrain", "distill", "relabel", "evaluate")]
-    columns = [name for name in columns if name in rows]
-    keys = [name for name in ("scale", "dataset", "classes", "image_size", "device", "ipc", "method") if name in rows]
-    grouped = rows.groupby(keys, sort=False)
-    return grouped[columns].mean().assign(n=grouped.size()).reset_index()

@@ -31,7 +31,13 @@ TITLES = {
     "n": "n (seeds)",
     "verdict": "verdict",
 }
-START_TITLES = {"pool1": "one crop", "pool2": "2×2 mosaic", "whole": "whole image", "noise": "noise"}
+START_TITLES = {
+    "pool1": "one crop",
+    "pool2": "2×2 mosaic",
+    "whole": "whole image",
+    "noise": "noise",
+    "all": "all images",
+}
 
 
 def html_table(rows: pd.DataFrame, caption: str = "", titles: Mapping[str, str] | None = None) -> Html:
@@ -93,7 +99,9 @@ def results_table(summary: pd.DataFrame, caption: str = "") -> Html:
         table = table.assign(difference=pair_titles(table)).drop(columns=["a", "b"])
     if "start" in table:
         table["start"] = [START_TITLES.get(name, name) for name in table["start"]]
-    fixed, varying = _split(table.drop(columns=["low", "high", "mean", "interval", "n", "verdict"], errors="ignore"))
+    fixed, varying = fixed_and_varying(
+        table.drop(columns=["low", "high", "mean", "interval", "n", "verdict"], errors="ignore")
+    )
     tail = ["mean", "interval", "n", *(["verdict"] if signed else [])]
     words = "; ".join([caption, *fixed] if caption else fixed)
     titles = {
@@ -181,19 +189,8 @@ def counts_table(data: Dataset) -> Html:
     return html_table(pd.DataFrame({"class": names, **counts}))
 
 
-def costs_table(table: pd.DataFrame) -> Html:
-    """Return :func:`fd2lib.show.costs` as a table; columns with one value throughout stand above it."""
-    if table.empty:
-        return sentences("There is no such row.")
-    shown = table.assign(method=[method_title(name) for name in table["method"]])
-    numbers = [name for name in table if name.endswith("_seconds")]
-    fixed, varying = _split(shown.drop(columns=[*numbers, "n"]))
-    titles = {name: f"{name.removesuffix('_seconds')}, s" for name in numbers}
-    return html_table(shown[[*varying, *numbers, "n"]], "; ".join(fixed), {**titles, "n": "n (students)"})
-
-
-def _split(table: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Sentences for the columns with one value (empty ones are dropped), and the names of the others."""
+def fixed_and_varying(table: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Return sentences for columns with one value (empty ones are dropped), and the names of the others."""
     fixed, varying = [], []
     for name in table:
         values = table[name].unique()
