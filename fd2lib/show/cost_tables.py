@@ -32,10 +32,11 @@ def costs_table(table: pd.DataFrame) -> Html:
 def bytes_table(table: pd.DataFrame) -> Html:
     """Return :func:`fd2lib.show.stored_bytes` as tables."""
     shown = table.assign(
+        ratio=[f"{ratio:.2f}" if ratio else "–" for ratio in table["ratio"]],
         interval=[
             "one seed" if low != low else f"{low:.1f} to {high:.1f}".replace("-", "−")
             for low, high in zip(table["low"], table["high"], strict=True)
-        ]
+        ],
     )
     titles = {
         "images": "images, KiB per class",

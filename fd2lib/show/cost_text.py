@@ -87,10 +87,13 @@ def teacher_sentences(rows: pd.DataFrame) -> list[str]:
 
 def break_even_sentences(rows: pd.DataFrame) -> list[str]:
     """Return whether and when making a set pays off, counted in images, and what its students lose or gain by it."""
-    found = []
-    for place, part in break_even(rows).groupby(PLACE, sort=False):
+    found, compared = [], break_even(rows)
+    for place, _ in rows.groupby(PLACE, sort=False):
+        part = compared[(compared[PLACE] == list(place)).all(axis=1)]
         known = part["students"].dropna()
         if known.empty:
+            found.append(f"{place_words(place)}: without images counted for a student on the whole set, nothing is "
+                         "said about paying off.")  # fmt: skip
             continue
         paying = known[known < math.inf]
         never = len(known) - len(paying)
@@ -104,7 +107,7 @@ def break_even_sentences(rows: pd.DataFrame) -> list[str]:
         sentence += "; " * bool(len(paying) and never)
         sentence += f"{never} of {len(known)} never do{'es' * (never == 1)}" if never else ""
         found.append(f"{sentence}. {_accuracy_words(part['mean'] - part['whole_mean'])}")
-    return found or ["No row of a whole training set is there to compare with, so nothing is said about paying off."]
+    return found
 
 
 def store_sentences(table: pd.DataFrame) -> list[str]:
