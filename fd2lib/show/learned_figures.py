@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from fd2lib.data import Dataset, display_name
-from fd2lib.measure import Plane, nearest_images, rms_distance
+from fd2lib.measure import attention_maps, nearest_images, occlusion_maps, principal_plane, rms_distance
+from fd2lib.models import Teacher
 from fd2lib.show.attention import overlay
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.images import image_grid, spread, to_pixels, wrap
@@ -65,6 +66,25 @@ def _mass_panel(axes: Axes, part: pd.DataFrame) -> None:
     axes.set_xlim(left=0)
 
 
+def maps_of_both(plain: Teacher, cal: Teacher, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """Return maps ``[N, h, w]`` of a plain and of a CAL teacher under titles, for :func:`maps_figure`.
+
+    Args:
+        plain: without attention head.
+        cal: with one.
+        images: bytes ``[N, 3, S, S]``.
+        labels: true classes ``[N]``.
+    """
+    base, own = (attention_maps(one, images, labels) | occlusion_maps(one, images, labels) for one in (plain, cal))
+    return {
+        "plain: class activation": base["class_activation"],
+        "CAL: class activation": own["class_activation"],
+        "CAL: attention of the head": own["head_attention"],
+        "plain: occlusion": base["occlusion"],
+        "CAL: occlusion of the head": own["head_occlusion"],
+    }
+
+
 def maps_figure(images: Tensor, masks: Tensor, maps: Mapping[str, Tensor]) -> BookFigure:
     """Return images, their parts, and maps over them: one image a column, one map a row.
 
@@ -81,17 +101,20 @@ def maps_figure(images: Tensor, masks: Tensor, maps: Mapping[str, Tensor]) -> Bo
 
 
 def plane_figure(
-    plane: Plane, real: Tensor, labels: Tensor, sets: Mapping[str, tuple[Tensor, Tensor]], classes: Sequence[str]
+    real: Tensor, labels: Tensor, sets: Mapping[str, tuple[Tensor, Tensor]], classes: Sequence[str]
 ) -> BookFigure:
-    """Return real images and distilled ones in one plane: small pale marks are real, large dark ones distilled.
+    """Return real and distilled images of the first four classes, in the plane in which these real images vary most.
+
+    Small pale marks are real images, large dark ones distilled.
 
     Args:
-        plane: the directions, as :func:`fd2lib.measure.principal_plane` finds them on real images.
         real: features of real images ``[N, D]``.
-        labels: their classes ``[N]``, in 0 … 3; others are not drawn.
+        labels: their classes ``[N]``.
         sets: title to features and labels of a distilled set; one panel each.
-        classes: names of the classes drawn, at most four.
+        classes: class names.
     """
+    classes = classes[: len(_CLASS_STYLES)]
+    plane = principal_plane(real[labels < len(classes)])
     rows = -(-(len(sets) + 1) // 2)
     figure = new_figure(2.75 * rows + 0.2, rows=rows, columns=2, sharex=True, sharey=True)
     behind = plane.project(real)

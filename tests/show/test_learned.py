@@ -8,7 +8,9 @@ import torch
 
 from fd2lib import show
 from fd2lib.data import load_dataset
-from fd2lib.measure import principal_plane
+from fd2lib.ground import load_recipe
+from fd2lib.measure import attention_maps
+from fd2lib.models import create_teacher
 
 SETTING = {"dataset": "plumage", "classes": "", "image_size": 48, "backbone": "convnet4"}
 
@@ -101,8 +103,7 @@ def test_figures_draw_what_they_are_given():
     data = load_dataset("plumage", size=16, classes="4", train_per_class=3, test_per_class=1)
     images, labels = data.train.images, data.train.labels
     features = images.flatten(1).double() / 255
-    plane = principal_plane(features)
-    figure = show.plane_figure(plane, features, labels, {"real": (features[:4], labels[:4])}, data.classes)
+    figure = show.plane_figure(features, labels, {"real": (features[:4], labels[:4])}, data.classes)
     drawn, legend = figure.axes[0], figure.axes[1].get_legend()
     assert len(drawn.lines) == 8 and sum(len(line.get_xdata()) for line in drawn.lines) == 16
     assert len(legend.get_texts()) == 4
@@ -112,3 +113,17 @@ def test_figures_draw_what_they_are_given():
     copies = show.copies_figure(images[:4], images[4:8], labels[:4], data, features[:4], features, limit=2)
     names = [text.get_text() for text in copies.axes[0].get_yticklabels()]
     assert len(names) == 2 and all(name.endswith("· 0.0 · 0.0") for name in names)  # each finds itself
+
+
+def test_maps_of_both_teachers_have_titles():
+    names = ("a", "b")
+    plain, cal = (
+        create_teacher(load_recipe("toy", dataset="plumage", method=method).pretrain, names, 32, (0.5,) * 3, (0.2,) * 3)
+        for method in ("sre2lpp", "sre2lpp_fd2")
+    )
+    images = torch.randint(0, 256, (2, 3, 32, 32), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
+    maps = show.maps_of_both(plain, cal, images, torch.tensor([0, 1]))
+    assert [title.split(":")[0] for title in maps] == ["plain", "CAL", "CAL", "plain", "CAL"]
+    assert torch.equal(
+        maps["CAL: attention of the head"], attention_maps(cal, images, torch.tensor([0, 1]))["head_attention"]
+    )
