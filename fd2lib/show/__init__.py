@@ -35,7 +35,7 @@ from fd2lib.show.learned_differences import (
     geometry_differences,
     mass_differences,
 )
-from fd2lib.show.learned_figures import copies_figure, maps_figure, mass_figure, plane_figure
+from fd2lib.show.learned_figures import copies_figure, maps_figure, maps_of_both, mass_figure, plane_figure
 from fd2lib.show.page import (
     file_provenance,
     gallery_viewer,
@@ -156,6 +156,7 @@ __all__ = [
     "look",
     "lookalike_order",
     "maps_figure",
+    "maps_of_both",
     "mass_differences",
     "mass_figure",
     "mass_table",
