@@ -72,7 +72,14 @@ from fd2lib.show.statistics import (
 )
 from fd2lib.show.studies import StudyResults, arm_differences, not_measured, shares, study_results, twins
 from fd2lib.show.study_plots import factorial_plot, study_plot
-from fd2lib.show.study_text import effect_sentences, effects_table, share_sentences, study_sentences, study_table
+from fd2lib.show.study_text import (
+    effect_sentences,
+    effects_table,
+    share_sentences,
+    study_numbers,
+    study_sentences,
+    study_table,
+)
 from fd2lib.show.style import BookFigure, method_style, method_title
 from fd2lib.show.tables import (
     counts_table,
@@ -201,6 +208,7 @@ __all__ = [
     "strip",
     "student_curves",
     "students_table",
+    "study_numbers",
     "study_plot",
     "study_results",
     "study_sentences",

@@ -29,7 +29,7 @@ def factor_effects(results: StudyResults) -> pd.DataFrame:
     The average is taken within each seed, over the same settings in every seed; the interval is over seeds.
 
     Returns:
-        ``ipc, over, a, b, mean, low, high, n, verdict``; ``over`` says of how many settings the average is.
+        ``scale, ipc, over, a, b, mean, low, high, n, verdict``; ``over`` says of how many settings the average is.
     """
     rows, found = with_factors(results), []
     for factor, a, b in CONTRASTS:
@@ -41,11 +41,12 @@ def factor_effects(results: StudyResults) -> pd.DataFrame:
             titles = {"a": FACTORS[factor][a], "b": FACTORS[factor][b]}
             over = f"{gaps.shape[1]} of {len(list(_settings(factor)))}"
             numbers = {"mean": mean, "low": low, "high": high, "n": number, "verdict": verdict(low, high, number)}
-            found.append({"ipc": ipc, "over": over, **titles, **numbers})
-    return pd.DataFrame(found, columns=["ipc", "over", "a", "b", "mean", "low", "high", "n", "verdict"])
+            found.append({"scale": results.scale, "ipc": ipc, "over": over, **titles, **numbers})
+    return pd.DataFrame(found, columns=["scale", "ipc", "over", "a", "b", "mean", "low", "high", "n", "verdict"])
 
 
 def with_factors(results: StudyResults) -> pd.DataFrame:
+    """Return a factorial's rows with a column for each factor, read from the arm's name."""
     levels = [arm.split("_") for arm in results.rows["arm"]]
     return results.rows.assign(**{name: [level[place] for level in levels] for place, name in enumerate(FACTORS)})
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from fd2lib.ground import ArtefactError
 from fd2lib.show.statistics import interval, paired_difference
 
 SAME = "same students"  # a verdict: equal images and labels, so that not even chance can tell the arms apart
@@ -23,6 +24,8 @@ class StudyResults:
     reference: str  # the arm that the others are compared with
     titles: Mapping[str, str]  # arm -> title, in the study's order
     rows: pd.DataFrame  # one student a row: arm, ipc, seed, last_top1 (%), fingerprint
+    scale: str = ""  # of the rows
+    images: str = ""  # and what images they are of
 
     @property
     def ipcs(self) -> list[int]:
@@ -34,7 +37,7 @@ class StudyResults:
         return self.rows.loc[(self.rows["arm"] == arm) & (self.rows["ipc"] == ipc), "last_top1"]
 
 
-def study_results(study: Any, rows: Iterable[Mapping[str, Any]]) -> StudyResults:
+def study_results(study: Any, rows: Iterable[Mapping[str, Any]], title: str = "", reference: str = "") -> StudyResults:
     """Return a study's rows, ready for tables and figures.
 
     A whole training set has no images per class: its students stand beside each IPC, and its title says how many
@@ -43,9 +46,19 @@ def study_results(study: Any, rows: Iterable[Mapping[str, Any]]) -> StudyResults
     Args:
         study: has a ``title``, a ``reference`` and ``arms``, by name, with a ``title`` each.
         rows: as :func:`fd2lib.drive.study_rows` returns them, of one scale and set of images.
+        title: in place of the study's.
+        reference: in place of the study's.
+
+    Raises:
+        ArtefactError: the rows are of several scales or sets of images, or a student stands there twice.
     """
+    rows = list(rows)
+    places = {tuple(str(row[name]) for name in ("scale", "dataset", "classes", "image_size")) for row in rows}
+    if len(places) > 1:
+        raise ArtefactError(f"the rows of {study.title!r} are of {sorted(places)}; expected one scale and image set.")
+    scale, dataset, classes, size = next(iter(places), ("", "", "", ""))
     columns = ["arm", "asked_ipc", "ipc", "seed", "last_top1", "evaluate_images", "settings", "fingerprint"]
-    table = pd.DataFrame(list(rows), columns=columns)
+    table = pd.DataFrame(rows, columns=columns)
     table = table.astype({"asked_ipc": int, "ipc": int, "seed": int, "last_top1": float})
     small, whole = table[table["ipc"] > 0], table[table["ipc"] == 0].drop_duplicates(["arm", "seed"])
     titles = {name: arm.title for name, arm in study.arms.items()}
@@ -55,7 +68,11 @@ def study_results(study: Any, rows: Iterable[Mapping[str, Any]]) -> StudyResults
     ipcs = (small if len(small) else whole)[["asked_ipc"]].drop_duplicates()
     spread = whole.drop(columns="asked_ipc").merge(ipcs, how="cross")
     kept = pd.concat([small, spread], ignore_index=True).drop(columns="ipc").rename(columns={"asked_ipc": "ipc"})
-    return StudyResults(study.title, study.reference, titles, kept[["arm", "ipc", "seed", "last_top1", "fingerprint"]])
+    kept = kept[["arm", "ipc", "seed", "last_top1", "fingerprint"]]
+    images = ", ".join(filter(None, [dataset, classes and f"classes {classes}", f"{size} px"]))
+    if kept.duplicated(["arm", "ipc", "seed"]).any():
+        raise ArtefactError(f"a student of {study.title!r} is there twice; expected one for each arm, IPC and seed.")
+    return StudyResults(title or study.title, reference or study.reference, titles, kept, scale, images)
 
 
 def arm_differences(results: StudyResults) -> pd.DataFrame:

@@ -4,6 +4,8 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
+
 from fd2lib.show.factorial import FACTORS, with_factors
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.images import wrap
@@ -20,10 +22,12 @@ def study_plot(*studies: StudyResults) -> BookFigure | Html:
     """
     panels = [(results, ipc) for results in studies for ipc in results.ipcs]
     if not panels:
-        return sentences(*(f"{results.title}: not measured." for results in studies))
-    heights = [0.4 + 0.36 * results.rows["arm"].nunique() for results, _ in panels]
-    figure = new_figure(min(0.6 + sum(heights), 24), rows=len(panels), sharex=True, height_ratios=heights)
-    for axes, (results, ipc) in zip(figure.axes, panels, strict=True):
+        return sentences(*[f"{results.title}: not measured." for results in studies] or ["Nothing was measured."])
+    titles = [wrap(_panel(results, ipc, named=len(studies) > 1), 36) for results, ipc in panels]
+    counts = [results.rows["arm"].nunique() for results, _ in panels]
+    height = 0.7 + 0.36 * sum(counts) + sum(0.15 + 0.2 * len(title.splitlines()) for title in titles)
+    figure = new_figure(min(height, 24), rows=len(panels), sharex=True, height_ratios=counts)
+    for axes, (results, ipc), title in zip(figure.axes, panels, titles, strict=True):
         arms = [arm for arm in results.titles if arm in set(results.rows["arm"])]
         means = by_arm(summarise(results.rows, by=["ipc", "arm"]), ipc, "arm")
         gaps = by_arm(arm_differences(results), ipc, "a")
@@ -33,9 +37,8 @@ def study_plot(*studies: StudyResults) -> BookFigure | Html:
             decided = gaps.get(arm, {}).get("verdict") in ("above zero", "below zero")
             colour = MUTED if arm == results.reference else RIGHT
             _draw_mean(axes, arms.index(arm), mean, results.accuracies(arm, ipc), colour, decided)
-        title = f"{results.title}\n{per_class(ipc)}" if len(studies) > 1 else per_class(ipc)
         _label_rows(axes, [results.titles[arm] for arm in arms], title)
-    _finish(figure)
+    _finish(figure, studies)
     return figure
 
 
@@ -55,12 +58,17 @@ def factorial_plot(results: StudyResults) -> BookFigure | Html:
             colour, marker, shift = looks[labels]
             seeds, place = results.accuracies(row["arm"], ipc), made.index((teacher, constraints)) + shift
             _draw_mean(axes, place, row, seeds, colour, True, marker, FACTORS["labels"][labels])
-        _label_rows(axes, names, per_class(ipc))
-    _finish(figure)
+        _label_rows(axes, names, _panel(results, ipc))
+    _finish(figure, [results])
     handles = dict(zip(*reversed(figure.axes[0].get_legend_handles_labels()), strict=True))
     known = [title for title in FACTORS["labels"].values() if title in handles]
     figure.legend([handles[title] for title in known], known, loc="outside upper left", ncols=2, frameon=False)
     return figure
+
+
+def _panel(results: StudyResults, ipc: int, named: bool = False) -> str:
+    title = f"{results.title.rstrip('?')}\n" if named else ""
+    return f"{title}{results.scale} scale, {per_class(ipc)}"
 
 
 def _draw_mean(
@@ -87,13 +95,20 @@ def _label_rows(axes: Any, names: Sequence[str], title: str) -> None:
     axes.grid(False, axis="y")
     axes.set_yticks(range(len(names)), [wrap(name, 26) for name in names])
     axes.set_ylim(len(names) - 0.5, -0.5)
-    axes.set_title(wrap(title, 44), loc="left")
+    axes.set_title(title, loc="left")
 
 
-def _finish(figure: BookFigure) -> None:
-    """Keep accuracies within 0 and 100 % and name their axis."""
+def _finish(figure: BookFigure, studies: Iterable[StudyResults]) -> None:
+    """Name the axis of accuracies and fit it to the seeds and to intervals of three seeds and more.
+
+    That of two seeds is some thirteen times as wide as their distance: it runs past the edge.
+    """
+    rows = [results.rows.assign(study=results.title) for results in studies]
+    means = summarise(pd.concat(rows), by=["study", "ipc", "arm"])
+    ends = means.loc[means["n"] > 2, ["low", "high"]].to_numpy().ravel()
+    shown = [*ends, *(value for part in rows for value in part["last_top1"])]
+    margin = 0.05 * (max(shown) - min(shown)) + 1
     for axes in figure.axes:
-        low, high = axes.get_xlim()
-        axes.set_xlim(max(0, low), min(100, high))
+        axes.set_xlim(max(0, min(shown) - margin), min(100, max(shown) + margin))
         axes.tick_params(axis="y", labelsize=SMALL)
     figure.axes[-1].set_xlabel("test accuracy, % (top-1, last epoch)")

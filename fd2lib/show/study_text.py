@@ -25,7 +25,7 @@ def study_table(*studies: StudyResults) -> Html:
     for results in studies:
         parts += [] if len(results.rows) else [sentences(f"{results.title}: not measured.")]
         parts += [_table(results, arm_differences(results), ipc) for ipc in results.ipcs]
-    return Html("<br>".join(parts))
+    return Html("<br>".join(parts or [sentences("Nothing was measured.")]))
 
 
 def _table(results: StudyResults, differences: pd.DataFrame, ipc: int) -> Html:
@@ -43,7 +43,7 @@ def _table(results: StudyResults, differences: pd.DataFrame, ipc: int) -> Html:
             "verdict": "reference" if arm == results.reference else gap["verdict"] if gap else "–",
         })  # fmt: skip
     titles = {"arm": "", "mean": "top-1, % [95 % interval]", "gap": "minus the reference, points", "n": "n (seeds)"}
-    caption = f"{results.title}, {per_class(ipc)}. Test accuracy of the last epoch"
+    caption = f"{results.title.rstrip('?')}, {per_class(ipc)}; {results.scale} scale, {results.images}"
     return html_table(pd.DataFrame(lines), caption, titles)
 
 
@@ -58,12 +58,19 @@ def with_interval(mean: float, low: float, high: float, signed: bool = False) ->
     return f"{shown.format(mean)} {ends}".replace("-", "−").replace(" ", "\N{NO-BREAK SPACE}")
 
 
-def study_sentences(results: StudyResults) -> list[str]:
+def study_sentences(*studies: StudyResults) -> list[str]:
     """Return in words what each arm's paired difference from the reference decides, and what was not measured."""
+    return [text for results in studies for text in _sentences(results)]
+
+
+def _sentences(results: StudyResults) -> list[str]:
     if results.rows.empty:
         return [f"{results.title}: not measured."]
     differences, found = arm_differences(results), []
-    study, reference = results.title.rstrip("?"), results.titles[results.reference]
+    study = f"{results.scale.capitalize()} scale. {results.title.rstrip('?')}"
+    reference, arms = results.titles[results.reference], set(results.rows["arm"])
+    if len(arms) < 2:
+        return [f"{study}: only “{results.titles[arms.pop()]}” was measured, so there is nothing to compare."]
     for ipc in results.ipcs:
         base = results.accuracies(results.reference, ipc)
         if base.empty:
@@ -73,10 +80,11 @@ def study_sentences(results: StudyResults) -> list[str]:
         words = [_group(results, part, verdict) for verdict in _VERDICTS if (part["verdict"] == verdict).any()]
         against = f"against {reference} ({base.mean():.1f} %, n {len(base)})"
         found.append(f"{study}, {per_class(ipc)}, {against}: {'; '.join(words) or 'nothing to compare'}.")
-    for ipc, arms in twins(results):
-        names = " and ".join(f"“{results.titles[arm]}”" for arm in arms)
-        found.append(f"At {per_class(ipc)}, {names} are the very same students: nothing in their images differs.")
-    return found + [f"Not measured: {'; '.join(absent)}." for absent in [not_measured(results)] if absent]
+    for ipc, equal in twins(results):
+        names = " and ".join(f"“{results.titles[arm]}”" for arm in equal)
+        found.append(f"{study}: at {per_class(ipc)}, {names} are the very same students.")
+    absent = not_measured(results)
+    return found + ([f"{study}: not measured: {'; '.join(absent)}."] if absent else [])
 
 
 def _group(results: StudyResults, part: pd.DataFrame, verdict: str) -> str:
@@ -96,15 +104,20 @@ def effect_sentences(effects: pd.DataFrame) -> list[str]:
     """Return :func:`factor_effects` in words, one sentence for each effect and IPC."""
     if effects.empty:
         return ["No factor has two levels measured, so there is no main effect."]
-    return [
-        f"{title[0].upper()}{title[1:]} at {per_class(row.ipc)}, averaged over {row.over} settings: "
-        f"{with_interval(row.mean, row.low, row.high, signed=True)} points, n {row.n}, {row.verdict}."
-        for title, row in zip(pair_titles(effects), effects.itertuples(index=False), strict=True)
-    ]
+    found = []
+    for title, row in zip(pair_titles(effects), effects.itertuples(index=False), strict=True):
+        place = f"{row.scale.capitalize()} scale. {title[0].upper()}{title[1:]}, {per_class(row.ipc)}"
+        difference = with_interval(row.mean, row.low, row.high, signed=True)
+        found.append(f"{place}, averaged over {row.over} settings: {difference} points, n {row.n}, {row.verdict}.")
+    return found
 
 
-def share_sentences(results: StudyResults, of: str) -> list[str]:
-    """Return :func:`shares` in words, one sentence for each IPC."""
+def share_sentences(results: StudyResults, *of: str) -> list[str]:
+    """Return :func:`shares` of each of some arms in words, one sentence for each of them and each IPC."""
+    return [text for arm in of for text in _shares(results, arm)]
+
+
+def _shares(results: StudyResults, of: str) -> list[str]:
     table, whole, found = shares(results, of), results.titles[of], []
     for ipc, part in table.groupby("ipc"):
         top = results.accuracies(of, ipc).mean()
@@ -114,5 +127,25 @@ def share_sentences(results: StudyResults, of: str) -> list[str]:
             if row["arm"] != of
         ]
         seeds = f"n {part['n'].min()}" + (f" to {part['n'].max()}" if part["n"].nunique() > 1 else "")
-        found.append(f"At {per_class(ipc)} “{whole}” reaches {top:.1f} %. In % of that ({seeds}): {', '.join(others)}.")
+        place = f"{results.scale.capitalize()} scale, {per_class(ipc)}"
+        found.append(f"{place}: “{whole}” reaches {top:.1f} %. In % of that ({seeds}): {', '.join(others)}.")
     return found or [f"Shares of “{whole}”: not measured."]
+
+
+def study_numbers(results: StudyResults, name: str, ipc: int, of: str) -> dict[str, float]:
+    """Return a study's numbers under names that a page's text can use (see :func:`glue_numbers`).
+
+    Args:
+        results: of a study.
+        name: what the names start with.
+        ipc: images per class.
+        of: the arm that shares are of.
+
+    Returns:
+        For each arm measured, in %: ``NAME_ARM``, its mean accuracy, and ``NAME_share_ARM``, its share of ``of``'s.
+    """
+    means = by_arm(summarise(results.rows, by=["ipc", "arm"]), ipc, "arm")
+    parts = by_arm(shares(results, of), ipc, "arm")
+    return {f"{name}_{arm}": row["mean"] for arm, row in means.items()} | {
+        f"{name}_share_{arm}": row["mean"] for arm, row in parts.items()
+    }

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 
 from fd2lib import show
+from fd2lib.ground import ArtefactError
 
 STUDY = SimpleNamespace(
     title="Parts",
@@ -22,6 +23,10 @@ STUDY = SimpleNamespace(
 def row(arm: str, seed: int, top1: float, ipc: int = 1, **other: object) -> dict[str, object]:
     """A row as a results file holds it: everything is text."""
     values = {
+        "scale": "reduced",
+        "dataset": "cub200",
+        "classes": "Warbler",
+        "image_size": 96,
         "arm": arm,
         "asked_ipc": ipc,
         "ipc": ipc,
@@ -53,6 +58,13 @@ def test_differences_pair_seeds_and_equal_scipy():
     assert found["verdict"] == "undecided"
 
 
+def test_title_and_reference_can_be_others():
+    rows = many("none", [10, 20]) + many("cal", [15, 25])
+    measured = show.study_results(STUDY, rows, title="Other", reference="cal")
+    assert show.arm_differences(measured)["b"].unique().tolist() == ["cal"]
+    assert show.study_sentences(measured)[0].startswith("Reduced scale. Other, 1 image per class, against CAL (20.0 %")
+
+
 def test_equal_fingerprints_are_the_same_students_and_equal_accuracies_are_not():
     base = many("none", [10, 20, 30])
     equal = [{**one, "arm": "cal"} for one in base]
@@ -74,6 +86,18 @@ def test_whole_set_stands_beside_each_ipc_and_says_its_images():
     assert show.study_table(results(*whole)).count("[57.0,\N{NO-BREAK SPACE}67.0]") == 1
 
 
+def test_tables_and_sentences_name_one_scale():
+    measured = results(*many("none", [10, 12, 14]))
+    assert "1 image per class; reduced scale, cub200, classes Warbler, 96 px" in show.study_table(measured)
+    assert show.study_sentences(measured) == [
+        "Reduced scale. Parts: only “base” was measured, so there is nothing to compare."
+    ]
+    with pytest.raises(ArtefactError, match="one scale"):
+        results(row("none", 0, 1), row("none", 1, 1, scale="toy"))
+    with pytest.raises(ArtefactError, match="twice"):
+        results(row("none", 0, 1), row("none", 0, 2))
+
+
 def test_table_has_every_arm_and_says_what_is_missing():
     measured = results(*many("none", [10, 12, 14]), *many("cal", [20, 22.5, 24]), *many("both", [9], ipc=3))
     table = show.study_table(measured)
@@ -90,7 +114,7 @@ def test_table_has_every_arm_and_says_what_is_missing():
     ]
     words = show.study_sentences(measured)
     assert "against base (12.0 %, n 3): better: “CAL”" in words[0]
-    assert "the reference, base, was not measured" in words[1] and words[-1].startswith("Not measured: base at 3")
+    assert "the reference, base, was not measured" in words[1] and "not measured: base at 3" in words[-1]
 
 
 @pytest.mark.parametrize("make", [show.study_table, show.study_plot, show.factorial_plot])
@@ -116,8 +140,9 @@ def test_several_studies_share_one_figure():
     measured = results(*many("none", [10, 20, 30]), *many("cal", [15, 25, 36], ipc=3))
     figure = show.study_plot(measured, results(), measured)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == ["Parts\n1 image per class", "Parts\n3 images per class"] * 2
+    assert titles == ["Parts\nreduced scale, 1 image per class", "Parts\nreduced scale, 3 images per class"] * 2
     assert "Parts: not measured." in show.study_table(measured, results())
+    assert "Nothing was measured." in show.study_plot() and "Nothing was measured." in show.study_table()
 
 
 def test_shares_are_taken_within_seeds():
@@ -125,6 +150,8 @@ def test_shares_are_taken_within_seeds():
     table = show.shares(measured, "both").set_index("arm")
     assert table.loc["none", "mean"] == pytest.approx((50 + 75) / 2) and table.loc["none", "n"] == 2
     assert table.loc["both", "mean"] == 100
+    numbers = show.study_numbers(measured, "page", 1, "both")
+    assert numbers["page_none"] == 20 and numbers["page_share_none"] == pytest.approx(62.5) and len(numbers) == 4
     (sentence,) = show.share_sentences(measured, "both")
     assert "“FD²” reaches 36.7 %. In % of that (n 2 to 3): “base” 62.5" in sentence
 
@@ -162,7 +189,7 @@ def test_main_effects_of_a_full_factorial():
     assert (labels["low"], labels["high"]) == pytest.approx((low, high))
     assert set(effects["over"]) == {"6 of 6", "4 of 4"} and set(effects["n"]) == {3}
     last = show.effect_sentences(effects)[-1]
-    assert "CAL labels − plain labels at 1 image per class, averaged over 6 of 6 settings" in last
+    assert "Reduced scale. CAL labels − plain labels, 1 image per class, averaged over 6 of 6 settings" in last
     assert "constraints on − constraints off" in show.effects_table(effects)
 
 
@@ -185,3 +212,11 @@ def test_factorial_plot_puts_labels_side_by_side():
     assert [text.get_text() for text in figure.legends[0].texts] == ["plain labels", "CAL labels"]
     heights = {round(line.get_ydata()[0], 2) for line in marks if line.get_marker() == "^"}
     assert heights == {round(place + 0.17, 2) for place in range(6)}
+
+
+def test_axis_fits_seeds_and_intervals_of_three_seeds():
+    two, three = many("cal", [30, 34]), many("none", [28, 30, 32])
+    (axes,) = show.study_plot(results(*two)).axes
+    assert 25 < axes.get_xlim()[0] < 30 and 34 < axes.get_xlim()[1] < 40
+    (axes,) = show.study_plot(results(*two, *three)).axes
+    assert axes.get_xlim()[0] < 30 - 4.97 and axes.get_xlim()[1] > 30 + 4.97
