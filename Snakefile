@@ -5,10 +5,11 @@
 # The same pages at another scale or for own images; any parameter of a notebook goes to each notebook that has it,
 # `out` is the folder of executed notebooks:
 #   snakemake --cores 1 --config scale=reduced dataset=cub200 data_root=/data out=runs/pages-cub
-# A grid: naming `datasets` runs methods × starts × IPC × seeds instead, a job per data set and seed:
+# A grid: naming `datasets` runs methods × starts × IPC × seeds instead, a job per data set and seed, then a page of all:
 #   snakemake --cores 1 --config datasets=cub200,flowers102 seeds=0,1,2 data_root=/data scale=reduced
-# or, with `study`, the arms of one or more studies, some of them after a colon:
+# or, with `study`, the arms of one or more studies, some of them after a colon; then a page of each data set's studies:
 #   snakemake --cores 1 --config datasets=cub200 study="parts factorial:cal_on_cal,plain_off_plain" data_root=/data scale=reduced
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -49,9 +50,23 @@ def options_for(wildcards):
     return " ".join(f"--{key.replace('_', '-')} {shlex.quote(value)}" for key, value in mine.items())
 
 
+def study_parameters(wildcards):
+    """Command-line words for the page of a study: what its jobs were given, under the notebook's names."""
+    given = {"scale": "reduced", "ipc": "1,3", "set": "", "seeds": ",".join(SEEDS), **GIVEN, "dataset": wildcards.dataset}
+    names = {"study": "studies", "set": "settings"}
+    wanted = ("dataset", "scale", "study", "ipc", "seeds", "set", "classes", "image_size", "backbone", "device")
+    words = {names.get(key, key): given[key] for key in wanted if key in given}
+    if "data_root" in given:
+        words["data_root"] = os.path.abspath(given["data_root"])
+    return " ".join(f"-p {name} {shlex.quote(str(value))}" for name, value in words.items())
+
+
+GRID_PAGES = expand("{out}/{dataset}/studies.ipynb", out=OUT, dataset=DATASETS) if "study" in GIVEN else [f"{OUT}/results.ipynb"]
+
+
 rule all:
     input:
-        [f"{OUT}/runs.csv"] if GRID else expand("{out}/{name}.ipynb", out=OUT, name=NOTEBOOKS),
+        [f"{OUT}/runs.csv", *GRID_PAGES] if GRID else expand("{out}/{name}.ipynb", out=OUT, name=NOTEBOOKS),
 
 
 if GRID:
@@ -66,6 +81,28 @@ if GRID:
 
             rows = pandas.concat([pandas.read_csv(path, dtype=str, keep_default_na=False) for path in input])
             rows.to_csv(output[0], index=False, lineterminator="\n")
+
+    rule results_page:
+        input:
+            OUT + "/runs.csv",
+        output:
+            OUT + "/results.ipynb",
+        params:
+            python=sys.executable,
+            table=os.path.abspath(OUT + "/runs.csv"),
+        shell:
+            "{params.python:q} -m fd2lib notebook notebooks/60_results.ipynb {output:q} -p results {params.table:q}"
+
+    rule study_page:
+        input:
+            expand(OUT + "/{{dataset}}/seed{seed}/runs.csv", seed=SEEDS),
+        output:
+            OUT + "/{dataset}/studies.ipynb",
+        params:
+            given=study_parameters,
+            python=sys.executable,
+        shell:
+            "{params.python:q} -m fd2lib notebook notebooks/70_ablations.ipynb {output:q} {params.given}"
 
     rule seed:
         output:

@@ -3,7 +3,7 @@
 from fd2lib.drive.experiment import Experiment, Request
 from fd2lib.drive.grid import grid, run_grid
 from fd2lib.drive.notebooks import run_notebook
-from fd2lib.drive.studies import Arm, Study, list_studies, load_study, study_grid, study_rows
+from fd2lib.drive.studies import Arm, Study, list_studies, load_study, parse_studies, study_grid, study_rows
 
 __all__ = [
     "Arm",
@@ -13,6 +13,7 @@ __all__ = [
     "grid",
     "list_studies",
     "load_study",
+    "parse_studies",
     "run_grid",
     "run_notebook",
     "study_grid",

@@ -17,7 +17,7 @@ from fd2lib.drive.grid import grid, run_grid
 from fd2lib.drive.notebooks import parse_parameters, run_notebook
 from fd2lib.drive.page import write_page
 from fd2lib.drive.recipes import add_recipes
-from fd2lib.drive.studies import Study, load_study, study_grid
+from fd2lib.drive.studies import parse_studies, study_grid
 from fd2lib.ground import SCALES, Fd2Error, SettingError
 
 
@@ -103,22 +103,15 @@ def _run(options: argparse.Namespace) -> None:
     request = {name: getattr(options, name) for name in names} | {"progress": not options.quiet}
     ipcs, seeds = _numbers("--ipc", options.ipc), _numbers("--seeds", options.seeds)
     if options.study:
-        experiments = [run for study in _studies(options.study) for run in study_grid(study, ipcs, seeds, **request)]
+        experiments = [
+            run for study in parse_studies(options.study) for run in study_grid(study, ipcs, seeds, **request)
+        ]
     else:
         experiments = list(grid(_split(options.methods), _split(options.starts), ipcs, seeds, **request))
     out = Path(options.out)
     run_grid(experiments, out / "runs.csv", progress=not options.quiet)
     if not options.no_page:
         print(f"Open {write_page(experiments, out)}")
-
-
-def _studies(text: str) -> list[Study]:
-    """Studies from ``NAME``, ``NAME:ARM,ARM``, several separated by blanks."""
-    studies = []
-    for item in text.split():
-        name, _, arms = item.partition(":")
-        studies.append(load_study(name).only(_split(arms)) if arms else load_study(name))
-    return studies
 
 
 def _add_notebook(commands: argparse._SubParsersAction) -> None:

@@ -67,6 +67,19 @@ def load_study(name: str) -> Study:
     return Study(name, table["title"], table["reference"], arms)
 
 
+def parse_studies(text: str) -> list[Study]:
+    """Return studies from ``NAME`` or ``NAME:ARM,ARM``, several separated by blanks.
+
+    Raises:
+        SettingError: an unknown study or arm.
+    """
+    studies = []
+    for item in text.split():
+        name, _, arms = item.partition(":")
+        studies.append(load_study(name).only(arms.split(",")) if arms else load_study(name))
+    return studies
+
+
 def study_grid(study: Study, ipcs: Sequence[int], seeds: Sequence[int], **common: Any) -> Iterator[Experiment]:
     """Yield a study's experiments, arm by arm; all IPC of an arm share one distillation of the largest."""
     shared: Experiment | None = None

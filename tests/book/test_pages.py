@@ -149,3 +149,18 @@ def test_snakefile_makes_a_job_per_data_set_and_seed(tmp_path):
         for name in ("plumage", "cub200")
         for seed in (0, 7)
     )
+    pages = re.findall(r"-m fd2lib notebook (\S+) (\S+) (.*)", run.stdout + run.stderr)
+    assert sorted(target for _, target, _ in pages) == [
+        f"{tmp_path}/{name}/studies.ipynb" for name in ("cub200", "plumage")
+    ]
+    for _, _, given in pages:
+        assert "-p studies 'parts controls:rded,fd2_soft'" in given and "-p seeds 0,7" in given
+        assert "-p settings distill.iterations=3" in given and "-p scale reduced" in given
+
+
+def test_snakefile_ends_a_grid_of_methods_in_the_page_of_results(tmp_path):
+    run = dry_run("datasets=plumage", "seeds=0", f"out={tmp_path}")
+    assert run.returncode == 0, run.stderr
+    assert (
+        f"notebooks/60_results.ipynb {tmp_path}/results.ipynb -p results {tmp_path}/runs.csv" in run.stdout + run.stderr
+    )

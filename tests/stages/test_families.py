@@ -6,8 +6,8 @@ from fd2lib.drive import Experiment
 from fd2lib.ground import SettingError
 
 SETTINGS = (
-    "pretrain.stem=standard evaluate.stem=standard pretrain.epochs=1 pretrain.batch_size=8 pretrain.num_maps=2 distill.iterations=1 "
-    "relabel.epochs=1 relabel.batch_size=4 evaluate.test_every=1"
+    "pretrain.stem=standard evaluate.stem=standard pretrain.epochs=1 pretrain.batch_size=8 pretrain.num_maps=2 "
+    "distill.iterations=1 relabel.epochs=1 relabel.batch_size=4 evaluate.test_every=1"
 )
 
 
