@@ -13,7 +13,9 @@ import pandas as pd
 from fd2lib.ground import ArtefactError
 from fd2lib.show.statistics import interval, paired_difference
 
-SAME = "same students"  # a verdict: equal images and labels, so that not even chance can tell the arms apart
+SAME = "the same"  # a verdict: equal images and equal students, so that not even chance can tell the arms apart
+# What equal arms agree in. Not the run's fingerprint, which at 1 image per class knows the larger set it is cut from.
+_MARKS = ["images_bytes", "mean_pixel_change", "label_teacher", "last_top1", "best_top1"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class StudyResults:
     title: str
     reference: str  # the arm that the others are compared with
     titles: Mapping[str, str]  # arm -> title, in the study's order
-    rows: pd.DataFrame  # one student a row: arm, ipc, seed, last_top1 (%), fingerprint
+    rows: pd.DataFrame  # one student a row: arm, ipc, seed, last_top1 (%), mark (equal in equal students)
     scale: str = ""  # of the rows
     images: str = ""  # and what images they are of
 
@@ -57,8 +59,9 @@ def study_results(study: Any, rows: Iterable[Mapping[str, Any]], title: str = ""
     if len(places) > 1:
         raise ArtefactError(f"the rows of {study.title!r} are of {sorted(places)}; expected one scale and image set.")
     scale, dataset, classes, size = next(iter(places), ("", "", "", ""))
-    columns = ["arm", "asked_ipc", "ipc", "seed", "last_top1", "evaluate_images", "settings", "fingerprint"]
+    columns = ["arm", "asked_ipc", "ipc", "seed", "evaluate_images", "settings", *_MARKS]
     table = pd.DataFrame(rows, columns=columns)
+    table["mark"] = [" ".join(map(str, marks)) for marks in table[_MARKS].to_numpy()]
     table = table.astype({"asked_ipc": int, "ipc": int, "seed": int, "last_top1": float})
     small, whole = table[table["ipc"] > 0], table[table["ipc"] == 0].drop_duplicates(["arm", "seed"])
     titles = {name: arm.title for name, arm in study.arms.items()}
@@ -68,7 +71,7 @@ def study_results(study: Any, rows: Iterable[Mapping[str, Any]], title: str = ""
     ipcs = (small if len(small) else whole)[["asked_ipc"]].drop_duplicates()
     spread = whole.drop(columns="asked_ipc").merge(ipcs, how="cross")
     kept = pd.concat([small, spread], ignore_index=True).drop(columns="ipc").rename(columns={"asked_ipc": "ipc"})
-    kept = kept[["arm", "ipc", "seed", "last_top1", "fingerprint"]]
+    kept = kept[["arm", "ipc", "seed", "last_top1", "mark"]]
     images = ", ".join(filter(None, [dataset, classes and f"classes {classes}", f"{size} px"]))
     if kept.duplicated(["arm", "ipc", "seed"]).any():
         raise ArtefactError(f"a student of {study.title!r} is there twice; expected one for each arm, IPC and seed.")
@@ -79,7 +82,7 @@ def arm_differences(results: StudyResults) -> pd.DataFrame:
     """Return each arm minus the reference over the seeds that both have, for each IPC.
 
     Returns:
-        As :func:`paired_difference`, by ``ipc``; the verdict is :data:`SAME` where both are the very same students.
+        As :func:`paired_difference`, by ``ipc``; the verdict is :data:`SAME` where both arms are (see :func:`twins`).
     """
     tables = [
         paired_difference(results.rows, arm, results.reference, by=["ipc"], column="arm")
@@ -96,10 +99,10 @@ def arm_differences(results: StudyResults) -> pd.DataFrame:
 
 
 def twins(results: StudyResults) -> list[tuple[int, list[str]]]:
-    """Return the arms, by IPC, whose students are the very same: other settings, but equal images and labels."""
+    """Return the arms, by IPC, that are the same in every seed: other settings, but equal images and students."""
     found = []
     for ipc, part in results.rows.groupby("ipc"):
-        marks = part.pivot_table(index="arm", columns="seed", values="fingerprint", aggfunc="last").fillna("")
+        marks = part.pivot_table(index="arm", columns="seed", values="mark", aggfunc="last").fillna("")
         groups: dict[tuple[str, ...], list[str]] = {}
         for arm in results.titles:
             if arm in marks.index:

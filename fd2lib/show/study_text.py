@@ -15,7 +15,7 @@ _VERDICTS = {
     "below zero": "worse",
     "undecided": "undecided",
     "too few seeds": "too few seeds for a verdict",
-    SAME: "the very same students",
+    SAME: "the same images and students",
 }
 
 
@@ -82,7 +82,9 @@ def _sentences(results: StudyResults) -> list[str]:
         found.append(f"{study}, {per_class(ipc)}, {against}: {'; '.join(words) or 'nothing to compare'}.")
     for ipc, equal in twins(results):
         names = " and ".join(f"“{results.titles[arm]}”" for arm in equal)
-        found.append(f"{study}: at {per_class(ipc)}, {names} are the very same students.")
+        found.append(
+            f"{study}: at {per_class(ipc)}, {names} are the same: equal images and equal students in every seed."
+        )
     absent = not_measured(results)
     return found + ([f"{study}: not measured: {'; '.join(absent)}."] if absent else [])
 

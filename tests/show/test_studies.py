@@ -34,7 +34,10 @@ def row(arm: str, seed: int, top1: float, ipc: int = 1, **other: object) -> dict
         "last_top1": top1,
         "evaluate_images": 2400,
         "settings": json.dumps({"relabel": {"epochs": 20}}),
-        "fingerprint": f"{arm}-{ipc}-{seed}",
+        "images_bytes": 1000 + sum(arm.encode()) + ipc + seed,
+        "mean_pixel_change": 0.02,
+        "label_teacher": "cal",
+        "best_top1": top1,
         **other,
     }
     return {name: str(value) for name, value in values.items()}
@@ -65,15 +68,15 @@ def test_title_and_reference_can_be_others():
     assert show.study_sentences(measured)[0].startswith("Reduced scale. Other, 1 image per class, against CAL (20.0 %")
 
 
-def test_equal_fingerprints_are_the_same_students_and_equal_accuracies_are_not():
+def test_equal_images_and_students_are_the_same_and_equal_accuracies_alone_are_not():
     base = many("none", [10, 20, 30])
     equal = [{**one, "arm": "cal"} for one in base]
     measured = results(*base, *equal, *many("both", [10, 20, 30]))
     verdicts = show.arm_differences(measured).set_index("a")["verdict"]
-    assert verdicts["cal"] == "same students" and verdicts["both"] == "undecided"
+    assert verdicts["cal"] == "the same" and verdicts["both"] == "undecided"
     assert show.twins(measured) == [(1, ["none", "cal"])]
     text = " ".join(show.study_sentences(measured))
-    assert "“base” and “CAL” are the very same students" in text and "the very same students: “CAL”" in text
+    assert "“base” and “CAL” are the same: equal images" in text and "the same images and students: “CAL”" in text
 
 
 def test_whole_set_stands_beside_each_ipc_and_says_its_images():
