@@ -42,6 +42,8 @@ def _table(results: StudyResults, differences: pd.DataFrame, ipc: int) -> Html:
             "pairs": str(gap["n"]) if gap else "–",
             "verdict": "reference" if arm == results.reference else gap["verdict"] if gap else "–",
         })  # fmt: skip
+    if all(line["pairs"] in ("–", str(line["n"])) for line in lines):
+        lines = [{name: value for name, value in line.items() if name != "pairs"} for line in lines]
     titles = {"arm": "", "mean": "top-1, % [95 % interval]", "gap": "minus the reference, points", "n": "n (seeds)"}
     caption = f"{results.title.rstrip('?')}, {per_class(ipc)}; {results.scale} scale, {results.images}"
     return html_table(pd.DataFrame(lines), caption, titles)

@@ -55,7 +55,7 @@ def html_table(rows: pd.DataFrame, caption: str = "", titles: Mapping[str, str] 
     def cell(tag: str, column: str, text: str) -> str:
         side = "right" if column in numeric or column in ("interval", "mean") else "left"
         whole = "white-space:nowrap;" if column in ("interval", "start", "method", "verdict") else ""
-        whole += "min-width:8em;" if column == "difference" else ""
+        whole += "min-width:8em;" if column in ("difference", "arm") else ""
         return f'<{tag} style="{edge}{whole}text-align:{side}">{html.escape(text)}</{tag}>'
 
     head = "".join(cell("th", name, names.get(name, str(name).replace("_", " "))) for name in rows)
