@@ -25,7 +25,8 @@ class StudyResults:
     title: str
     reference: str  # the arm that the others are compared with
     titles: Mapping[str, str]  # arm -> title, in the study's order
-    rows: pd.DataFrame  # one student a row: arm, ipc, seed, last_top1 (%), mark (equal in equal students)
+    # One student a row: arm, ipc, seed, last_top1 (%), mean_pixel_change (share of the range), mark (equal in equal ones).
+    rows: pd.DataFrame
     scale: str = ""  # of the rows
     images: str = ""  # and what images they are of
 
@@ -62,7 +63,7 @@ def study_results(study: Any, rows: Iterable[Mapping[str, Any]], title: str = ""
     columns = ["arm", "asked_ipc", "ipc", "seed", "evaluate_images", "settings", *_MARKS]
     table = pd.DataFrame(rows, columns=columns)
     table["mark"] = [" ".join(map(str, marks)) for marks in table[_MARKS].to_numpy()]
-    table = table.astype({"asked_ipc": int, "ipc": int, "seed": int, "last_top1": float})
+    table = table.astype({"asked_ipc": int, "ipc": int, "seed": int, "last_top1": float, "mean_pixel_change": float})
     small, whole = table[table["ipc"] > 0], table[table["ipc"] == 0].drop_duplicates(["arm", "seed"])
     titles = {name: arm.title for name, arm in study.arms.items()}
     for row in whole.drop_duplicates("arm").to_dict("records"):
@@ -71,7 +72,7 @@ def study_results(study: Any, rows: Iterable[Mapping[str, Any]], title: str = ""
     ipcs = (small if len(small) else whole)[["asked_ipc"]].drop_duplicates()
     spread = whole.drop(columns="asked_ipc").merge(ipcs, how="cross")
     kept = pd.concat([small, spread], ignore_index=True).drop(columns="ipc").rename(columns={"asked_ipc": "ipc"})
-    kept = kept[["arm", "ipc", "seed", "last_top1", "mark"]]
+    kept = kept[["arm", "ipc", "seed", "last_top1", "mean_pixel_change", "mark"]]
     images = ", ".join(filter(None, [dataset, classes and f"classes {classes}", f"{size} px"]))
     if kept.duplicated(["arm", "ipc", "seed"]).any():
         raise ArtefactError(f"a student of {study.title!r} is there twice; expected one for each arm, IPC and seed.")

@@ -44,7 +44,12 @@ def _table(results: StudyResults, differences: pd.DataFrame, ipc: int) -> Html:
         })  # fmt: skip
     if all(line["pairs"] in ("–", str(line["n"])) for line in lines):
         lines = [{name: value for name, value in line.items() if name != "pairs"} for line in lines]
+    change = 100 * results.rows[results.rows["ipc"] == ipc].groupby("arm")["mean_pixel_change"].mean()
+    if change.min() == 0 < change.max():  # images that were not moved stand beside some that were
+        for arm, line in zip(results.titles, lines, strict=True):
+            line["moved"] = f"{change[arm]:.1f}" if arm in change else "–"
     titles = {"arm": "", "mean": "top-1, % [95 % interval]", "gap": "minus the reference, points", "n": "n (seeds)"}
+    titles["moved"] = "pixels moved, % of their range"
     caption = f"{results.title.rstrip('?')}, {per_class(ipc)}; {results.scale} scale, {results.images}"
     return html_table(pd.DataFrame(lines), caption, titles)
 

@@ -223,3 +223,10 @@ def test_axis_fits_seeds_and_intervals_of_three_seeds():
     assert 25 < axes.get_xlim()[0] < 30 and 34 < axes.get_xlim()[1] < 40
     (axes,) = show.study_plot(results(*two, *three)).axes
     assert axes.get_xlim()[0] < 30 - 4.97 and axes.get_xlim()[1] > 30 + 4.97
+
+
+def test_a_table_says_how_far_pixels_moved_where_some_images_were_not_optimised():
+    still, moved = many("none", [10.0, 11.0], mean_pixel_change=0.0), many("cal", [12.0, 13.0], mean_pixel_change=0.025)
+    table = str(show.study_table(results(*still, *moved)))
+    assert "pixels moved" in table and ">2.5<" in table
+    assert "pixels moved" not in str(show.study_table(results(*many("none", [10.0, 11.0]), *moved)))
