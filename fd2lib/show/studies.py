@@ -25,7 +25,7 @@ class StudyResults:
     title: str
     reference: str  # the arm that the others are compared with
     titles: Mapping[str, str]  # arm -> title, in the study's order
-    # One student a row: arm, ipc, seed, last_top1 (%), mean_pixel_change (share of the range), mark (equal in equal ones).
+    # One student a row: arm, ipc, seed, last_top1 (%), mean_pixel_change (share of the range), mark (equal in twins).
     rows: pd.DataFrame
     scale: str = ""  # of the rows
     images: str = ""  # and what images they are of
