@@ -49,7 +49,7 @@ def _table(results: StudyResults, differences: pd.DataFrame, ipc: int) -> Html:
         for arm, line in zip(results.titles, lines, strict=True):
             line["moved"] = f"{change[arm]:.1f}" if arm in change else "–"
     titles = {"arm": "", "mean": "top-1, % [95 % interval]", "gap": "minus the reference, points", "n": "n (seeds)"}
-    titles["moved"] = "pixels moved, % of their range"
+    titles["moved"] = "pixels moved, %"
     caption = f"{results.title.rstrip('?')}, {per_class(ipc)}; {results.scale} scale, {results.images}"
     return html_table(pd.DataFrame(lines), caption, titles)
 
