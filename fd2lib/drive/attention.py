@@ -13,7 +13,6 @@ from fd2lib.drive.measured import (
     add_options,
     first_experiment,
     provenance_of,
-    put_rows,
     seeds_of,
     setting_of,
 )
@@ -29,7 +28,7 @@ from fd2lib.measure import (
     receptive_fields,
 )
 from fd2lib.measure.masks import RADIUS
-from fd2lib.record import read_manifest
+from fd2lib.record import put_rows, read_manifest
 
 OCCLUDED = 200  # images; each is shown once for every place
 TEACHERS = {"plain": "sre2lpp", "cal": "sre2lpp_fd2"}  # kind of teacher -> a method that uses it

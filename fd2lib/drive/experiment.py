@@ -56,6 +56,11 @@ class Request:
     progress: bool = True
 
 
+def join_settings(*texts: str) -> str:
+    """Return several overrides, each as ``settings`` of a request, as one; of the same setting the last counts."""
+    return " ".join(filter(None, texts))
+
+
 def resolve_recipe(request: Request) -> Recipe:
     """Return the recipe of a request.
 
@@ -81,7 +86,7 @@ class Experiment:
         self.request = Request(**request)
         self.recipe: Recipe = resolve_recipe(self.request)
         self.device = resolve_device(self.request.device)
-        self._results: dict[str, Any] = {}  # stages need each other's results; each is run or loaded once
+        self._results: dict[tuple, Any] = {}  # stages need each other's results; each is run or loaded once
 
     def with_(self, **changes: Any) -> "Experiment":
         """Return the same experiment with some fields of the request changed; loaded images are shared."""

@@ -18,7 +18,6 @@ from fd2lib.drive.measured import (
     add_options,
     first_experiment,
     provenance_of,
-    put_rows,
     seeds_of,
     setting_of,
     with_settings,
@@ -34,7 +33,7 @@ from fd2lib.measure import (
     spread_and_separation,
 )
 from fd2lib.models import Teacher
-from fd2lib.record import read_manifest
+from fd2lib.record import put_rows, read_manifest
 
 JUDGE_METHOD = "sre2lpp_fd2"  # its teacher has an attention head
 COPY_QUANTILE = 0.05

@@ -8,7 +8,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from fd2lib.drive.experiment import Experiment
+from fd2lib.drive.experiment import Experiment, join_settings
 from fd2lib.ground import load_recipe
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ def grid(
     shared: Experiment | None = None
     for seed, method in itertools.product(seeds, methods):
         for start, ipc in itertools.product(_starts_of(method, starts, request), ipcs):
-            settings = " ".join(filter(None, [request.get("settings", ""), f"distill.start={start}" if start else ""]))
+            settings = join_settings(request.get("settings", ""), f"distill.start={start}" if start else "")
             changes = dict(request, method=method, ipc=ipc, distill_ipc=max(ipcs), seed=seed, settings=settings)
             experiment = shared.with_(**changes) if shared else Experiment(**changes)
             shared = shared or experiment

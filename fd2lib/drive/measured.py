@@ -2,15 +2,11 @@
 
 import argparse
 import dataclasses
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import filelock
-import pandas as pd
-
-from fd2lib.drive.experiment import Experiment, Request
-from fd2lib.ground import SCALES, ArtefactError, SettingError, atomic_path
+from fd2lib.drive.experiment import Experiment, Request, join_settings
+from fd2lib.drive.rows import provenance_columns
+from fd2lib.ground import SCALES, SettingError
 from fd2lib.record import provenance
 
 # Columns of every measured table: what was measured, and what the row was made from.
@@ -49,40 +45,7 @@ def setting_of(experiment: Experiment) -> dict[str, Any]:
 
 def provenance_of(experiment: Experiment) -> dict[str, Any]:
     """Return the values of :data:`PROVENANCE` for a measurement made now."""
-    made = provenance(experiment.device)
-    versions = " ".join(f"{name} {version}" for name, version in made["versions"].items())
-    return {"device": made["device"], "versions": versions, "commit": made["commit"], "date": made["date"]}
-
-
-def put_rows(rows: Sequence[Mapping[str, Any]], path: str | Path, columns: Sequence[str], key: Sequence[str]) -> None:
-    """Add rows to a CSV table; a row that agrees with one there in every column of ``key`` replaces it.
-
-    Args:
-        rows: a value for each column.
-        path: the table; made with its header when missing.
-        columns: of the table, in their order.
-        key: columns that identify a row.
-
-    Raises:
-        SettingError: a row lacks a column or has one too many.
-        ArtefactError: the file has other columns, or could not be written.
-    """
-    for row in rows:
-        if wrong := set(columns) ^ row.keys():
-            raise SettingError(f"row and columns differ in {', '.join(sorted(wrong))}; give exactly the columns.")
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(path.with_name(f".{path.name}.lock")):
-        table = pd.DataFrame([{name: str(row[name]) for name in columns} for row in rows], columns=list(columns))
-        if path.is_file() and path.stat().st_size:
-            before = pd.read_csv(path, dtype=str, keep_default_na=False)
-            if list(before) != list(columns):
-                raise ArtefactError(
-                    f"{path} has columns {list(before)}; expected those of results/SCHEMA.md. Name another file."
-                )
-            table = pd.concat([before, table]).drop_duplicates(list(key), keep="last")
-        with atomic_path(path) as temporary:
-            table.to_csv(temporary, index=False, lineterminator="\n")
+    return provenance_columns(provenance(experiment.device))
 
 
 def add_options(command: argparse.ArgumentParser, out: str) -> None:
@@ -123,5 +86,4 @@ def seeds_of(options: argparse.Namespace) -> list[int]:
 
 def with_settings(experiment: Experiment, extra: str, **changes: Any) -> Experiment:
     """Return an experiment with changes and one further override of the recipe."""
-    settings = " ".join(filter(None, [experiment.request.settings, extra]))
-    return experiment.with_(settings=settings, **changes)
+    return experiment.with_(settings=join_settings(experiment.request.settings, extra), **changes)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
@@ -66,11 +66,14 @@ def result_row(experiment: "Experiment") -> dict[str, Any]:
         "evaluate_peak_mib": _peak([student.folder], "evaluate"),
         "fingerprint": manifest["fingerprint"],
         "settings": settings_text(recipe),
-        "device": made["device"],
-        "versions": " ".join(f"{name} {version}" for name, version in made["versions"].items()),
-        "commit": made["commit"],
-        "date": made["date"],
+        **provenance_columns(made),
     }
+
+
+def provenance_columns(made: Mapping[str, Any]) -> dict[str, str]:
+    """Return the columns that say what a row was made with, from :func:`fd2lib.record.provenance`."""
+    versions = " ".join(f"{name} {version}" for name, version in made["versions"].items())
+    return {"device": made["device"], "versions": versions, "commit": made["commit"], "date": made["date"]}
 
 
 def _asked(recipe: Recipe) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fd2lib.drive.experiment import Experiment, Request, resolve_recipe
+from fd2lib.drive.experiment import Experiment, Request, join_settings, resolve_recipe
 from fd2lib.drive.rows import settings_text
 from fd2lib.ground import SettingError, read_tables, unknown
 
@@ -20,7 +20,7 @@ class Arm:
 
     def of(self, common: Mapping[str, Any]) -> dict[str, Any]:
         """Return the fields of a request with this arm laid over ``common``; both may override settings."""
-        settings = " ".join(filter(None, [common.get("settings", ""), self.request.get("settings", "")]))
+        settings = join_settings(common.get("settings", ""), self.request.get("settings", ""))
         return {**common, **self.request, "settings": settings}
 
 

@@ -212,7 +212,11 @@ def _teachers(
         values, own = layers.resolve(pieces, {**given, "backbone": name, "seed": seed}, asked)
         made.append(build_stage("pretrain", values))
         prefix = f"pretrain[{position + 1}]" if position else "pretrain"
-        sources |= {f"{prefix}.{key[9:]}": text for key, text in own.items() if key.startswith("pretrain.")}
+        sources |= {
+            f"{prefix}.{key.removeprefix('pretrain.')}": text
+            for key, text in own.items()
+            if key.startswith("pretrain.")
+        }
     return tuple(made), sources
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import filelock
@@ -73,19 +73,37 @@ def append_result(row: Mapping[str, object], path: str | Path) -> None:
         SettingError: the row lacks a column or has one too many.
         ArtefactError: the file is not a results file.
     """
-    wrong = COLUMNS.keys() ^ row.keys()
-    if wrong:
-        raise SettingError(f"result row and columns differ in {', '.join(sorted(wrong))}; give exactly COLUMNS.")
+    put_rows([row], path, COLUMNS, ("fingerprint", "settings"))
+
+
+def put_rows(
+    rows: Sequence[Mapping[str, object]], path: str | Path, columns: Collection[str], key: Sequence[str]
+) -> None:
+    """Add rows to a CSV table; a row that agrees with one there in every column of ``key`` replaces it.
+
+    Args:
+        rows: a value for each column.
+        path: the table; made with its header when missing.
+        columns: of the table, in their order.
+        key: columns that identify a row.
+
+    Raises:
+        SettingError: a row lacks a column or has one too many.
+        ArtefactError: the file has other columns, or could not be written.
+    """
+    for row in rows:
+        if wrong := set(columns) ^ row.keys():
+            raise SettingError(f"row and columns differ in {', '.join(sorted(wrong))}; give exactly the columns.")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(path.with_name(f".{path.name}.lock")):
-        same = ("fingerprint", "settings")
-        rows = [old for old in read_results(path) if any(old[name] != row[name] for name in same)]
-        rows.append({name: str(value) for name, value in row.items()})
+        given = [{name: str(row[name]) for name in columns} for row in rows]
+        every = [*read_rows(path, columns), *given]
+        last = {tuple(row[name] for name in key): index for index, row in enumerate(every)}
         stream = io.StringIO()
-        writer = csv.DictWriter(stream, fieldnames=list(COLUMNS), lineterminator="\n")
+        writer = csv.DictWriter(stream, fieldnames=list(columns), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows(every[index] for index in sorted(last.values()))
         with atomic_path(path) as temporary:
             temporary.write_text(stream.getvalue(), encoding="utf-8")
 
@@ -96,12 +114,21 @@ def read_results(path: str | Path) -> list[dict[str, str]]:
     Raises:
         ArtefactError: the file's header is not :data:`COLUMNS`.
     """
+    return read_rows(path, COLUMNS)
+
+
+def read_rows(path: str | Path, columns: Collection[str]) -> list[dict[str, str]]:
+    """Return the rows of a table with these columns as text; none when the file is missing.
+
+    Raises:
+        ArtefactError: the file has other columns.
+    """
     path = Path(path)
     if not path.is_file():
         return []
     with open(path, encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream)
-        if list(reader.fieldnames or []) != list(COLUMNS):
+        if list(reader.fieldnames or []) != list(columns):
             raise ArtefactError(
                 f"{path} has columns {reader.fieldnames}; expected those of results/SCHEMA.md. "
                 "Name another results file."

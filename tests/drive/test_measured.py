@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from fd2lib.drive import Experiment, attention, geometry
-from fd2lib.drive.measured import put_rows, seeds_of
+from fd2lib.drive.measured import seeds_of
 from fd2lib.ground import ArtefactError, SettingError
 from fd2lib.measure import part_masks
+from fd2lib.record import put_rows
 
 SMALL = "pretrain.epochs=1 distill.iterations=2 pretrain.batch_size=16"
 
