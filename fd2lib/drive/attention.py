@@ -13,9 +13,9 @@ from fd2lib.drive.measured import (
     add_options,
     first_experiment,
     provenance_of,
-    seeds_of,
     setting_of,
 )
+from fd2lib.ground import parse_numbers
 from fd2lib.measure import (
     PartMasks,
     attention_maps,
@@ -129,7 +129,7 @@ def run_attention(options: argparse.Namespace) -> None:
     """Measure every seed and kind of teacher, writing each one's rows at once."""
     first = first_experiment(options)
     parts = part_masks(first.dataset, options.data_root, options.radius)
-    for seed in seeds_of(options):
+    for seed in parse_numbers("--seeds", options.seeds):
         for kind, method in TEACHERS.items():
             rows = attention_rows(first.with_(seed=seed, method=method), parts, options.occluded)
             put_rows(rows, options.out, list(COLUMNS), KEY)

@@ -18,7 +18,7 @@ from fd2lib.drive.notebooks import parse_parameters, run_notebook
 from fd2lib.drive.page import write_page
 from fd2lib.drive.recipes import add_recipes
 from fd2lib.drive.studies import parse_studies, study_grid
-from fd2lib.ground import SCALES, Fd2Error, SettingError
+from fd2lib.ground import SCALES, Fd2Error, parse_numbers
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,7 +101,7 @@ def _add_run(commands: argparse._SubParsersAction) -> None:
 def _run(options: argparse.Namespace) -> None:
     names = {field.name for field in dataclasses.fields(Request)} - {"method", "ipc", "distill_ipc", "seed", "progress"}
     request = {name: getattr(options, name) for name in names} | {"progress": not options.quiet}
-    ipcs, seeds = _numbers("--ipc", options.ipc), _numbers("--seeds", options.seeds)
+    ipcs, seeds = parse_numbers("--ipc", options.ipc), parse_numbers("--seeds", options.seeds)
     if options.study:
         experiments = [
             run for study in parse_studies(options.study) for run in study_grid(study, ipcs, seeds, **request)
@@ -129,10 +129,3 @@ def _notebook(options: argparse.Namespace) -> None:
 
 def _split(text: str) -> list[str]:
     return [item.strip() for item in text.split(",") if item.strip()]
-
-
-def _numbers(option: str, text: str) -> list[int]:
-    try:
-        return [int(item) for item in _split(text)]
-    except ValueError as error:
-        raise SettingError(f"{option} is {text!r}; expected whole numbers separated by commas, as 1,3.") from error

@@ -18,10 +18,10 @@ from fd2lib.drive.measured import (
     add_options,
     first_experiment,
     provenance_of,
-    seeds_of,
     setting_of,
     with_settings,
 )
+from fd2lib.ground import parse_numbers
 from fd2lib.measure import (
     Nearest,
     embed,
@@ -220,7 +220,7 @@ def add_geometry(commands: argparse._SubParsersAction) -> None:
 
 def run_geometry(options: argparse.Namespace) -> None:
     """Measure every seed, method and start, writing each one's rows at once. The next seed's teacher judges."""
-    first, seeds = first_experiment(options), seeds_of(options)
+    first, seeds = first_experiment(options), parse_numbers("--seeds", options.seeds)
     fixed = fixed_spaces(first)
     for place, seed in enumerate(seeds):
         judge = seeds[(place + 1) % len(seeds)] if len(seeds) > 1 else seed + 1

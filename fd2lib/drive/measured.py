@@ -6,7 +6,7 @@ from typing import Any
 
 from fd2lib.drive.experiment import Experiment, Request, join_settings
 from fd2lib.drive.rows import provenance_columns
-from fd2lib.ground import SCALES, SettingError
+from fd2lib.ground import SCALES
 from fd2lib.record import provenance
 
 # Columns of every measured table: what was measured, and what the row was made from.
@@ -68,20 +68,6 @@ def first_experiment(options: argparse.Namespace, **fixed: Any) -> Experiment:
     """Return the experiment that the options of :func:`add_options` name; others are made from it ``with_``."""
     names = {field.name for field in dataclasses.fields(Request)} & vars(options).keys()
     return Experiment(**{name: getattr(options, name) for name in names}, progress=not options.quiet, **fixed)
-
-
-def seeds_of(options: argparse.Namespace) -> list[int]:
-    """Return ``--seeds`` as numbers.
-
-    Raises:
-        SettingError: something else than numbers, or none.
-    """
-    try:
-        return [int(text) for text in options.seeds.split(",")]
-    except ValueError as error:
-        raise SettingError(
-            f"--seeds is {options.seeds!r}; expected whole numbers separated by commas, as 0,1."
-        ) from error
 
 
 def with_settings(experiment: Experiment, extra: str, **changes: Any) -> Experiment:

@@ -10,7 +10,7 @@ from fd2lib.ground.errors import (
     unknown,
 )
 from fd2lib.ground.files import atomic_path, read_json, write_json
-from fd2lib.ground.layers import parse_overrides, read_tables
+from fd2lib.ground.layers import parse_numbers, parse_overrides, read_tables
 from fd2lib.ground.random import derive_seed, make_generator, seeded_initialisation
 from fd2lib.ground.recipes import SCALES, Recipe, list_bundles, list_methods, list_teachers, load_recipe
 from fd2lib.ground.settings import (
@@ -44,6 +44,7 @@ __all__ = [
     "list_teachers",
     "load_recipe",
     "make_generator",
+    "parse_numbers",
     "parse_overrides",
     "read_json",
     "read_tables",

@@ -130,6 +130,18 @@ def parse_overrides(overrides: Mapping[str, Any] | str | None) -> dict[str, Any]
     return parsed
 
 
+def parse_numbers(name: str, text: str) -> list[int]:
+    """Return whole numbers from a text such as ``"1,3"``; ``name`` is what an error calls the text.
+
+    Raises:
+        SettingError: something else stands there, or nothing.
+    """
+    try:
+        return [int(item) for item in text.split(",")]
+    except ValueError as error:
+        raise SettingError(f"{name} is {text!r}; expected whole numbers separated by commas, as 1,3.") from error
+
+
 def _split(text: str) -> list[str]:
     """Split at blanks and commas outside double quotes."""
     parts = text.split('"')

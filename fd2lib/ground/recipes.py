@@ -132,14 +132,9 @@ def load_recipe(
     Raises:
         SettingError: an unknown scale, method, bundle, teacher or setting, or a value out of range.
     """
-    _require("scale", scale, SCALES)
-    methods, bundles = read_tables("methods"), read_tables("bundles")
+    methods = read_tables("methods")
     _require("method", method, methods["method"])
-    tables = [read_tables(scale)]
-    if bundle:
-        _require("bundle", bundle, bundles)
-        tables.append(bundles[bundle])
-    layers = Layers(tables, methods["piece"], dataset)
+    layers = Layers(_tables(scale, bundle), methods["piece"], dataset)
     kind, pieces = _with_teacher(methods, method, teacher)
     label_kind, label_pieces = _with_teacher(methods, method, label_teacher or kind, for_labels=True)
     chosen = backbone or _plain(layers.stage("general", "", pieces), "backbone")
@@ -178,6 +173,15 @@ def load_recipe(
 def _require(kind: str, name: str, choices: Any) -> None:
     if name not in choices:
         raise SettingError(unknown(kind, name, choices))
+
+
+def _tables(scale: str, bundle: str) -> list[dict]:
+    """The scale's tables, then the bundle's where one is asked for."""
+    _require("scale", scale, SCALES)
+    if not bundle:
+        return [read_tables(scale)]
+    _require("bundle", bundle, read_tables("bundles"))
+    return [read_tables(scale), read_tables("bundles")[bundle]]
 
 
 def _with_teacher(methods: dict, method: str, kind: str, for_labels: bool = False) -> tuple[str, list[str]]:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from fd2lib.show.frames import Html, sentences
-from fd2lib.show.statistics import interval
+from fd2lib.show.statistics import interval, with_interval
 from fd2lib.show.style import method_title
 from fd2lib.show.tables import START_TITLES, html_table
 
@@ -70,14 +70,8 @@ def by_set(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     return [(group_title(key, part["seed"].nunique()), part) for key, part in rows.groupby(_SET, sort=False)]
 
 
-def spoken(values: Sequence[float], digits: int, signed: bool = False) -> str:
-    """Return ``mean (low to high)``; the mean alone where there is one value, a dash where there is none."""
-    mean, low, high, number = interval(values)
-    if not number:
-        return "–"
-    form = f"{{:{'+' if signed else ''}.{digits}f}}"
-    text = form.format(mean) if number < 2 else f"{form.format(mean)} ({form.format(low)} to {form.format(high)})"
-    return text.replace("-", "−")
+def _mean_of(values: Sequence[float], digits: int, signed: bool = False) -> str:
+    return with_interval(*interval(values)[:3], signed=signed, digits=digits)
 
 
 def mass_table(rows: pd.DataFrame) -> Html:
@@ -88,8 +82,8 @@ def mass_table(rows: pd.DataFrame) -> Html:
         for (teacher, kind), group in part.groupby(["teacher", "map"], sort=False):
             found.append({
                 "teacher": TEACHER_TITLES[teacher], "map": MAP_TITLES[kind],
-                "mass": spoken(group["mass"], 1), "above": spoken(group["mass"] - group["chance"], 1, signed=True),
-                "own": spoken(group["mass"] - group["average_map"], 1, signed=True), "n": len(group),
+                "mass": _mean_of(group["mass"], 1), "above": _mean_of(group["mass"] - group["chance"], 1, signed=True),
+                "own": _mean_of(group["mass"] - group["average_map"], 1, signed=True), "n": len(group),
             })  # fmt: skip
         first = part.iloc[0]
         caption = (
@@ -117,7 +111,7 @@ def geometry_table(rows: pd.DataFrame, space: str = "judge") -> Html:
         made = part[(part["images"] == "distilled") | (part["start"] != "whole")]
         for (start, method, images, ipc), group in made.groupby(keys, sort=False):
             own = method_title(method) + (", before optimisation" if images == "start" else "")
-            numbers = {name: spoken(group[name], 3) for name in shown if name != "copies"}
+            numbers = {name: _mean_of(group[name], 3) for name in shown if name != "copies"}
             numbers |= {"copies": f"{group['copies'].mean():.1f}"}  # a bounded share: its t-interval would leave it
             found.append(
                 {"set": own, "start": START_TITLES.get(start, start), **numbers, "ipc": str(ipc), "n": len(group)}

@@ -22,6 +22,15 @@ def interval(values: Sequence[float]) -> tuple[float, float, float, int]:
     return mean, mean - half, mean + half, number
 
 
+def with_interval(mean: float, low: float, high: float, signed: bool = False, digits: int = 1) -> str:
+    """Return a mean and its interval as a person writes them, such as ``15.8 [13.1, 18.5]``; a dash without any."""
+    if mean != mean:
+        return "–"
+    shown = f"{{:{'+' if signed else ''}.{digits}f}}"
+    ends = f"[{shown.format(low)}, {shown.format(high)}]" if low == low else "[one seed]"
+    return f"{shown.format(mean)} {ends}".replace("-", "−").replace(" ", "\N{NO-BREAK SPACE}")
+
+
 def binomial_interval(percent: float, number: int) -> tuple[float, float]:
     """Return the 95 % Wilson interval, in %, of an accuracy in % over ``number`` test images.
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from fd2lib.show.frames import Html, points, sentences
-from fd2lib.show.statistics import pair_titles, summarise
+from fd2lib.show.statistics import pair_titles, summarise, with_interval
 from fd2lib.show.studies import SAME, StudyResults, arm_differences, by_arm, not_measured, per_class, shares, twins
 from fd2lib.show.tables import html_table, results_table
 
@@ -56,13 +56,6 @@ def _table(results: StudyResults, differences: pd.DataFrame, ipc: int) -> Html:
 
 def _ends(row: Mapping[str, Any]) -> dict[str, float]:
     return {name: row[name] for name in ("mean", "low", "high")}
-
-
-def with_interval(mean: float, low: float, high: float, signed: bool = False) -> str:
-    """Return a mean and its interval as a person writes them, such as ``15.8 [13.1, 18.5]``."""
-    shown = "{:+.1f}" if signed else "{:.1f}"
-    ends = f"[{shown.format(low)}, {shown.format(high)}]" if low == low else "[one seed]"
-    return f"{shown.format(mean)} {ends}".replace("-", "−").replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def study_sentences(*studies: StudyResults) -> list[str]:

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 
 from fd2lib.drive import Experiment, attention, geometry
-from fd2lib.drive.measured import seeds_of
 from fd2lib.ground import ArtefactError, SettingError
 from fd2lib.measure import part_masks
 from fd2lib.record import put_rows
@@ -83,8 +82,8 @@ def test_commands_take_their_options_and_write(tmp_path):
     options.command(options)
     rows = pd.read_csv(tmp_path / "geometry.csv")
     assert rows.groupby("method").size().to_dict() == {"random": 2, "sre2lpp": 4}
-    with pytest.raises(SettingError, match="--seeds"):
-        seeds_of(argparse.Namespace(seeds="0,x"))
+    with pytest.raises(SettingError, match="--seeds is '0,x'"):
+        options.command(parser.parse_args([*words, "--seeds", "0,x"]))
 
 
 def test_the_schema_for_people_names_every_column():

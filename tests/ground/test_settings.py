@@ -4,7 +4,15 @@ import dataclasses
 
 import pytest
 
-from fd2lib.ground import SCALES, SettingError, build_settings, list_methods, load_recipe, parse_overrides
+from fd2lib.ground import (
+    SCALES,
+    SettingError,
+    build_settings,
+    list_methods,
+    load_recipe,
+    parse_numbers,
+    parse_overrides,
+)
 from fd2lib.ground.settings import STAGES
 
 
@@ -106,3 +114,10 @@ def test_parse_overrides_accepts_mappings_and_nothing():
     assert parse_overrides(None) == {}
     assert parse_overrides({"a.b": 1}) == {"a.b": 1}
     assert parse_overrides("a.b=1e-3 a.c=true a.d=word") == {"a.b": 1e-3, "a.c": True, "a.d": "word"}
+
+
+def test_parse_numbers_takes_whole_numbers_and_nothing_else():
+    assert parse_numbers("ipc", "1, 3") == [1, 3]
+    for text in ("", "1,", "1.5", "1 3", "one"):
+        with pytest.raises(SettingError, match=r"^ipc is .*; expected whole numbers"):
+            parse_numbers("ipc", text)
