@@ -1,7 +1,7 @@
 """Export: a distilled set as a folder that others use without fd2lib.
 
-Plain PNG files, one safetensors file of labels with every view written out, a script of thirty lines that trains
-on them, a card, and a list of digests.
+Plain PNG files, one safetensors file of labels with every view written out, a script that trains on them in
+twenty lines, a card, and a list of digests.
 """
 
 import argparse

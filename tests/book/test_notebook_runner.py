@@ -10,10 +10,7 @@ from fd2lib.drive.notebooks import NotebookError, notebook_parameters, parse_par
 from fd2lib.ground import SettingError
 
 PARAMETERS = (
-    'dataset = "plumage"  # name: which images\n'
-    "epochs: int = 2  # count: passes\n"
-    "rate = 0.5  # per step\n"
-    "store = False"
+    'dataset = "plumage"  # name: which images\nepochs: int = 2  # count: passes\nrate = 0.5  # per step\nstore = False'
 )
 
 

@@ -1,20 +1,21 @@
 """Train a student on this folder's images and soft labels: run it inside the folder. README.md explains the tensors."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 import torchvision.transforms.functional as tv
 from safetensors.torch import load_file
 from torchvision import datasets, models
 
-device = "cuda" if torch.cuda.is_available() else "cpu"
-told = load_file("labels.safetensors", device)
+told = load_file("labels.safetensors", device := "cuda" if torch.cuda.is_available() else "cpu")
 images = torch.stack([tv.to_tensor(image) for image, _ in datasets.ImageFolder("images")]).to(device)
 size, names = images.shape[2:], ("rows", "crops", "flips", "partners", "teacher_logits")
 torch.manual_seed(0)
 student = models.resnet18(num_classes=told["teacher_logits"].shape[2]).to(device)  # or any other network
 optimizer = torch.optim.AdamW(student.parameters(), lr=1e-3, weight_decay=1e-5)
-schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 2 * len(told["rows"]))  # to half the rate
 for epoch, boxes in enumerate(told["cutmix_boxes"].tolist()):
+    optimizer.param_groups[0]["lr"] = 5e-4 * (1 + math.cos(math.pi * epoch / len(told["rows"]) / 2))  # to half of 1e-3
     views, losses = [told[name][epoch].split(told["batch_size"].item()) for name in names], []
     for rows, crops, flips, partners, logits, box in zip(*views, boxes, strict=True):
         x = [tv.resized_crop(images[i], *crop, size, antialias=False) for i, crop in zip(rows, crops, strict=True)]
@@ -25,6 +26,5 @@ for epoch, boxes in enumerate(told["cutmix_boxes"].tolist()):
         optimizer.zero_grad()
         losses[-1].backward()
         optimizer.step()
-    schedule.step()
     print(f"epoch {epoch + 1}: loss {sum(losses) / len(losses):.6f}")
 torch.save(student.state_dict(), "student.pt")
