@@ -28,7 +28,7 @@ class StudyResults:
     # One student a row: arm, ipc, seed, last_top1 (%), mean_pixel_change (share of the range), mark (equal in twins).
     rows: pd.DataFrame
     scale: str = ""  # of the rows
-    images: str = ""  # and what images they are of
+    images: str = ""  # what images they are of, and what guessing among their classes gives
 
     @property
     def ipcs(self) -> list[int]:
@@ -56,10 +56,11 @@ def study_results(study: Any, rows: Iterable[Mapping[str, Any]], title: str = ""
         ArtefactError: the rows are of several scales or sets of images, or a student stands there twice.
     """
     rows = list(rows)
-    places = {tuple(str(row[name]) for name in ("scale", "dataset", "classes", "image_size")) for row in rows}
+    place = ("scale", "dataset", "classes", "image_size", "num_classes")
+    places = {tuple(str(row[name]) for name in place) for row in rows}
     if len(places) > 1:
         raise ArtefactError(f"the rows of {study.title!r} are of {sorted(places)}; expected one scale and image set.")
-    scale, dataset, classes, size = next(iter(places), ("", "", "", ""))
+    scale, dataset, classes, size, count = next(iter(places), ("", "", "", "", "1"))
     columns = ["arm", "asked_ipc", "ipc", "seed", "evaluate_images", "settings", *_MARKS]
     table = pd.DataFrame(rows, columns=columns)
     table["mark"] = [" ".join(map(str, marks)) for marks in table[_MARKS].to_numpy()]
@@ -73,7 +74,8 @@ def study_results(study: Any, rows: Iterable[Mapping[str, Any]], title: str = ""
     spread = whole.drop(columns="asked_ipc").merge(ipcs, how="cross")
     kept = pd.concat([small, spread], ignore_index=True).drop(columns="ipc").rename(columns={"asked_ipc": "ipc"})
     kept = kept[["arm", "ipc", "seed", "last_top1", "mean_pixel_change", "mark"]]
-    images = ", ".join(filter(None, [dataset, classes and f"classes {classes}", f"{size} px"]))
+    chance = f"guessing {100 / int(count):.1f} %"
+    images = ", ".join(filter(None, [dataset, classes and f"classes {classes}", f"{size} px", chance]))
     if kept.duplicated(["arm", "ipc", "seed"]).any():
         raise ArtefactError(f"a student of {study.title!r} is there twice; expected one for each arm, IPC and seed.")
     return StudyResults(title or study.title, reference or study.reference, titles, kept, scale, images)
