@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,12 +28,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.command(options)
+        sys.stdout.flush()
     except Fd2Error as error:
         print(f"fd2lib: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("fd2lib: stopped. Run the same command again to continue where it was.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # what reads the output has seen enough, as in `fd2lib recipes | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python says so again on leaving
+        return 141
     return 0
 
 

@@ -41,16 +41,19 @@ def format_recipe(recipe: Recipe) -> str:
     return _table([(key, _text(value), recipe.sources[key]) for key, value in recipe.values().items()])
 
 
-def format_diff(first: Recipe, second: Recipe) -> str:
-    """Return the differing settings side by side, with sources."""
-    differing = diff_recipes(first, second)
+def format_diff(first: str, second: str) -> str:
+    """Return the settings in which two recipes differ, side by side, then where their values come from."""
+    recipes = parse_recipe(first), parse_recipe(second)
+    differing = diff_recipes(*recipes)
     if not differing:
         return "The two recipes are the same."
-    rows = []
-    for key, (ours, theirs) in differing.items():
-        rows.append((key, _text(ours), first.sources.get(key, "")))
-        rows.append(("", _text(theirs), second.sources.get(key, "")))
-    return _table(rows)
+    values = [("", first, second)] + [(key, _text(ours), _text(theirs)) for key, (ours, theirs) in differing.items()]
+    sources = [
+        (key if not number else "", name, recipe.sources.get(key, ""))
+        for key in differing
+        for number, (name, recipe) in enumerate(zip((first, second), recipes, strict=True))
+    ]
+    return f"{_table(values)}\n\nWhere the values come from:\n\n{_table(sources)}"
 
 
 def format_all() -> str:
@@ -93,6 +96,4 @@ def add_recipes(commands: argparse._SubParsersAction) -> None:
     diff = inner.add_parser("diff", help="what differs between two, as in: diff paper release")
     diff.add_argument("first", help=NAME)
     diff.add_argument("second", help=NAME)
-    diff.set_defaults(
-        command=lambda options: print(format_diff(parse_recipe(options.first), parse_recipe(options.second)))
-    )
+    diff.set_defaults(command=lambda options: print(format_diff(options.first, options.second)))

@@ -39,7 +39,7 @@ def unknown(kind: str, value: object, choices: Iterable[object]) -> str:
         value: the name that was asked for.
         choices: every name that would have been accepted.
     """
-    names = [str(choice) for choice in choices]
+    names = list(dict.fromkeys(map(str, choices)))
     close = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return f"unknown {kind} {value!r}.{hint} Choose one of: {', '.join(names)}."

@@ -1,6 +1,8 @@
 """The command line: what a person types, and one line when it is wrong."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
@@ -80,3 +82,11 @@ def test_a_corrupt_image_is_named(own_images, tmp_path, capsys):
 def test_an_unknown_notebook_parameter_is_refused(capsys):
     assert main(["notebook", "notebooks/30_distill.ipynb", "out.ipynb", "-p", "datset", "plumage"]) == 1
     assert "dataset" in capsys.readouterr().err
+
+
+def test_a_reader_that_stops_reading_is_no_error():
+    command = [sys.executable, "-m", "fd2lib", "recipes"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as listing:
+        listing.stdout.close()
+        assert listing.wait() == 141
+        assert listing.stderr.read() == b""

@@ -139,11 +139,13 @@ def test_recipes_are_printed_with_every_source(capsys):
     assert "0.2" in lines["pretrain[2].attention_ratio"]
     assert all(len(line.split()) > 2 for line in lines.values())
     assert main(["recipes", "diff", "paper", "release"]) == 0
-    assert "prototype_norm" in capsys.readouterr().out
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert rows[0] == ["paper", "release"] and ["distill.prototype_norm", "unit", "raw"] in rows
     assert main(["recipes", "diff", "paper", "paper@paper"]) == 0
     assert "the same" in capsys.readouterr().out
     assert main(["recipes"]) == 0
     everything = capsys.readouterr().out
     assert all(f"{scale}/{method}" in everything for scale in SCALES for method in ("random", "whole_set", "fadrm"))
     assert main(["recipes", "show", "papier"]) == 1
-    assert "'papier'" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "'papier'" in told and "toy, reduced, paper, release." in told

@@ -92,7 +92,8 @@ def test_whole_set_stands_beside_each_ipc_and_says_its_images():
 
 def test_tables_and_sentences_name_one_scale():
     measured = results(*many("none", [10, 12, 14]))
-    assert "1 image per class; reduced scale, cub200, classes Warbler, 96 px, guessing 4.0 %" in show.study_table(measured)
+    caption = "1 image per class; reduced scale, cub200, classes Warbler, 96 px, guessing 4.0 %"
+    assert caption in show.study_table(measured)
     assert show.study_sentences(measured) == [
         "Reduced scale. Parts: only “base” was measured, so there is nothing to compare."
     ]
