@@ -12,7 +12,7 @@ from fd2lib.show.studies import StudyResults
 FACTORS: dict[str, dict[str, str]] = {
     "teacher": {"plain": "images by plain", "crops": "images by plain + crops", "cal": "images by CAL"},
     "constraints": {"off": "constraints off", "on": "constraints on"},
-    "labels": {"plain": "plain labels", "cal": "CAL labels"},
+    "labels": {"plain": "plain labels", "crops": "plain + crops labels", "cal": "CAL labels"},
 }
 CONTRASTS = (
     ("constraints", "on", "off"),
@@ -20,6 +20,8 @@ CONTRASTS = (
     ("teacher", "crops", "plain"),
     ("teacher", "cal", "crops"),
     ("labels", "cal", "plain"),
+    ("labels", "crops", "plain"),
+    ("labels", "cal", "crops"),
 )
 
 

@@ -11,7 +11,7 @@ from fd2lib.show.frames import Html, sentences
 from fd2lib.show.images import wrap
 from fd2lib.show.statistics import summarise
 from fd2lib.show.studies import StudyResults, arm_differences, by_arm, per_class
-from fd2lib.show.style import INK, MUTED, RIGHT, SMALL, WRONG, BookFigure, new_figure
+from fd2lib.show.style import INK, MUTED, OTHER, RIGHT, SMALL, WRONG, BookFigure, new_figure
 
 
 def study_plot(*studies: StudyResults) -> BookFigure | Html:
@@ -50,8 +50,8 @@ def factorial_plot(results: StudyResults) -> BookFigure | Html:
     made = [key for key in itertools.product(FACTORS["teacher"], FACTORS["constraints"])
             if ((rows["teacher"] == key[0]) & (rows["constraints"] == key[1])).any()]  # fmt: skip
     names = [",\n".join(FACTORS[name][level] for name, level in zip(FACTORS, key, strict=False)) for key in made]
-    figure = new_figure(1.0 + len(results.ipcs) * (0.4 + 0.48 * len(made)), rows=len(results.ipcs), sharex=True)
-    looks = {"plain": (RIGHT, "o", -0.17), "cal": (WRONG, "^", 0.17)}
+    figure = new_figure(1.0 + len(results.ipcs) * (0.4 + 0.6 * len(made)), rows=len(results.ipcs), sharex=True)
+    looks = {"plain": (RIGHT, "o", -0.26), "crops": (OTHER, "s", 0.0), "cal": (WRONG, "^", 0.26)}
     for axes, ipc in zip(figure.axes, results.ipcs, strict=True):
         for row in means[means["ipc"] == ipc].to_dict("records"):
             teacher, constraints, labels = row["arm"].split("_")
@@ -62,7 +62,7 @@ def factorial_plot(results: StudyResults) -> BookFigure | Html:
     _finish(figure, [results])
     handles = dict(zip(*reversed(figure.axes[0].get_legend_handles_labels()), strict=True))
     known = [title for title in FACTORS["labels"].values() if title in handles]
-    figure.legend([handles[title] for title in known], known, loc="outside upper left", ncols=2, frameon=False)
+    figure.legend([handles[title] for title in known], known, loc="outside upper left", ncols=3, frameon=False)
     return figure
 
 

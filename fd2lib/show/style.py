@@ -20,6 +20,7 @@ INK = "#26323d"
 MUTED = "#6b7780"
 RIGHT = "#0072b2"  # a right prediction, everywhere
 WRONG = "#d55e00"  # a wrong one
+OTHER = "#009e73"  # a third level beside those two
 
 # Okabe and Ito's palette, which readers with colour-blindness can tell apart; markers differ as well.
 _METHOD_STYLES: dict[str, tuple[str, str]] = {

@@ -161,7 +161,7 @@ def test_shares_are_taken_within_seeds():
     assert "“FD²” reaches 36.7 %. In % of that (n 2 to 3): “base” 62.5" in sentence
 
 
-LEVELS = (("plain", "crops", "cal"), ("off", "on"), ("plain", "cal"))
+LEVELS = (("plain", "crops", "cal"), ("off", "on"), ("plain", "crops", "cal"))
 NAMES = ["_".join(key) for key in itertools.product(*LEVELS)]
 FACTORIAL = SimpleNamespace(
     title="Factorial", reference=NAMES[0], arms={name: SimpleNamespace(title=name) for name in NAMES}
@@ -169,8 +169,8 @@ FACTORIAL = SimpleNamespace(
 
 
 def cells(skip=()):
-    """Accuracies that add up: constraints 3, teachers 0, 2 and 5, labels 7 (+ 1 in seed 1), seeds 0, 10 and 20."""
-    effects = ({"plain": 0, "crops": 2, "cal": 5}, {"off": 0, "on": 3}, {"plain": 0, "cal": 7})
+    """Accuracies that add up: constraints 3, teachers 0, 2 and 5, labels 0, 4, 7 (8 in seed 1), seeds 0, 10, 20."""
+    effects = ({"plain": 0, "crops": 2, "cal": 5}, {"off": 0, "on": 3}, {"plain": 0, "crops": 4, "cal": 7})
     return [
         row(name, seed, 10 * seed + sum(part[level] for part, level in zip(effects, name.split("_"), strict=True))
             + (seed == 1 and name.endswith("cal")))
@@ -188,13 +188,15 @@ def test_main_effects_of_a_full_factorial():
         ("images by plain + crops", "images by plain"): pytest.approx(2),
         ("images by CAL", "images by plain + crops"): pytest.approx(3),
         ("CAL labels", "plain labels"): pytest.approx(22 / 3),
+        ("plain + crops labels", "plain labels"): pytest.approx(4),
+        ("CAL labels", "plain + crops labels"): pytest.approx(10 / 3),
     }
     labels = found["CAL labels", "plain labels"]
     low, high = stats.t.interval(0.95, 2, loc=22 / 3, scale=stats.sem([7, 8, 7]))
     assert (labels["low"], labels["high"]) == pytest.approx((low, high))
-    assert set(effects["over"]) == {"6 of 6", "4 of 4"} and set(effects["n"]) == {3}
-    last = show.effect_sentences(effects)[-1]
-    assert "Reduced scale. CAL labels − plain labels, 1 image per class, averaged over 6 of 6 settings" in last
+    assert set(effects["over"]) == {"6 of 6", "9 of 9"} and set(effects["n"]) == {3}
+    (told,) = [text for text in show.effect_sentences(effects) if "CAL labels − plain labels" in text]
+    assert "Reduced scale. CAL labels − plain labels, 1 image per class, averaged over 6 of 6 settings" in told
     assert "constraints on − constraints off" in show.effects_table(effects)
 
 
@@ -204,19 +206,20 @@ def test_effects_average_over_the_same_settings_in_every_seed():
     effects = show.factor_effects(results(*cells(skip), study=FACTORIAL))
     first = effects.iloc[0]
     assert first["a"] == "constraints on" and first["mean"] == pytest.approx(3)
-    assert (first["over"], first["n"]) == ("4 of 6", 3)
+    assert (first["over"], first["n"]) == ("7 of 9", 3)
 
 
 def test_factorial_plot_puts_labels_side_by_side():
     figure = show.factorial_plot(results(*cells({("plain_on_cal", 0)}), study=FACTORIAL))
     (axes,) = figure.axes
-    marks = [line for line in axes.lines if line.get_marker() in "o^"]
+    marks = [line for line in axes.lines if line.get_marker() in "os^"]
     assert len(marks) == len(NAMES)
     names = [text.get_text().replace("\n", " ") for text in axes.get_yticklabels()]
     assert names[0] == "images by plain, constraints off" and len(names) == 6
-    assert [text.get_text() for text in figure.legends[0].texts] == ["plain labels", "CAL labels"]
+    legend = [text.get_text() for text in figure.legends[0].texts]
+    assert legend == ["plain labels", "plain + crops labels", "CAL labels"]
     heights = {round(line.get_ydata()[0], 2) for line in marks if line.get_marker() == "^"}
-    assert heights == {round(place + 0.17, 2) for place in range(6)}
+    assert heights == {round(place + 0.26, 2) for place in range(6)}
 
 
 def test_axis_fits_seeds_and_intervals_of_three_seeds():
