@@ -44,7 +44,8 @@ def run_grid(experiments: Sequence[Experiment], results: str | Path, progress: b
         name = (
             f"{experiment.recipe.title}, teacher {row['teacher_kind'] or '-'}, labels {row['label_teacher'] or '-'}, "
         )
-        name += f"start {row['start']}, IPC {row['ipc']}, seed {row['seed']}"
-        logger.info("%s: %.1f %%", name, row["last_top1"])
+        name += f"start {row['start']}, student {row['student']}, IPC {row['ipc']}, seed {row['seed']}"
+        asked = f" ({experiment.request.settings})" if experiment.request.settings else ""
+        logger.info("%s%s: %.1f %%", name, asked, row["last_top1"])
         rows.append(row)
     return rows
