@@ -26,7 +26,7 @@ from fd2lib.show.costs import break_even, cost_rows, costs, label_bytes, publish
 from fd2lib.show.curves import entropy_figure, history_lines, label_entropy, student_curves, term_panels, top_labels
 from fd2lib.show.distilled import class_frames, pixel_changes, side_by_side
 from fd2lib.show.factorial import factor_effects
-from fd2lib.show.frames import Html, browse, class_viewer, frames_html, is_live, points, sentences, viewer
+from fd2lib.show.frames import Html, browse, class_viewer, folded, frames_html, is_live, points, sentences, viewer
 from fd2lib.show.images import captioned_images, encode_picture, image_grid, spread, strip, to_pixels
 from fd2lib.show.learned import field_sentences, geometry_table, load_measured, mass_table
 from fd2lib.show.learned_differences import (
@@ -73,6 +73,7 @@ from fd2lib.show.statistics import (
 from fd2lib.show.studies import StudyResults, arm_differences, not_measured, shares, study_results, twins
 from fd2lib.show.study_plots import factorial_plot, study_plot
 from fd2lib.show.study_text import (
+    decided_sentences,
     effect_sentences,
     effects_table,
     share_sentences,
@@ -128,6 +129,7 @@ __all__ = [
     "costs_table",
     "counts_table",
     "coverage",
+    "decided_sentences",
     "difference_plot",
     "difference_sentences",
     "differences_table",
@@ -142,6 +144,7 @@ __all__ = [
     "facts_table",
     "field_sentences",
     "file_provenance",
+    "folded",
     "frames_html",
     "gallery_viewer",
     "geometry_differences",

@@ -43,6 +43,11 @@ def points(texts: Iterable[str]) -> Html:
     return Html("<ul>" + "".join(f"<li>{html.escape(text)}</li>" for text in texts) + "</ul>")
 
 
+def folded(title: str, *parts: Html) -> Html:
+    """Return markup that a click on its title unfolds."""
+    return Html(f"<details><summary>{html.escape(title)}</summary>{''.join(parts)}</details>")
+
+
 def frames_html(
     frames: Sequence[np.ndarray], labels: Sequence[str], alt: Sequence[str] | str, *, name: str = "Show"
 ) -> Html:

@@ -13,8 +13,10 @@ from PIL import Image
 
 from fd2lib.ground import ArtefactError, Recipe
 from fd2lib.record import file_digest, provenance, read_manifest
-from fd2lib.show.frames import Html, sentences, viewer
+from fd2lib.show.frames import Html, folded, sentences, viewer
 from fd2lib.show.tables import facts_table, html_table
+
+MOST_RUNS = 6  # of a page's provenance; a longer list is folded away
 
 
 def project_path(name: str) -> str:
@@ -84,15 +86,19 @@ def provenance_table(experiment: Any, *results: Any) -> Html:
         "seed": request.seed,
         "overrides": request.settings or "none",
     }
+    runs = {}
     for result in results:
         manifest = read_manifest(result.folder, Path(result.folder).parent.name)
         how = "loaded; made" if result.reused else "made now,"
         made = manifest["provenance"]
-        facts[f"{manifest['stage']} {Path(result.folder).name}"] = (
+        runs[f"{manifest['stage']} {Path(result.folder).name}"] = (
             f"{how} {made['date'][:10]} in {manifest['seconds']:.0f} s on {made['device']}, commit "
             f"{made['commit'] or 'unknown'}, fingerprint {manifest['fingerprint'][:16]}"
         )
-    return facts_table(facts, "What this page was made from")
+    title = "What this page was made from"
+    if len(runs) <= MOST_RUNS:
+        return facts_table(facts | runs, title)
+    return Html(facts_table(facts, title) + folded(f"{len(runs)} runs", facts_table(runs)))
 
 
 def file_provenance(files: Mapping[str, str]) -> Html:

@@ -4,6 +4,7 @@ A row belongs to an arm because its settings say so; nothing here trains, and an
 """
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,8 @@ class StudyResults:
     # One student a row: arm, ipc, seed, last_top1 (%), mean_pixel_change (share of the range), mark (equal in twins).
     rows: pd.DataFrame
     scale: str = ""  # of the rows
-    images: str = ""  # what images they are of, and what guessing among their classes gives
+    images: str = ""  # what images they are of
+    guessing: float = math.nan  # %, what guessing among their classes gives
 
     @property
     def ipcs(self) -> list[int]:
@@ -74,11 +76,11 @@ def study_results(study: Any, rows: Iterable[Mapping[str, Any]], title: str = ""
     spread = whole.drop(columns="asked_ipc").merge(ipcs, how="cross")
     kept = pd.concat([small, spread], ignore_index=True).drop(columns="ipc").rename(columns={"asked_ipc": "ipc"})
     kept = kept[["arm", "ipc", "seed", "last_top1", "mean_pixel_change", "mark"]]
-    chance = f"guessing {100 / int(count):.1f} %"
-    images = ", ".join(filter(None, [dataset, classes and f"classes {classes}", f"{size} px", chance]))
+    images = ", ".join(filter(None, [dataset, classes and f"classes {classes}", f"{size} px"]))
     if kept.duplicated(["arm", "ipc", "seed"]).any():
         raise ArtefactError(f"a student of {study.title!r} is there twice; expected one for each arm, IPC and seed.")
-    return StudyResults(title or study.title, reference or study.reference, titles, kept, scale, images)
+    names = title or study.title, reference or study.reference
+    return StudyResults(*names, titles, kept, scale, images, 100 / int(count))
 
 
 def arm_differences(results: StudyResults) -> pd.DataFrame:

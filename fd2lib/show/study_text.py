@@ -17,6 +17,7 @@ _VERDICTS = {
     "too few seeds": "too few seeds for a verdict",
     SAME: "the same images and students",
 }
+_DECIDED = ("above zero", "below zero")
 
 
 def study_table(*studies: StudyResults) -> Html:
@@ -49,8 +50,9 @@ def _table(results: StudyResults, differences: pd.DataFrame, ipc: int) -> Html:
         for arm, line in zip(results.titles, lines, strict=True):
             line["moved"] = f"{change[arm]:.1f}" if arm in change else "–"
     titles = {"arm": "", "mean": "top-1, % [95 % interval]", "gap": "minus the reference, points", "n": "n (seeds)"}
-    titles["moved"] = "pixels moved, %"
+    titles["moved"] = "moved, %"
     caption = f"{results.title.rstrip('?')}, {per_class(ipc)}; {results.scale} scale, {results.images}"
+    caption += f", guessing {results.guessing:.1f} %"
     return html_table(pd.DataFrame(lines), caption, titles)
 
 
@@ -78,7 +80,7 @@ def _sentences(results: StudyResults) -> list[str]:
             continue
         part = differences[differences["ipc"] == ipc]
         words = [_group(results, part, verdict) for verdict in _VERDICTS if (part["verdict"] == verdict).any()]
-        against = f"against {reference} ({base.mean():.1f} %, n {len(base)})"
+        against = f"against {reference} ({base.mean():.1f} %, n {len(base)}; guessing {results.guessing:.1f} %)"
         found.append(f"{study}, {per_class(ipc)}, {against}: {'; '.join(words) or 'nothing to compare'}.")
     for ipc, equal in twins(results):
         names = " and ".join(f"“{results.titles[arm]}”" for arm in equal)
@@ -93,6 +95,32 @@ def _group(results: StudyResults, part: pd.DataFrame, verdict: str) -> str:
     rows = part[part["verdict"] == verdict].to_dict("records")
     arms = [f"“{results.titles[row['a']]}” {with_interval(**_ends(row), signed=True)}" for row in rows]
     return f"{_VERDICTS[verdict]}: {', '.join(arms)}"
+
+
+def decided_sentences(*studies: StudyResults, effects: pd.DataFrame | None = None) -> list[str]:
+    """Return how many comparisons exclude zero, then each that does, in words.
+
+    Args:
+        studies: their paired differences from the reference count, where there are enough seeds.
+        effects: main effects that count as well (see :func:`factor_effects`).
+    """
+    judged, found = 0, []
+    for results in studies:
+        differences = arm_differences(results)
+        judged += differences["verdict"].isin((*_DECIDED, "undecided")).sum()
+        for row in differences[differences["verdict"].isin(_DECIDED)].to_dict("records"):
+            arm, reference = results.titles[row["a"]], results.titles[results.reference]
+            gap = f"{with_interval(**_ends(row), signed=True)} points, n {row['n']}"
+            found.append(f"{results.title.rstrip('?')}, {per_class(row['ipc'])}: “{arm}” − “{reference}” {gap}.")
+    if effects is not None:
+        judged += effects["verdict"].isin((*_DECIDED, "undecided")).sum()
+        clear = effects[effects["verdict"].isin(_DECIDED)]
+        found += effect_sentences(clear) if len(clear) else []
+    if not judged:
+        return ["Nothing was measured with enough seeds for a verdict."]
+    scales = " and ".join(dict.fromkeys(results.scale for results in studies if results.scale))
+    told = f"Of {judged} comparisons at the {scales} scale, the intervals of {len(found)} exclude zero"
+    return [f"{told}; if nothing differed, about {judged / 20:.0f} would.", *found]
 
 
 def effects_table(effects: pd.DataFrame) -> Html:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from fd2lib.data import Dataset, display_name, list_datasets
-from fd2lib.show.frames import Html, sentences
+from fd2lib.show.frames import Html, folded, sentences
 from fd2lib.show.rows import settings_behind
 from fd2lib.show.statistics import binomial_interval, pair_titles
 from fd2lib.show.style import method_title
@@ -133,7 +133,7 @@ def results_tables(summary: pd.DataFrame, rows: pd.DataFrame | None = None) -> H
 def _settings_table(rows: pd.DataFrame) -> Html:
     table = settings_behind(rows)
     titles = {name: method_title(name) for name in table.columns[1:]}
-    return Html(f"<details><summary>Settings behind this table</summary>{html_table(table, titles=titles)}</details>")
+    return folded("Settings behind this table", html_table(table, titles=titles))
 
 
 def students_table(results: Mapping[str, Any]) -> Html:

@@ -46,7 +46,14 @@ def test_provenance_names_commit_seed_inputs_and_whether_a_stage_was_loaded(tmp_
         "beef" * 4,
     ):
         assert words in text
-    assert str(tmp_path) not in text
+    assert str(tmp_path) not in text and "<details>" not in text
+    many = show.provenance_table(experiment(), *[SimpleNamespace(folder=folder, reused=True)] * 2)
+    assert "<details>" not in many  # one run, shown twice
+    for number in range(7):
+        write_json(tmp_path / "distill" / f"plumage-{number}" / "manifest.json", manifest)
+    runs = [SimpleNamespace(folder=tmp_path / "distill" / f"plumage-{number}", reused=True) for number in range(7)]
+    folded = show.provenance_table(experiment(), *runs)
+    assert "<summary>7 runs</summary>" in folded and folded.index("seed") < folded.index("<details>")
 
 
 def test_file_provenance(tmp_path):

@@ -118,7 +118,7 @@ def test_table_has_every_arm_and_says_what_is_missing():
         "whole set",
     ]
     words = show.study_sentences(measured)
-    assert "against base (12.0 %, n 3): better: “CAL”" in words[0]
+    assert "against base (12.0 %, n 3; guessing 4.0 %): better: “CAL”" in words[0]
     assert "the reference, base, was not measured" in words[1] and "not measured: base at 3" in words[-1]
 
 
@@ -209,6 +209,18 @@ def test_effects_average_over_the_same_settings_in_every_seed():
     assert (first["over"], first["n"]) == ("7 of 9", 3)
 
 
+def test_the_decided_comparisons_are_told_first_and_counted():
+    measured = results(*many("none", [10, 12, 14]), *many("cal", [20, 22.5, 24]), *many("both", [10, 13, 13]))
+    first, only = show.decided_sentences(measured)
+    assert first.startswith("Of 2 comparisons at the reduced scale, the intervals of 1 exclude zero")
+    assert "1 image per class: “CAL” − “base” +10.2" in only
+    effects = show.factor_effects(results(*cells(), study=FACTORIAL))
+    told = show.decided_sentences(results(*many("none", [10, 12])), measured, effects=effects)
+    clear = int(effects["verdict"].isin(["above zero", "below zero"]).sum())
+    assert told[0].startswith(f"Of {2 + len(effects)} comparisons") and len(told) == 2 + clear
+    assert "enough seeds" in show.decided_sentences(results())[0]
+
+
 def test_factorial_plot_puts_labels_side_by_side():
     figure = show.factorial_plot(results(*cells({("plain_on_cal", 0)}), study=FACTORIAL))
     (axes,) = figure.axes
@@ -233,5 +245,5 @@ def test_axis_fits_seeds_and_intervals_of_three_seeds():
 def test_a_table_says_how_far_pixels_moved_where_some_images_were_not_optimised():
     still, moved = many("none", [10.0, 11.0], mean_pixel_change=0.0), many("cal", [12.0, 13.0], mean_pixel_change=0.025)
     table = str(show.study_table(results(*still, *moved)))
-    assert "pixels moved" in table and ">2.5<" in table
-    assert "pixels moved" not in str(show.study_table(results(*many("none", [10.0, 11.0]), *moved)))
+    assert "moved, %" in table and ">2.5<" in table
+    assert "moved, %" not in str(show.study_table(results(*many("none", [10.0, 11.0]), *moved)))
