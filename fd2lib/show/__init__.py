@@ -25,7 +25,7 @@ from fd2lib.show.cost_text import (
 from fd2lib.show.costs import break_even, cost_rows, costs, label_bytes, published_labels, stored_bytes, without_store
 from fd2lib.show.curves import entropy_figure, history_lines, label_entropy, student_curves, term_panels, top_labels
 from fd2lib.show.distilled import class_frames, pixel_changes, side_by_side
-from fd2lib.show.factorial import factor_effects
+from fd2lib.show.factorial import factor_effects, teacher_results
 from fd2lib.show.frames import Html, browse, class_viewer, folded, frames_html, is_live, points, sentences, viewer
 from fd2lib.show.images import captioned_images, encode_picture, image_grid, spread, strip, to_pixels
 from fd2lib.show.learned import field_sentences, geometry_table, load_measured, mass_table
@@ -217,6 +217,7 @@ __all__ = [
     "study_sentences",
     "study_table",
     "summarise",
+    "teacher_results",
     "teacher_sentences",
     "term_panels",
     "to_pixels",

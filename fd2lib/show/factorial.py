@@ -1,5 +1,6 @@
 """The factorial study: teacher of the images × constraints × teacher of the labels, and what each factor does."""
 
+import dataclasses
 import itertools
 from collections.abc import Iterator
 
@@ -45,6 +46,18 @@ def factor_effects(results: StudyResults) -> pd.DataFrame:
             numbers = {"mean": mean, "low": low, "high": high, "n": number, "verdict": verdict(low, high, number)}
             found.append({"scale": results.scale, "ipc": ipc, "over": over, **titles, **numbers})
     return pd.DataFrame(found, columns=["scale", "ipc", "over", "a", "b", "mean", "low", "high", "n", "verdict"])
+
+
+def teacher_results(results: StudyResults) -> StudyResults:
+    """Return the teachers of a factorial's labels as arms of a study of their own, which saw the whole training set.
+
+    ``last_top1`` is the test accuracy of a teacher's own classifier, %; the reference is the plain one.
+    """
+    levels = {level: title.removesuffix(" labels") for level, title in FACTORS["labels"].items()}
+    taught = with_factors(results).dropna(subset="label_teacher_top1").drop_duplicates(["labels", "seed"])
+    rows = taught.assign(arm=taught["labels"], last_top1=taught["label_teacher_top1"], ipc=0, mean_pixel_change=0.0)
+    rows["mark"] = rows["arm"] + rows["seed"].astype(str)
+    return dataclasses.replace(results, title="The teachers themselves", reference="plain", titles=levels, rows=rows)
 
 
 def with_factors(results: StudyResults) -> pd.DataFrame:

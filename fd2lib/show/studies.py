@@ -26,7 +26,8 @@ class StudyResults:
     title: str
     reference: str  # the arm that the others are compared with
     titles: Mapping[str, str]  # arm -> title, in the study's order
-    # One student a row: arm, ipc, seed, last_top1 (%), mean_pixel_change (share of the range), mark (equal in twins).
+    # One student a row: arm, ipc, seed, last_top1 (%), label_teacher_top1 (%), mean_pixel_change (share of the range),
+    # mark (equal in twins).
     rows: pd.DataFrame
     scale: str = ""  # of the rows
     images: str = ""  # what images they are of
@@ -63,7 +64,7 @@ def study_results(study: Any, rows: Iterable[Mapping[str, Any]], title: str = ""
     if len(places) > 1:
         raise ArtefactError(f"the rows of {study.title!r} are of {sorted(places)}; expected one scale and image set.")
     scale, dataset, classes, size, count = next(iter(places), ("", "", "", "", "1"))
-    columns = ["arm", "asked_ipc", "ipc", "seed", "evaluate_images", "settings", *_MARKS]
+    columns = ["arm", "asked_ipc", "ipc", "seed", "evaluate_images", "settings", "label_teacher_top1", *_MARKS]
     table = pd.DataFrame(rows, columns=columns)
     table["mark"] = [" ".join(map(str, marks)) for marks in table[_MARKS].to_numpy()]
     table = table.astype({"asked_ipc": int, "ipc": int, "seed": int, "last_top1": float, "mean_pixel_change": float})
@@ -75,7 +76,8 @@ def study_results(study: Any, rows: Iterable[Mapping[str, Any]], title: str = ""
     ipcs = (small if len(small) else whole)[["asked_ipc"]].drop_duplicates()
     spread = whole.drop(columns="asked_ipc").merge(ipcs, how="cross")
     kept = pd.concat([small, spread], ignore_index=True).drop(columns="ipc").rename(columns={"asked_ipc": "ipc"})
-    kept = kept[["arm", "ipc", "seed", "last_top1", "mean_pixel_change", "mark"]]
+    kept["label_teacher_top1"] = pd.to_numeric(kept["label_teacher_top1"])
+    kept = kept[["arm", "ipc", "seed", "last_top1", "label_teacher_top1", "mean_pixel_change", "mark"]]
     images = ", ".join(filter(None, [dataset, classes and f"classes {classes}", f"{size} px"]))
     if kept.duplicated(["arm", "ipc", "seed"]).any():
         raise ArtefactError(f"a student of {study.title!r} is there twice; expected one for each arm, IPC and seed.")
@@ -154,5 +156,7 @@ def by_arm(table: pd.DataFrame, ipc: int, column: str) -> dict[str, dict[str, An
 
 
 def per_class(ipc: int) -> str:
-    """Return an IPC in words."""
+    """Return an IPC in words; 0 is every image that there is."""
+    if not ipc:
+        return "whole training set"
     return f"{ipc} image{'s' * (ipc != 1)} per class"

@@ -221,6 +221,20 @@ def test_the_decided_comparisons_are_told_first_and_counted():
     assert "enough seeds" in show.decided_sentences(results())[0]
 
 
+def test_teachers_of_a_factorial_are_compared_with_the_plain_one():
+    tops = {"plain": 20.0, "crops": 26.0, "cal": 24.5}
+    rows = [{**one, "label_teacher_top1": str(tops[one["arm"].split("_")[2]] + int(one["seed"]))} for one in cells()]
+    teachers = show.teacher_results(
+        results(*rows, *[{**one, "ipc": "3", "asked_ipc": "3"} for one in rows], study=FACTORIAL)
+    )
+    assert teachers.accuracies("crops", 0).tolist() == [26.0, 27.0, 28.0]
+    gaps = show.arm_differences(teachers).set_index("a")
+    assert gaps.loc["cal", "mean"] == pytest.approx(4.5) and gaps.loc["crops", "n"] == 3
+    table = str(show.study_table(teachers))
+    assert "The teachers themselves, whole training set; reduced scale" in table and "plain + crops" in table
+    assert "not measured" in show.study_table(show.teacher_results(results(study=FACTORIAL)))
+
+
 def test_factorial_plot_puts_labels_side_by_side():
     figure = show.factorial_plot(results(*cells({("plain_on_cal", 0)}), study=FACTORIAL))
     (axes,) = figure.axes
