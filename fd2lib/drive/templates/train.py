@@ -15,7 +15,7 @@ torch.manual_seed(0)
 student = models.resnet18(num_classes=told["teacher_logits"].shape[2]).to(device)  # or any other network
 optimizer = torch.optim.AdamW(student.parameters(), weight_decay=1e-5)
 for epoch, boxes in enumerate(told["cutmix_boxes"].tolist()):
-    optimizer.param_groups[0]["lr"] = 5e-4 * (1 + math.cos(math.pi * epoch / len(told["rows"]) / 2))  # from 1e-3 to half
+    optimizer.param_groups[0]["lr"] = 5e-4 * (1 + math.cos(math.pi * epoch / len(told["rows"]) / 2))  # 1e-3 to half
     views, losses = [told[name][epoch].split(told["batch_size"].item()) for name in names], []
     for rows, crops, flips, partners, logits, box in zip(*views, boxes, strict=True):
         x = [tv.resized_crop(images[i], *crop, size, antialias=False) for i, crop in zip(rows, crops, strict=True)]
