@@ -71,12 +71,13 @@ def stages_of(experiments: Iterable[Any]) -> list[Any]:
     return [stage() for one in experiments for stage in (one.pretrain, one.distill, one.relabel, one.evaluate)]
 
 
-def provenance_table(experiment: Any, *results: Any) -> Html:
+def provenance_table(experiment: Any, *results: Any, files: Mapping[str, str] | None = None) -> Html:
     """Return what a page was made from: code, versions, device, seed, time, memory and the inputs' fingerprints.
 
     Args:
         experiment: an :class:`fd2lib.drive.Experiment`.
         results: the stage results that the page shows.
+        files: what else it shows, name and path; their SHA-256 are listed.
     """
     recipe, request, data = experiment.recipe, experiment.request, experiment.dataset
     facts = _machine(experiment.device) | {
@@ -85,6 +86,7 @@ def provenance_table(experiment: Any, *results: Any) -> Html:
         "fingerprint of the images": data.fingerprint[:16],
         "seed": request.seed,
         "overrides": request.settings or "none",
+        **_digests(files or {}),
     }
     runs = {}
     for result in results:
@@ -103,11 +105,14 @@ def provenance_table(experiment: Any, *results: Any) -> Html:
 
 def file_provenance(files: Mapping[str, str]) -> Html:
     """Return what a page was made from that only reads files: code, versions, and each file's SHA-256."""
-    known = {
+    return facts_table(_machine("cpu") | _digests(files), "What this page was made from")
+
+
+def _digests(files: Mapping[str, str]) -> dict[str, str]:
+    return {
         f"SHA-256 of the {name}": file_digest(path)[:16] if Path(path).is_file() else "no such file"
         for name, path in files.items()
     }
-    return facts_table(_machine("cpu") | known, "What this page was made from")
 
 
 def _machine(device: Any) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def test_file_provenance(tmp_path):
     (tmp_path / "rows.csv").write_text("")
     text = show.file_provenance({"rows": str(tmp_path / "rows.csv"), "other": str(tmp_path / "none")})
     assert "e3b0c44298fc1c14" in text and "no such file" in text and str(tmp_path) not in text
+    assert "e3b0c44298fc1c14" in show.provenance_table(experiment(), files={"rows": str(tmp_path / "rows.csv")})
 
 
 def test_settings_say_where_they_come_from():
