@@ -17,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torchvision import models
 from torchvision.datasets import ImageFolder
 
@@ -224,13 +224,10 @@ def test_the_script_halves_batches_as_the_run_does():
 # Without fd2lib
 
 
-def test_script_trains_a_student_without_fd2lib(exported, tmp_path):
+def test_script_trains_a_student_without_fd2lib(run, tmp_path):
     """The script runs as a stranger would run it, where fd2lib cannot be imported."""
-    out, blocker = tmp_path / "out", tmp_path / "blocker"
-    shutil.copytree(exported, out)
-    told = load_file(out / "labels.safetensors")
-    told["teacher_logits"] *= 20  # a surer teacher than one epoch makes: something to learn in a few steps
-    save_file(told, out / "labels.safetensors")
+    # At temperature 20 answers are so flat that the first loss is nearly the last; here a few steps teach something.
+    out, blocker = export_run(run, tmp_path / "out", temperature=1.5).folder, tmp_path / "blocker"
     blocker.mkdir()
     (blocker / "sitecustomize.py").write_text("import sys\nsys.modules['fd2lib'] = None\n")
     environment = {**os.environ, "PYTHONPATH": str(blocker), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -241,12 +238,13 @@ def test_script_trains_a_student_without_fd2lib(exported, tmp_path):
     assert done.returncode == 0, done.stderr
     losses = [float(value) for value in re.findall(r"loss ([\d.]+)", done.stdout)]
     assert len(losses) == EPOCHS
-    assert sum(losses[-4:]) < 0.9 * sum(losses[:4]), losses
+    assert sum(losses[-4:]) < 0.8 * sum(losses[:4]), losses
     models.resnet18(num_classes=4).load_state_dict(torch.load(out / "student.pt", weights_only=True), strict=True)
     text = (out / "train.py").read_text(encoding="utf-8")
     tree = ast.parse(text)
     first = next(node.lineno for node in tree.body[1:] if not isinstance(node, ast.Import | ast.ImportFrom))
-    assert "fd2lib" not in text and len(text.splitlines()) - first + 1 == 20  # lines after the imports
+    assert "fd2lib" not in text and len(text.splitlines()) <= 30
+    assert len(text.splitlines()) - first + 1 == 20  # lines after the imports
 
 
 def test_script_is_installed_with_the_package():
