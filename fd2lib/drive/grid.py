@@ -41,11 +41,9 @@ def run_grid(experiments: Sequence[Experiment], results: str | Path, progress: b
     rows = []
     for experiment in tqdm(experiments, desc="experiments", unit="student", disable=not progress):
         row = experiment.record(results)
-        name = (
-            f"{experiment.recipe.title}, teacher {row['teacher_kind'] or '-'}, labels {row['label_teacher'] or '-'}, "
-        )
-        name += f"start {row['start']}, student {row['student']}, IPC {row['ipc']}, seed {row['seed']}"
+        teachers = f"teacher {row['teacher_kind'] or '-'}, labels {row['label_teacher'] or '-'}"
+        place = f"start {row['start']}, student {row['student']}, IPC {row['ipc']}, seed {row['seed']}"
         asked = f" ({experiment.request.settings})" if experiment.request.settings else ""
-        logger.info("%s%s: %.1f %%", name, asked, row["last_top1"])
+        logger.info("%s, %s, %s%s: %.1f %%", experiment.recipe.title, teachers, place, asked, row["last_top1"])
         rows.append(row)
     return rows

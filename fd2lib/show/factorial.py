@@ -56,7 +56,6 @@ def teacher_results(results: StudyResults) -> StudyResults:
     levels = {level: title.removesuffix(" labels") for level, title in FACTORS["labels"].items()}
     taught = with_factors(results).dropna(subset="label_teacher_top1").drop_duplicates(["labels", "seed"])
     rows = taught.assign(arm=taught["labels"], last_top1=taught["label_teacher_top1"], ipc=0, mean_pixel_change=0.0)
-    rows["mark"] = rows["arm"] + rows["seed"].astype(str)
     return dataclasses.replace(results, title="The teachers themselves", reference="plain", titles=levels, rows=rows)
 
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.images import wrap
-from fd2lib.show.statistics import pair_titles
+from fd2lib.show.statistics import DECIDED, pair_titles
 from fd2lib.show.style import INK, MUTED, SMALL, BookFigure, method_style, method_title, new_figure
 from fd2lib.show.tables import START_TITLES
 
@@ -91,7 +91,7 @@ def difference_plot(differences: pd.DataFrame, columns: Sequence[str]) -> BookFi
         for place, (_, row) in enumerate(rows.iterrows()):
             if row["low"] == row["low"]:
                 axes.hlines(place, row["low"], row["high"], color=colour, linewidth=2)
-            decided = row["verdict"] in ("above zero", "below zero")
+            decided = row["verdict"] in DECIDED
             axes.plot(
                 row["mean"], place, "o", color=colour, markersize=7, markerfacecolor=colour if decided else "white"
             )

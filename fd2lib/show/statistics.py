@@ -8,6 +8,8 @@ from scipy import stats
 from fd2lib.show.rows import GROUP, SETTING
 from fd2lib.show.style import method_title
 
+DECIDED = ("above zero", "below zero")  # the verdicts of intervals that exclude zero
+
 
 def interval(values: Sequence[float]) -> tuple[float, float, float, int]:
     """Return mean, lower and upper end of the 95 % t-interval of the mean, and n.

@@ -9,7 +9,7 @@ import pandas as pd
 from fd2lib.show.factorial import FACTORS, with_factors
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.images import wrap
-from fd2lib.show.statistics import summarise
+from fd2lib.show.statistics import DECIDED, summarise
 from fd2lib.show.studies import StudyResults, arm_differences, by_arm, per_class
 from fd2lib.show.style import INK, MUTED, OTHER, RIGHT, SMALL, WRONG, BookFigure, new_figure
 
@@ -34,7 +34,7 @@ def study_plot(*studies: StudyResults) -> BookFigure | Html:
         if results.reference in means:
             axes.axvline(means[results.reference]["mean"], color=INK, linewidth=1)
         for arm, mean in means.items():
-            decided = gaps.get(arm, {}).get("verdict") in ("above zero", "below zero")
+            decided = gaps.get(arm, {}).get("verdict") in DECIDED
             colour = MUTED if arm == results.reference else RIGHT
             _draw_mean(axes, arms.index(arm), mean, results.accuracies(arm, ipc), colour, decided)
         _label_rows(axes, [results.titles[arm] for arm in arms], title)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from fd2lib.show.frames import Html, points, sentences
-from fd2lib.show.statistics import pair_titles, summarise, with_interval
+from fd2lib.show.statistics import DECIDED, pair_titles, summarise, with_interval
 from fd2lib.show.studies import SAME, StudyResults, arm_differences, by_arm, not_measured, per_class, shares, twins
 from fd2lib.show.tables import html_table, results_table
 
@@ -17,7 +17,6 @@ _VERDICTS = {
     "too few seeds": "too few seeds for a verdict",
     SAME: "the same images and students",
 }
-_DECIDED = ("above zero", "below zero")
 
 
 def study_table(*studies: StudyResults) -> Html:
@@ -50,7 +49,7 @@ def _table(results: StudyResults, differences: pd.DataFrame, ipc: int) -> Html:
         for arm, line in zip(results.titles, lines, strict=True):
             line["moved"] = f"{change[arm]:.1f}" if arm in change else "–"
     titles = {"arm": "", "mean": "top-1, % [95 % interval]", "gap": "minus the reference, points", "n": "n (seeds)"}
-    titles["moved"] = "moved, %"
+    titles["moved"] = "pixels moved, %"
     caption = f"{results.title.rstrip('?')}, {per_class(ipc)}; {results.scale} scale, {results.images}"
     caption += f", guessing {results.guessing:.1f} %"
     return html_table(pd.DataFrame(lines), caption, titles)
@@ -107,14 +106,14 @@ def decided_sentences(*studies: StudyResults, effects: pd.DataFrame | None = Non
     judged, found = 0, []
     for results in studies:
         differences = arm_differences(results)
-        judged += differences["verdict"].isin((*_DECIDED, "undecided")).sum()
-        for row in differences[differences["verdict"].isin(_DECIDED)].to_dict("records"):
+        judged += differences["verdict"].isin((*DECIDED, "undecided")).sum()
+        for row in differences[differences["verdict"].isin(DECIDED)].to_dict("records"):
             arm, reference = results.titles[row["a"]], results.titles[results.reference]
             gap = f"{with_interval(**_ends(row), signed=True)} points, n {row['n']}"
             found.append(f"{results.title.rstrip('?')}, {per_class(row['ipc'])}: “{arm}” − “{reference}” {gap}.")
     if effects is not None:
-        judged += effects["verdict"].isin((*_DECIDED, "undecided")).sum()
-        clear = effects[effects["verdict"].isin(_DECIDED)]
+        judged += effects["verdict"].isin((*DECIDED, "undecided")).sum()
+        clear = effects[effects["verdict"].isin(DECIDED)]
         found += effect_sentences(clear) if len(clear) else []
     if not judged:
         return ["Nothing was measured with enough seeds for a verdict."]
