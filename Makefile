@@ -68,6 +68,8 @@ test: lint unit nbval
 
 lint: $(STAMP)
 	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check --quiet . || { $(PY) -m ruff format --diff .; exit 1; }
+	@$(PY) -m mypy
 
 unit: $(STAMP)
 	@$(PY) -m pytest

@@ -7,14 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from fd2lib.drive.experiment import Experiment
-from fd2lib.drive.measured import (
-    PROVENANCE,
-    SETTING,
-    add_options,
-    first_experiment,
-    provenance_of,
-    setting_of,
-)
+from fd2lib.drive.measured import PROVENANCE, SETTING, add_options, first_experiment, provenance_of, setting_of
 from fd2lib.ground import parse_numbers
 from fd2lib.measure import (
     PartMasks,

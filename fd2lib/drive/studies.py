@@ -98,11 +98,7 @@ def _complete(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def study_rows(
-    study: Study,
-    rows: Sequence[Mapping[str, str]],
-    ipcs: Sequence[int],
-    seeds: Sequence[int],
-    **common: Any,
+    study: Study, rows: Sequence[Mapping[str, str]], ipcs: Sequence[int], seeds: Sequence[int], **common: Any
 ) -> list[dict[str, str]]:
     """Return the rows that belong to a study, each with its ``arm``; arms share rows where their settings are equal.
 

@@ -52,10 +52,7 @@ class AttentionHead(nn.Module):
         self._draws = 0  # counts forwards that had to draw without a generator
 
     def forward(
-        self,
-        features: Tensor,
-        generator: torch.Generator | None = None,
-        counterfactual_attention: Tensor | None = None,
+        self, features: Tensor, generator: torch.Generator | None = None, counterfactual_attention: Tensor | None = None
     ) -> AttentionOutput:
         """Attend to a feature map.
 

@@ -113,8 +113,7 @@ SMALL_NETWORKS: dict[str, SmallNetwork] = {
         partial(_resnet, block=Bottleneck, layers=(1, 1, 1, 1), channels=(16, 32, 64, 96)),
     ),
     "densenet_narrow": SmallNetwork(
-        "DenseNet of 17 layers, growth 12 (0.15 M weights)",
-        partial(_densenet, growth=12, layers=(3, 4, 6, 4)),
+        "DenseNet of 17 layers, growth 12 (0.15 M weights)", partial(_densenet, growth=12, layers=(3, 4, 6, 4))
     ),
     "mobilenet_narrow": SmallNetwork("MobileNet-V2 of six blocks, 256 features (0.13 M weights)", _mobilenet),
 }

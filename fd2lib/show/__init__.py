@@ -49,12 +49,7 @@ from fd2lib.show.page import (
     settings_table,
     stages_of,
 )
-from fd2lib.show.prototypes import (
-    class_centres,
-    class_vectors,
-    lookalike_order,
-    similarity_figure,
-)
+from fd2lib.show.prototypes import class_centres, class_vectors, lookalike_order, similarity_figure
 from fd2lib.show.results import difference_plot, dot_plot
 from fd2lib.show.rows import GROUP, SETTING, coverage, load_rows, settings_behind
 from fd2lib.show.similarity import closest_pairs, cosine_matrix

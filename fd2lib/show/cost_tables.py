@@ -11,11 +11,7 @@ from fd2lib.show.frames import Html, sentences
 from fd2lib.show.style import method_title
 from fd2lib.show.tables import START_TITLES, fixed_and_varying, html_table
 
-_UNITS = {
-    "images": "thousand images through networks",
-    "seconds": "seconds",
-    "peak_mib": "peak memory, MiB",
-}
+_UNITS = {"images": "thousand images through networks", "seconds": "seconds", "peak_mib": "peak memory, MiB"}
 
 
 def costs_table(table: pd.DataFrame) -> Html:

@@ -20,13 +20,7 @@ from fd2lib.losses import pretrain_loss
 from fd2lib.models import Teacher, create_teacher, pick_maps
 from fd2lib.record import RunFolder
 from fd2lib.stages.common import autocast, deterministic, require_finite, resolve_device, to_unit, write_history
-from fd2lib.views import (
-    attention_crop,
-    attention_drop,
-    crop_resize,
-    random_resized_crop_boxes,
-    training_views,
-)
+from fd2lib.views import attention_crop, attention_drop, crop_resize, random_resized_crop_boxes, training_views
 
 _RANDOM_CROP_SCALE = 0.25  # smallest area, ours: about what attention crops keep
 _FILES = ["teacher.safetensors", "teacher.json", "history.csv", "predictions.npz"]

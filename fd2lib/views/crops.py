@@ -65,11 +65,7 @@ def crop_resize(images: Tensor, boxes: Tensor, size: int, flip: Tensor | None = 
 
 
 def random_resized_crop_boxes(
-    n: int,
-    size: int,
-    generator: torch.Generator,
-    min_scale: float = 0.08,
-    ratio: tuple[float, float] = (3 / 4, 4 / 3),
+    n: int, size: int, generator: torch.Generator, min_scale: float = 0.08, ratio: tuple[float, float] = (3 / 4, 4 / 3)
 ) -> Tensor:
     """Draw boxes as torchvision's ``RandomResizedCrop`` does, for ``n`` square images at once.
 

@@ -20,8 +20,7 @@ def _row(tmp_path, **request):
 
 
 @pytest.mark.parametrize(
-    "backbone",
-    ["resnet18", "densenet121", "mobilenetv2_100", "efficientnet-lite0", "convnext_tiny"],
+    "backbone", ["resnet18", "densenet121", "mobilenetv2_100", "efficientnet-lite0", "convnext_tiny"]
 )
 def test_a_family_passes_through_all_stages(tmp_path, backbone):
     row = _row(tmp_path, backbone=backbone)

@@ -17,10 +17,7 @@ from fd2lib.stages.optimise import optimise, plan_phases
 PHASES = "3@24 3@32 3@24 4@32"
 
 
-@given(
-    iterations=st.integers(1, 300),
-    shares=st.lists(st.integers(1, 2000), min_size=1, max_size=6),
-)
+@given(iterations=st.integers(1, 300), shares=st.lists(st.integers(1, 2000), min_size=1, max_size=6))
 @settings(deadline=None, max_examples=60)
 def test_phases_follow_each_other_and_keep_their_proportions(recipe, iterations, shares):
     text = " ".join(f"{share}@{32 + index}" for index, share in enumerate(shares))
