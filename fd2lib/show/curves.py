@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import LogFormatter
 
 from fd2lib.ground import ShapeError
 from fd2lib.show.frames import Html, sentences
-from fd2lib.show.style import INK, MUTED, NORMAL, SMALL, BookFigure, method_style, method_title, new_figure
+from fd2lib.show.style import INK, MUTED, NORMAL, SMALL, BookFigure, method_style, new_figure
+from fd2lib.show.titles import method_title
 
 TERM_TITLES = {
     "total": "total",
@@ -43,7 +45,9 @@ def term_panels(
         return sentences("Nothing was optimised: the starts are the result.")
     shown = [term for term in (terms or TERM_TITLES) if term in history and history[term].notna().any()]
     if not shown:
-        raise ShapeError(f"the history has the columns {', '.join(history)}; expected at least one loss term.")
+        raise ShapeError(
+            f"the history has the columns {', '.join(map(str, history))}; expected at least one loss term."
+        )
     columns = min(2, len(shown))
     rows = -(-len(shown) // columns)
     figure = new_figure(2.05 * rows + 0.2, rows=rows, columns=columns, sharex=True)
@@ -77,17 +81,19 @@ def student_curves(histories: Mapping[str, pd.DataFrame], chance: float = 0.0) -
     loss, accuracy = figure.axes
     for method, history in histories.items():
         style = method_style(method)
-        loss.plot(history["epoch"], history["loss"], color=style["color"], linewidth=1.6)
+        loss.plot(history["epoch"], history["loss"], color=style.color, linewidth=1.6)
         tested = history[history["test_accuracy"].notna()]
         spacing = max(1, len(tested) // 8)
         accuracy.plot(
             tested["epoch"], tested["test_accuracy"], label=method_title(method), linewidth=1.6, markersize=5,
-            markevery=spacing, **style,
+            markevery=spacing, color=style.color, marker=style.marker,
         )  # fmt: skip
     if chance:
         accuracy.axhline(chance, color=MUTED, linestyle="--", linewidth=1, label="guessing")
     if all((history["loss"].dropna() > 0).all() for history in histories.values()):
         loss.set_yscale("log")
+        loss.yaxis.set_major_formatter(LogFormatter())  # the usual one writes formulas
+        loss.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.4)))
     loss.set(xlabel="epoch", title="training loss")
     accuracy.set(xlabel="epoch", title="test accuracy, %", ylim=(0, None))
     figure.legend(
@@ -116,16 +122,6 @@ def history_lines(history: pd.DataFrame, panels: Mapping[str, Mapping[str, str]]
     return figure
 
 
-def label_entropy(teacher_logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Return the entropy in bits of labels ``softmax(logits / temperature)``: logits ``[..., K]``, result ``[...]``."""
-    scaled = np.asarray(teacher_logits, np.float64) / temperature
-    scaled = scaled - scaled.max(axis=-1, keepdims=True)
-    weights = np.exp(scaled)
-    total = weights.sum(axis=-1)
-    # H = log Z − Σ p·z, which stays exact where a probability underflows
-    return (np.log(total) - (weights * scaled).sum(axis=-1) / total) / np.log(2)
-
-
 def entropy_figure(entropies: Mapping[str, np.ndarray], num_classes: int) -> BookFigure:
     """Return histograms of soft-label entropy, one panel for each entry, with the entropy of a uniform label marked.
 
@@ -142,18 +138,7 @@ def entropy_figure(entropies: Mapping[str, np.ndarray], num_classes: int) -> Boo
         axes.set(title=title, xlabel="entropy, bits", xlim=(0, limit * 1.04))
         mean = float(flat.mean())
         axes.axvline(mean, color="#d55e00", linewidth=1.5)
-        place = {"transform": axes.get_xaxis_transform(), "va": "top", "ha": "right" if mean > limit / 2 else "left"}
-        axes.text(mean, 0.98, f" mean {mean:.2f} ", color="#b34700", size=SMALL, **place)
+        axes.text(mean, 0.98, f" mean {mean:.2f} ", color="#b34700", size=SMALL, va="top",
+                  ha="right" if mean > limit / 2 else "left", transform=axes.get_xaxis_transform())  # fmt: skip
     figure.axes[0].set_ylabel("labels, %")
     return figure
-
-
-def top_labels(logits: np.ndarray, classes: Sequence[str], count: int = 3, temperature: float = 1.0) -> list[str]:
-    """Return for each logit row the ``count`` most probable classes and their percentages, one to a line."""
-    scaled = np.asarray(logits, np.float64) / temperature
-    weights = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    shares = weights / weights.sum(axis=-1, keepdims=True)
-    best = np.argsort(-shares, axis=-1)[:, :count]
-    return [
-        "\n".join(f"{100 * row[k]:.0f} % {classes[k]}" for k in order) for row, order in zip(shares, best, strict=True)
-    ]

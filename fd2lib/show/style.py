@@ -6,12 +6,11 @@ plotting backend is.
 
 import io
 import zlib
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-
-from fd2lib.ground import list_methods
+from matplotlib.text import Text
 
 DPI = 110  # dots per inch of a shown figure
 WIDTH = 5.8  # inches; 638 px at DPI, which a phone can shrink and still be read
@@ -38,6 +37,8 @@ _OTHERS = (("#1b7837", "<"), ("#762a83", ">"), ("#8c510a", "h"), ("#000000", "d"
 class BookFigure(Figure):
     """A matplotlib figure that shows itself in a notebook: charts as PNG, photographs as JPEG.
 
+    Text in it is text: a dollar sign in the name of a class or a set begins no formula.
+
     Args:
         photo: ``True`` for a figure made mostly of photographs, whose JPEG is about a fifth of the PNG.
     """
@@ -45,6 +46,12 @@ class BookFigure(Figure):
     def __init__(self, *args: Any, photo: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.photo = photo
+
+    def draw(self, renderer: Any) -> None:
+        """Draw the figure, as matplotlib asks."""
+        for text in self.findobj(Text):
+            text.set_parse_math(False)
+        super().draw(renderer)
 
     def encoded(self) -> tuple[str, bytes]:
         """Return the mime type and the bytes of the figure as a page would hold them."""
@@ -100,13 +107,15 @@ def bare(axes: Axes) -> None:
     axes.tick_params(length=0)
 
 
-def method_title(method: str) -> str:
-    """Return a method's display name; a name that no recipe knows is its own title."""
-    return list_methods().get(method, method)
+class Style(NamedTuple):
+    """How a method looks in every figure."""
+
+    color: str
+    marker: str
 
 
-def method_style(method: str) -> dict[str, str]:
-    """Return ``{"color", "marker"}`` of a method: the same in every figure, also for methods added later."""
+def method_style(method: str) -> Style:
+    """Return the colour and marker of a method: the same in every figure, also for methods added later."""
     known = _METHOD_STYLES.get(method)
     colour, marker = known or _OTHERS[zlib.crc32(method.encode()) % len(_OTHERS)]
-    return {"color": colour, "marker": marker}
+    return Style(colour, marker)

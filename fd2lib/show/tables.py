@@ -1,139 +1,336 @@
-"""Tables as plain HTML that a phone can scroll, and the numbers in them as a person writes them."""
+"""Tables as plain HTML that a phone can scroll, one for each scale and set of images."""
 
 import html
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from fd2lib.analyse import (
+    PLACE,
+    Interval,
+    StudyResults,
+    arm_differences,
+    arm_means,
+    binomial_interval,
+    records,
+    settings_behind,
+)
+from fd2lib.analyse.costs import BY, MEASURES
+from fd2lib.analyse.learned import MEASURED, QUANTITIES
+from fd2lib.analyse.reading import GROUP
 from fd2lib.data import Dataset, display_name, list_datasets
 from fd2lib.show.frames import Html, folded, sentences
-from fd2lib.show.rows import settings_behind
-from fd2lib.show.statistics import binomial_interval, pair_titles
-from fd2lib.show.style import method_title
+from fd2lib.show.titles import VALUES, column_title, method_title, pair_titles, per_class, place_title, titled, word
 
-TITLES = {
-    "scale": "scale",
-    "dataset": "data set",
-    "classes": "classes",
-    "image_size": "image size, px",
-    "teacher": "teacher",
-    "teacher_init": "teacher starts from",
-    "student": "student",
-    "student_init": "student starts from",
-    "labels": "labels",
-    "start": "start",
-    "ipc": "images per class",
-    "variant": "differing settings",
-    "method": "method",
-    "mean": "mean",
-    "interval": "95 % interval",
-    "n": "n (seeds)",
-    "verdict": "verdict",
-}
-START_TITLES = {
-    "pool1": "one crop",
-    "pool2": "2×2 mosaic",
-    "whole": "whole image",
-    "noise": "noise",
-    "all": "all images",
-}
+_EDGE = "padding:.3em .5em;border-bottom:1px solid #ccd3d8;"
+_WHOLE = {"start", "method", "verdict", "set"}  # columns whose words stay on one line
+_WIDE = {"difference", "arm", "what"}  # columns that must not be squeezed
 
 
-def html_table(rows: pd.DataFrame, caption: str = "", titles: Mapping[str, str] | None = None) -> Html:
-    """Return a table as plain HTML: numbers right-aligned, scrolling sideways where it is too wide.
+def html_table(
+    rows: pd.DataFrame,
+    caption: str = "",
+    titles: Mapping[str, str] | None = None,
+    *,
+    digits: int = 1,
+    signed: Collection[str] = (),
+) -> Html:
+    """Return a table as plain HTML: numbers and intervals right-aligned, scrolling sideways where it is too wide.
 
     Args:
-        rows: what to show; cells are escaped, floats get one decimal.
+        rows: what to show; texts are escaped, an unknown number is a dash.
         caption: above the table.
-        titles: column titles; :data:`TITLES` for those not given.
+        titles: of columns; for those not given, what :func:`fd2lib.show.titles.column_title` calls them.
+        digits: of floats and intervals.
+        signed: columns of intervals that get a sign.
     """
-    names = {**TITLES, **(titles or {})}
-    numeric = {name for name in rows if pd.api.types.is_numeric_dtype(rows[name])}
-    edge = "padding:.3em .5em;border-bottom:1px solid #ccd3d8;"
+    names = [str(name) for name in rows]
+    shown = [[_text(value, digits, name in signed) for name, value in row.items()] for row in records(rows)]
+    right = [pd.api.types.is_numeric_dtype(rows[name]) or _holds_intervals(rows[name]) for name in names]
 
-    def cell(tag: str, column: str, text: str) -> str:
-        side = "right" if column in numeric or column in ("interval", "mean") else "left"
-        whole = "white-space:nowrap;" if column in ("interval", "start", "method", "verdict") else ""
-        whole += "min-width:8em;" if column in ("difference", "arm") else ""
-        return f'<{tag} style="{edge}{whole}text-align:{side}">{html.escape(text)}</{tag}>'
+    def line(tag: str, texts: Sequence[str]) -> str:
+        cells = [
+            f'<{tag} style="{_EDGE}{_room(name, aligned)}">{html.escape(text)}</{tag}>'
+            for name, aligned, text in zip(names, right, texts, strict=True)
+        ]
+        return f"<tr>{''.join(cells)}</tr>"
 
-    head = "".join(cell("th", name, names.get(name, str(name).replace("_", " "))) for name in rows)
-    body = "".join(
-        "<tr>" + "".join(cell("td", name, _text(row[name])) for name in rows) + "</tr>" for _, row in rows.iterrows()
-    )
+    head = line("th", [(titles or {}).get(name, column_title(name)) for name in names])
     above = f'<p style="margin:.8em 0 .3em">{html.escape(caption)}</p>' if caption else ""
     return Html(
         f'{above}<div style="overflow-x:auto;max-width:100%" tabindex="0" role="region" '
         f'aria-label="{html.escape(caption or "table")}"><table style="border-collapse:collapse;font-size:.92em">'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<thead>{head}</thead><tbody>{''.join(line('td', texts) for texts in shown)}</tbody></table></div>"
     )
 
 
-def _text(value: Any) -> str:
+def _holds_intervals(values: pd.Series) -> bool:
+    return any(isinstance(value, Interval) for value in values)
+
+
+def _room(column: str, right: bool) -> str:
+    width = "white-space:nowrap;" if right or column in _WHOLE else "min-width:8em;" if column in _WIDE else ""
+    return f"{width}text-align:{'right' if right else 'left'}"
+
+
+def _text(value: Any, digits: int = 1, signed: bool = False) -> str:
+    if isinstance(value, Interval):
+        return value.text(signed, digits)
     if value is None or value != value:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
+    return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
 
 
-def results_table(summary: pd.DataFrame, caption: str = "") -> Html:
-    """Return a summary (of :func:`summarise` or :func:`paired_difference`) as a table.
+def tables(
+    table: pd.DataFrame,
+    keys: Sequence[str],
+    numbers: Mapping[str, str],
+    *,
+    by: Sequence[str] = PLACE,
+    caption: str | Callable[[pd.DataFrame], str] = "",
+    below: Callable[[pd.DataFrame], Html] | None = None,
+    digits: int = 1,
+    signed: Collection[str] = (),
+) -> Html:
+    """Return one table for each scale and set of images, so that none mixes what must not be compared.
 
-    Columns that hold one value throughout move into the caption, so that what varies is what is seen.
+    Args:
+        table: what to show; a column of ``numbers`` that is not there is left out.
+        keys: columns that say what a row is of. Those with one value throughout a table move into its caption, so that
+            what varies is what is seen; ``method`` always stays.
+        numbers: the other columns and their titles.
+        by: what makes a table.
+        caption: further words above each table.
+        below: what follows each table.
+        digits: as of :func:`html_table`.
+        signed: likewise.
     """
-    table = summary.copy()
-    signed = "verdict" in table
-    shown = "{:+.1f}" if signed else "{:.1f}"
-    table["interval"] = [
-        "one seed" if low != low else f"{shown.format(low)} to {shown.format(high)}"
-        for low, high in zip(table["low"], table["high"], strict=True)
-    ]
-    table["mean"] = [shown.format(value) for value in table["mean"]]
-    for name in ("interval", "mean"):
-        table[name] = [text.replace("-", "−") for text in table[name]]
-    if "method" in table:
-        table["method"] = [method_title(name) for name in table["method"]]
-    if signed:
-        table = table.assign(difference=pair_titles(table)).drop(columns=["a", "b"])
-    if "start" in table:
-        table["start"] = [START_TITLES.get(name, name) for name in table["start"]]
-    fixed, varying = fixed_and_varying(
-        table.drop(columns=["low", "high", "mean", "interval", "n", "verdict"], errors="ignore")
-    )
-    tail = ["mean", "interval", "n", *(["verdict"] if signed else [])]
-    words = "; ".join([caption, *fixed] if caption else fixed)
-    titles = {
-        "mean": "mean difference, points" if signed else "mean top-1, %",
-        "n": "n (paired seeds)" if signed else "n (seeds)",
-    }
-    return html_table(table[[*varying, *tail]], words, {**titles, "a": "method", "b": "minus"})
+    if table.empty:
+        return sentences("There is no such row.")
+    made = []
+    for title, part in titled(table, by):
+        fixed, varying = _fixed_and_varying(part, [name for name in keys if name in part])
+        words = [title, caption if isinstance(caption, str) else caption(part), *fixed]
+        shown = part.assign(**{name: [word(name, value) for value in part[name]] for name in varying})
+        shown = shown[[*varying, *(name for name in numbers if name in part)]]
+        made.append(html_table(shown, "; ".join(filter(None, words)), numbers, digits=digits, signed=signed))
+        made += [below(part)] if below else []
+    return Html("<br>".join(made))
+
+
+def _fixed_and_varying(part: pd.DataFrame, keys: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return words for columns with one value (empty ones are dropped), and the names of the others."""
+    varying = [name for name in keys if part[name].nunique() > 1 or name in ("method", "map")]
+    values = {name: word(name, part[name].iloc[0]) for name in keys if name not in varying}
+    return [f"{column_title(name)} {value}".strip() for name, value in values.items() if value], varying
+
+
+def with_intervals(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with ``mean, low, high, n`` whose column ``mean`` holds them as intervals."""
+    return table.assign(mean=pd.Series([Interval.of(row) for row in records(table)], table.index, dtype=object))
 
 
 def results_tables(summary: pd.DataFrame, rows: pd.DataFrame | None = None) -> Html:
-    """Return one table for each scale and set of images, so that no table mixes what must not be compared.
+    """Return tables of :func:`fd2lib.analyse.summarise`, or of differences or effects, which have a verdict.
 
     Args:
-        summary: of :func:`summarise` or :func:`paired_difference`.
+        summary: what to show.
         rows: the rows behind it; given, the settings of each method fold out below its table.
     """
+    shown, titles = with_intervals(summary), {"mean": "top-1, % [95 % interval]", "n": "n (seeds)"}
+    if "verdict" in summary:
+        shown["difference"] = pair_titles(summary)
+        titles = {"mean": "difference, points [95 % interval]", "n": "n (paired seeds)", "verdict": "verdict"}
+    keys = ["difference", "over", *(name for name in GROUP if name not in PLACE)]
+
+    def settings(part: pd.DataFrame) -> Html:
+        behind = settings_behind((rows if rows is not None else part).merge(part[PLACE].drop_duplicates()))
+        names = {str(name): method_title(str(name)) for name in behind.columns[1:]}
+        return folded("Settings behind this table", html_table(behind, titles=names))
+
+    below = settings if rows is not None else None
+    return tables(shown, keys, titles, below=below, signed=("mean",) if "verdict" in summary else ())
+
+
+def study_table(*studies: StudyResults) -> Html:
+    """Return one table for each study and IPC: every arm's mean with its 95 % interval, and its paired difference."""
+    made = []
+    for results in studies:
+        made += [] if len(results.rows) else [sentences(f"{results.title}: not measured.")]
+        made += [_study_table(results, ipc) for ipc in results.ipcs]
+    return Html("<br>".join(made or [sentences("Nothing was measured.")]))
+
+
+def _study_table(results: StudyResults, ipc: int) -> Html:
+    means, gaps = (
+        {row[arm]: row for row in records(table[table["ipc"] == ipc])}
+        for table, arm in ((arm_means(results), "arm"), (arm_differences(results), "a"))
+    )
+    change = 100 * results.rows[results.rows["ipc"] == ipc].groupby("arm")["mean_pixel_change"].mean()
+    none = Interval(math.nan, math.nan, math.nan, 0)
+    lines = pd.DataFrame([
+        {
+            "arm": title,
+            "mean": Interval.of(means[arm]) if arm in means else none,
+            "gap": Interval.of(gaps[arm]) if arm in gaps else none,
+            "n": str(means[arm]["n"]) if arm in means else "not measured",
+            "pairs": str(gaps[arm]["n"]) if arm in gaps else "–",
+            "verdict": "reference" if arm == results.reference else gaps.get(arm, {}).get("verdict", "–"),
+            "moved": float(change.get(arm, math.nan)),
+        }
+        for arm, title in results.titles.items()
+    ])  # fmt: skip
+    if lines["pairs"].isin(["–", *lines["n"]]).all() and (lines["pairs"].eq("–") | lines["pairs"].eq(lines["n"])).all():
+        lines = lines.drop(columns="pairs")
+    if not change.min() == 0 < change.max():  # unless images that were not moved stand beside some that were
+        lines = lines.drop(columns="moved")
+    titles = {"arm": "", "mean": "top-1, % [95 % interval]", "gap": "minus the reference, points", "n": "n (seeds)"}
+    titles |= {"pairs": "paired seeds", "moved": "pixels moved, %"}
+    caption = f"{results.title.rstrip('?')}, {per_class(ipc)}; {place_title(results.place)}"
+    caption += f", guessing {100 / results.place['num_classes']:.1f} %"
+    return html_table(lines, caption, titles, signed=("gap",))
+
+
+_UNITS = {"images": "thousand images through networks", "seconds": "seconds", "peak_mib": "peak memory, MiB"}
+_COST_KEYS = ["device", *(name for name in BY if name not in PLACE)]
+
+
+def costs_table(table: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.costs` as tables."""
+    numbers = [name for name in map(str, table) if name.split("_", 1)[-1] in MEASURES]
+    shown = table.assign(**{name: table[name] / 1000 for name in numbers if name.endswith("_images")})
+    lacking = "a dash: not measured" if table[numbers].isna().any(axis=None) else ""
+    units = dict.fromkeys(_UNITS[name.split("_", 1)[1]] for name in numbers)
+    titles = {name: name.split("_", 1)[0] for name in numbers} | {"n": "n (students)"}
+    return tables(shown, _COST_KEYS, titles, caption="; ".join(filter(None, [*units, lacking])))
+
+
+def timings_table(table: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.timings` as tables."""
+    titles = {"low": "fastest, s", "high": "slowest, s", "factor": "factor"}
+    return tables(table, ["device"], titles, caption="the same training of the same student, in different runs")
+
+
+def bytes_table(table: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.stored_bytes` as tables."""
+    shown = with_intervals(table).assign(ratio=table["ratio"].where(table["ratio"] > 0).map("{:.2f}".format, "ignore"))
+    titles = {
+        "images": "images, KiB per class",
+        "labels": "labels, KiB per class",
+        "ratio": "labels ÷ images",
+        "mean": "top-1, % [95 % interval]",
+        "n": "n (seeds)",
+    }
+    return tables(shown, _COST_KEYS, titles)
+
+
+def break_even_table(images: pd.DataFrame, seconds: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.break_even` as tables: numbers of students, counted in images and in seconds."""
+    timed = seconds.groupby(BY, sort=False)["students"].apply(lambda each: "; ".join(dict.fromkeys(map(_from, each))))
+    shown = images.merge(timed.rename("by_seconds").reset_index(), on=BY, how="left")
+    shown["by_images"] = [_from(value) for value in shown["students"]]
+    shown[["once", "each", "whole"]] /= 1000
+    titles = {
+        "once": "made once",
+        "each": "each student",
+        "whole": "each on the whole set",
+        "by_images": "pays off, by images",
+        "by_seconds": "pays off, by seconds",
+        "mean": "mean top-1, %",
+        "whole_mean": "whole set's, %",
+    }
+    return tables(shown, _COST_KEYS, titles, caption="thousand images through networks")
+
+
+def store_table(table: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.without_store` as tables."""
+    shown = table.assign(again_images=table["again_images"] / 1000, pays=[_from(value) for value in table["students"]])
+    titles = {
+        "labels": "labels, KiB",
+        "teachers": "teachers, KiB",
+        "again_images": "again, thousand images",
+        "again_seconds": "again, s",
+        "pays": "pays off, by images",
+    }
+    caption = "labels not stored, teachers kept instead, labels made again for each student"
+    return tables(shown, _COST_KEYS, titles, caption=caption)
+
+
+def published_table(table: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.published_labels` as a table."""
+    titles = {
+        "formula": "labels by formula, MiB",
+        "release": "labels, the release, MiB",
+        "logit_bytes": "release, bytes per logit",
+        "pixels": "images' pixels, MiB",
+        "teacher": "teacher, MiB",
+    }
+    return html_table(table, "paper scale, by formula; the release's sizes are its own", titles)
+
+
+def _from(students: float) -> str:
+    """A number of students as a person writes it: ``student 12 on``, ``never``, or a dash."""
+    if students != students:
+        return "–"
+    return "never" if math.isinf(students) else f"student {students:,.0f} on"
+
+
+def mass_table(summary: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.mass_summary` as tables: how much of each kind of map lies on the parts."""
+    titles = {
+        "mean": "on the parts, %",
+        "above": "minus chance",
+        "own": "minus the average map",
+        "cell_spread": "a cell sees, % of the width",
+        "n": "n (seeds)",
+    }
+
+    def read_against(part: pd.DataFrame) -> str:
+        chance, centre = part["chance"].mean(), part["centre"].mean()
+        return f"masks: {part['masks'].iloc[0]}; chance {chance:.1f} %, centre prior {centre:.1f} %"
+
+    keys = ["teacher_kind", "map", *(name for name in MEASURED if name not in PLACE)]
+    shown = with_intervals(summary) if len(summary) else summary
+    return tables(shown, keys, titles, by=MEASURED, caption=read_against, signed=("above", "own"))
+
+
+def geometry_table(summary: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.geometry_summary` as tables: what sets of images are like in one space."""
     if summary.empty:
         return sentences("There is no such row.")
-    keys = ["scale", "dataset", "classes", "image_size"]
-    parts = []
-    for values, part in summary.groupby(keys, sort=False):
-        parts.append(results_table(part))
-        if rows is not None:
-            behind = rows[(rows[keys] == list(values)).all(axis=1)]
-            parts.append(_settings_table(behind))
-    return Html("<br>".join(parts))
+    ends = {"real": "all training images", "start": ", before optimisation"}
+    shown = summary.assign(
+        set=[
+            method_title(row["method"]) * (row["images"] != "real") + ends.get(row["images"], "")
+            for row in records(summary)
+        ],
+        copies=summary["copies"].map("{:.1f}".format),
+        judge=summary["judge"].where(~summary["judge"].str.contains(", .*, "), ""),  # of one seed alone
+        per_class=[word("ipc", ipc) for ipc in summary["ipc"]],
+    )
+    shown = shown.drop(columns=[name for name in QUANTITIES if not _any_known(summary[name])])
+    titles = {"set": "images", **{name: VALUES["quantity"].get(name, name) for name in QUANTITIES}}
+    keys = [name for name in ("space", "judge", *MEASURED) if name not in PLACE]
+    numbers = {"set": titles.pop("set"), "begins": "start", **titles, "per_class": "per class", "n": "n (seeds)"}
+    shown["begins"] = [word("start", start) for start in summary["start"]]
+    return tables(shown, keys, numbers, by=MEASURED, digits=3)
 
 
-def _settings_table(rows: pd.DataFrame) -> Html:
-    table = settings_behind(rows)
-    titles = {name: method_title(name) for name in table.columns[1:]}
-    return folded("Settings behind this table", html_table(table, titles=titles))
+def _any_known(values: pd.Series) -> bool:
+    return any(value.mean == value.mean for value in values if isinstance(value, Interval)) or values.name == "copies"
+
+
+def differences_table(differences: pd.DataFrame, digits: int = 1) -> Html:
+    """Return :func:`fd2lib.analyse.mass_differences` or ``geometry_differences`` as tables."""
+    if differences.empty:
+        return sentences("No seed was measured on both sides.")
+    titles = {"mean": "mean difference [95 % interval]", "n": "n (paired seeds)", "verdict": "verdict"}
+    keys = ["what", "space", "start", "ipc", *(name for name in MEASURED if name not in PLACE)]
+    return tables(with_intervals(differences), keys, titles, by=MEASURED, digits=digits, signed=("mean",))
 
 
 def students_table(results: Mapping[str, Any]) -> Html:
@@ -142,71 +339,45 @@ def students_table(results: Mapping[str, Any]) -> Html:
     Args:
         results: method to :class:`fd2lib.stages.EvaluateResult`.
     """
-    rows = []
-    for method, result in results.items():
-        low, high = binomial_interval(result.last_accuracy, result.test_images)
-        interval = f"{low:.1f} to {high:.1f}"
-        rows.append((method_title(method), result.last_accuracy, interval, 1, result.best_accuracy))
-    table = pd.DataFrame(rows, columns=["method", "last", "interval", "n", "best"])
+    rows = [
+        (method_title(method), binomial_interval(one.last_accuracy, one.test_images), one.best_accuracy)
+        for method, one in results.items()
+    ]
     titles = {
-        "last": "last epoch, %",
-        "interval": "95 % interval over test images",
+        "last": "last epoch, % [95 % interval over test images]",
         "best": "best epoch, % (selected on test images)",
     }
-    return html_table(table, "Test accuracy of one student each (top-1)", titles)
+    frame = pd.DataFrame(rows, columns=["method", "last", "best"])
+    return html_table(frame, "Test accuracy of one student each (top-1)", titles)
 
 
 def pairs_table(pairs: pd.DataFrame) -> Html:
-    """Return pairs of classes, from :func:`confused_pairs` or :func:`closest_pairs`, as a table."""
+    """Return pairs of classes, from ``confused_pairs`` or ``closest_pairs``, as a table."""
     if pairs.empty:
         return sentences("There is no such pair.")
-    shown = pairs.drop(columns=["first", "second"])
-    if "similarity" in shown:
-        shown["similarity"] = [f"{value:.2f}" for value in shown["similarity"]]
     titles = {"first_name": "class", "second_name": "and", "confused": "test images confused", "of": "of"}
-    return html_table(shown, "", titles)
+    return html_table(pairs.drop(columns=["first", "second"]), "", titles, digits=2)
 
 
 def registry_table() -> Html:
     """Return the image sets that are known by name, with their sizes and terms."""
     known = [
-        (
-            info.name,
-            *(number or "–" for number in (info.num_classes, info.train_images, info.test_images)),
-            info.licence,
-        )
-        for info in list_datasets().values()
+        (one.name, *(number or "–" for number in (one.num_classes, one.train_images, one.test_images)), one.licence)
+        for one in list_datasets().values()
     ]
-    columns = ["name", "classes", "training images", "test images", "licence or terms"]
-    return html_table(pd.DataFrame(known, columns=columns), "", {"classes": "classes"})
+    return html_table(
+        pd.DataFrame(known, columns=["name", "classes", "training images", "test images", "licence or terms"])
+    )
 
 
 def counts_table(data: Dataset) -> Html:
     """Return how many training and test images each class of a set has."""
-    names = [display_name(name) for name in data.classes]
     splits = {"training images": data.train, "test images": data.test}
     counts = {title: split.labels.bincount(minlength=data.num_classes).tolist() for title, split in splits.items()}
-    return html_table(pd.DataFrame({"class": names, **counts}))
+    return html_table(pd.DataFrame({"class": [display_name(name) for name in data.classes], **counts}))
 
 
-def fixed_and_varying(table: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Return sentences for columns with one value (empty ones are dropped), and the names of the others."""
-    fixed, varying = [], []
-    for name in table:
-        values = table[name].unique()
-        if len(values) > 1 or name == "method":
-            varying.append(name)
-        elif str(values[0]) not in ("", "0"):
-            title = "" if name == "difference" else TITLES.get(name, name).removesuffix(", px")
-            fixed.append(f"{title} {values[0]}{' px' * (name == 'image_size')}".strip())
-    return fixed, varying
-
-
-def facts_table(facts: Mapping[str, Any] | Sequence[tuple[str, Any]], caption: str = "") -> Html:
+def facts_table(facts: Mapping[str, Any], caption: str = "") -> Html:
     """Return names and values as a two-column table."""
-    pairs = facts.items() if isinstance(facts, Mapping) else facts
-    return html_table(
-        pd.DataFrame([(name, _text(value)) for name, value in pairs], columns=["what", "value"]),
-        caption,
-        {"what": "", "value": ""},
-    )
+    pairs = [(name, _text(value)) for name, value in facts.items()]
+    return html_table(pd.DataFrame(pairs, columns=["name", "value"]), caption, {"name": "", "value": ""})
