@@ -66,12 +66,13 @@ def geometry_summary(rows: pd.DataFrame, space: str = "judge") -> pd.DataFrame:
         space: ``pixels``, ``imagenet`` or ``judge``.
 
     Returns:
-        :data:`MEASURED`, ``space, judge`` (each seed's), ``start, method, images, ipc``, :data:`QUANTITIES` and ``n``.
-        The first row of each part is all training images (``images`` is ``real``), which the sets are read against.
+        :data:`MEASURED`, ``space, judge`` (where one judged all seeds), ``start, method, images, ipc``,
+        :data:`QUANTITIES` and ``n``. The first row of each part is all training images (``images`` is ``real``), which the sets are read against.
     """
     found: list[dict[str, Any]] = []
     for key, part in parts(rows[rows["space"] == space], [*MEASURED, "space"]):
-        key["judge"] = ", ".join(dict.fromkeys(part["judge"]))
+        judges = part["judge"].unique()
+        key["judge"] = judges[0] if len(judges) == 1 else ""
         once = part.drop_duplicates("seed")
         real = {name: once.get(f"real_{name}", pd.Series(1.0, once.index)) for name in QUANTITIES}
         real |= {"distinctness": once["real_ratio"], "copies": pd.Series(5.0, once.index)}

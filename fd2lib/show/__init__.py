@@ -34,7 +34,6 @@ from fd2lib.show.tables import (
     store_table,
     students_table,
     study_table,
-    tables,
     timings_table,
 )
 from fd2lib.show.titles import method_title
@@ -102,7 +101,6 @@ __all__ = [
     "students_table",
     "study_plot",
     "study_table",
-    "tables",
     "term_panels",
     "timings_table",
     "to_pixels",

@@ -85,7 +85,7 @@ def _text(value: Any, digits: int = 1, signed: bool = False) -> str:
     return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
 
 
-def tables(
+def grouped_tables(
     table: pd.DataFrame,
     keys: Sequence[str],
     numbers: Mapping[str, str],
@@ -153,7 +153,7 @@ def results_tables(summary: pd.DataFrame, rows: pd.DataFrame | None = None) -> H
         return folded("Settings behind this table", html_table(behind, titles=names))
 
     below = settings if rows is not None else None
-    return tables(shown, keys, titles, below=below, signed=("mean",) if "verdict" in summary else ())
+    return grouped_tables(shown, keys, titles, below=below, signed=("mean",) if "verdict" in summary else ())
 
 
 def study_table(*studies: StudyResults) -> Html:
@@ -206,13 +206,13 @@ def costs_table(table: pd.DataFrame) -> Html:
     lacking = "a dash: not measured" if table[numbers].isna().any(axis=None) else ""
     units = dict.fromkeys(_UNITS[name.split("_", 1)[1]] for name in numbers)
     titles = {name: name.split("_", 1)[0] for name in numbers} | {"n": "n (students)"}
-    return tables(shown, _COST_KEYS, titles, caption="; ".join(filter(None, [*units, lacking])))
+    return grouped_tables(shown, _COST_KEYS, titles, caption="; ".join(filter(None, [*units, lacking])))
 
 
 def timings_table(table: pd.DataFrame) -> Html:
     """Return :func:`fd2lib.analyse.timings` as tables."""
     titles = {"low": "fastest, s", "high": "slowest, s", "factor": "factor"}
-    return tables(table, ["device"], titles, caption="the same training of the same student, in different runs")
+    return grouped_tables(table, ["device"], titles, caption="the same training of the same student, in different runs")
 
 
 def bytes_table(table: pd.DataFrame) -> Html:
@@ -225,7 +225,7 @@ def bytes_table(table: pd.DataFrame) -> Html:
         "mean": "top-1, % [95 % interval]",
         "n": "n (seeds)",
     }
-    return tables(shown, _COST_KEYS, titles)
+    return grouped_tables(shown, _COST_KEYS, titles)
 
 
 def break_even_table(images: pd.DataFrame, seconds: pd.DataFrame) -> Html:
@@ -243,7 +243,7 @@ def break_even_table(images: pd.DataFrame, seconds: pd.DataFrame) -> Html:
         "mean": "mean top-1, %",
         "whole_mean": "whole set's, %",
     }
-    return tables(shown, _COST_KEYS, titles, caption="thousand images through networks")
+    return grouped_tables(shown, _COST_KEYS, titles, caption="thousand images through networks")
 
 
 def store_table(table: pd.DataFrame) -> Html:
@@ -257,7 +257,7 @@ def store_table(table: pd.DataFrame) -> Html:
         "pays": "pays off, by images",
     }
     caption = "labels not stored, teachers kept instead, labels made again for each student"
-    return tables(shown, _COST_KEYS, titles, caption=caption)
+    return grouped_tables(shown, _COST_KEYS, titles, caption=caption)
 
 
 def published_table(table: pd.DataFrame) -> Html:
@@ -295,7 +295,7 @@ def mass_table(summary: pd.DataFrame) -> Html:
 
     keys = ["teacher_kind", "map", *(name for name in MEASURED if name not in PLACE)]
     shown = with_intervals(summary) if len(summary) else summary
-    return tables(shown, keys, titles, by=MEASURED, caption=read_against, signed=("above", "own"))
+    return grouped_tables(shown, keys, titles, by=MEASURED, caption=read_against, signed=("above", "own"))
 
 
 def geometry_table(summary: pd.DataFrame) -> Html:
@@ -309,7 +309,6 @@ def geometry_table(summary: pd.DataFrame) -> Html:
             for row in records(summary)
         ],
         copies=summary["copies"].map("{:.1f}".format),
-        judge=summary["judge"].where(~summary["judge"].str.contains(", .*, "), ""),  # of one seed alone
         per_class=[word("ipc", ipc) for ipc in summary["ipc"]],
     )
     shown = shown.drop(columns=[name for name in QUANTITIES if not _any_known(summary[name])])
@@ -317,7 +316,7 @@ def geometry_table(summary: pd.DataFrame) -> Html:
     keys = [name for name in ("space", "judge", *MEASURED) if name not in PLACE]
     numbers = {"set": titles.pop("set"), "begins": "start", **titles, "per_class": "per class", "n": "n (seeds)"}
     shown["begins"] = [word("start", start) for start in summary["start"]]
-    return tables(shown, keys, numbers, by=MEASURED, digits=3)
+    return grouped_tables(shown, keys, numbers, by=MEASURED, digits=3)
 
 
 def _any_known(values: pd.Series) -> bool:
@@ -330,7 +329,7 @@ def differences_table(differences: pd.DataFrame, digits: int = 1) -> Html:
         return sentences("No seed was measured on both sides.")
     titles = {"mean": "mean difference [95 % interval]", "n": "n (paired seeds)", "verdict": "verdict"}
     keys = ["what", "space", "start", "ipc", *(name for name in MEASURED if name not in PLACE)]
-    return tables(with_intervals(differences), keys, titles, by=MEASURED, digits=digits, signed=("mean",))
+    return grouped_tables(with_intervals(differences), keys, titles, by=MEASURED, digits=digits, signed=("mean",))
 
 
 def students_table(results: Mapping[str, Any]) -> Html:

@@ -83,9 +83,7 @@ def test_break_even_without_stored_labels_pays_for_labels_each_time(cost_row, wh
 def test_seconds_compare_within_a_device_and_images_across(cost_row, whole_row, timed):
     rows = analyse.cost_rows([cost_row("random", **timed(1)), whole_row(evaluate_seconds=20, device="gpu")])
     assert len(analyse.break_even(rows)) == 1 and analyse.break_even(rows, "seconds").empty
-    rows = analyse.cost_rows(
-        [cost_row("random", **timed(1)), whole_row(**(timed(0) | {"evaluate_seconds": 20}))]
-    )
+    rows = analyse.cost_rows([cost_row("random", **timed(1)), whole_row(**(timed(0) | {"evaluate_seconds": 20}))])
     assert analyse.break_even(rows, "seconds")["students"].tolist() == [2]  # 19 + 2 · 8 = 35 < 40
 
 

@@ -17,7 +17,7 @@ def test_numbers_are_numbers_and_unknown_ones_nan(student):
     (row,) = records(frame)
     assert (row["ipc"], row["pretrain_seconds"], row["classes"]) == (3, 1.5, "")
     assert row["threads"] != row["threads"] and list(frame)[: len(STUDENTS.columns)] == list(STUDENTS.columns)
-    with pytest.raises(ArtefactError, match="'last_top1'.*no number"):
+    with pytest.raises(ArtefactError, match=r"'last_top1'.*no number"):
         load_rows([student(last_top1="many")])
 
 

@@ -84,8 +84,8 @@ def cells(arm_row):
 
     def make(skip=()):
         return [
-            arm_row(name, seed, 10 * seed + sum(part[level] for part, level in zip(effects, name.split("_"), strict=True))
-                    + (seed == 1 and name.endswith("cal")))
+            arm_row(name, seed, 10 * seed + (seed == 1 and name.endswith("cal"))
+                    + sum(part[level] for part, level in zip(effects, name.split("_"), strict=True)))
             for seed in range(3) for name in NAMES if (name, seed) not in skip
         ]  # fmt: skip
 
