@@ -270,8 +270,14 @@ def setting_fields(kind: Any) -> dict[str, dataclasses.Field[Any]]:
     return {field.name: field for field in dataclasses.fields(kind)}
 
 
-def build_settings(stage: str, values: Mapping[str, Any]) -> Any:
+def build_settings(stage: str, values: Mapping[str, Any], *, as_before: bool = False) -> Any:
     """Build one stage's settings from a plain dictionary; what is left out has its default.
+
+    Args:
+        stage: one of :data:`STAGES`.
+        values: by name.
+        as_before: settings of a run that was made before some of today's existed: what is left out has the value that
+            runs had then.
 
     Raises:
         SettingError: unknown stage or setting, one that only the caller can give, or a value of the wrong type.
@@ -281,6 +287,9 @@ def build_settings(stage: str, values: Mapping[str, Any]) -> Any:
     for name in values:
         if name not in fields:
             raise SettingError(unknown(f"{stage} setting", name, fields))
+    if as_before:
+        before = {name: field.metadata["before"] for name, field in fields.items()}
+        values = {name: value for name, value in before.items() if value is not MISSING} | dict(values)
     missing = [name for name, field in fields.items() if name not in values and field.default is MISSING]
     if missing:
         raise SettingError(f"{stage} settings lack {', '.join(missing)}; a recipe or an override must give them.")
@@ -309,7 +318,7 @@ def setting_values(settings: StageSettings) -> dict[str, Any]:
         SettingError: the file of weights is not there.
     """
     return {
-        field.name: _weights(field.name, value) if field.metadata["weights"] else value
+        field.name: _weights(field.name, value) if field.metadata.get("weights") else value
         for field in dataclasses.fields(settings)
         for value in [getattr(settings, field.name)]
     }
@@ -337,5 +346,7 @@ def identity(settings: StageSettings) -> dict[str, Any]:
 def identifying(fields: Mapping[str, dataclasses.Field[Any]], values: Mapping[str, Any]) -> dict[str, Any]:
     """Return the values that identify settings, of a dictionary such as a result row holds; unknown ones all do."""
     return {
-        name: value for name, value in values.items() if name not in fields or value != fields[name].metadata["before"]
+        name: value
+        for name, value in values.items()
+        if name not in fields or value != fields[name].metadata.get("before", MISSING)
     }
