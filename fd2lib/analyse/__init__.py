@@ -7,11 +7,12 @@ from fd2lib.analyse.costs import (
     label_bytes,
     plain_teachers,
     published_labels,
+    spans,
     stored_bytes,
     timings,
     without_store,
 )
-from fd2lib.analyse.factorial import FACTORS, factor_effects, teacher_results, with_factors
+from fd2lib.analyse.factorial import FACTORS, factor_effects, judged, teacher_results, with_factors
 from fd2lib.analyse.learned import (
     MEASURED,
     geometry_differences,
@@ -35,6 +36,7 @@ from fd2lib.analyse.reading import (
     LEARNER,
     PLACE,
     SETTING,
+    coverage,
     load_paper,
     load_rows,
     parts,
@@ -45,12 +47,14 @@ from fd2lib.analyse.statistics import (
     DECIDED,
     Interval,
     binomial_interval,
+    contradictions,
     control_difference,
     interval,
+    named,
     paired_difference,
     summarise,
 )
-from fd2lib.analyse.studies import StudyResults, arm_differences, arm_means, shares, study_results, twins
+from fd2lib.analyse.studies import StudyResults, arm_differences, arm_means, compared, shares, study_results, twins
 
 __all__ = [
     "DECIDED",
@@ -68,9 +72,12 @@ __all__ = [
     "attention_rows",
     "binomial_interval",
     "break_even",
+    "compared",
+    "contradictions",
     "control_difference",
     "cost_rows",
     "costs",
+    "coverage",
     "factor_effects",
     "fixed_spaces",
     "geometry_differences",
@@ -78,6 +85,7 @@ __all__ = [
     "geometry_summary",
     "interval",
     "judge_space",
+    "judged",
     "label_bytes",
     "load_attention",
     "load_geometry",
@@ -85,6 +93,7 @@ __all__ = [
     "load_rows",
     "mass_differences",
     "mass_summary",
+    "named",
     "paired_difference",
     "parts",
     "plain_teachers",
@@ -93,6 +102,7 @@ __all__ = [
     "records",
     "settings_behind",
     "shares",
+    "spans",
     "stages_of",
     "stored_bytes",
     "study_results",

@@ -6,7 +6,7 @@ sizes, so they are the same on every machine; seconds are those of the machine a
 
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
@@ -119,6 +119,39 @@ def break_even(rows: pd.DataFrame, unit: str = "images", store: bool = True) -> 
     sides = zip(both["once"], both["each"], both["whole"], strict=True)
     both["students"] = pd.Series([students_needed(*values) for values in sides], dtype=float)
     return both[[*BY, *device, "once", "each", "whole", "students", "mean", "whole_mean"]]
+
+
+def spans(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what the costs of one scale and set of images come to, each as the least and the most over its sets.
+
+    Args:
+        rows: those of the whole training set among them.
+
+    Returns:
+        ``low, high`` of: ``work`` (thousand images through networks to make the dearest set and train one student) and
+        ``share`` (% of it to train teachers), ``seconds`` (of one training, in the runs that differ most), ``ratio``
+        (bytes of images to labels), ``whole`` (bytes of the whole training set to those of a set), ``students``
+        (from which on a set pays off), ``loss`` (points of accuracy below the whole set's), ``plain`` and ``best``
+        (accuracy of the plain teacher and of students on the best set, %), ``store`` (bytes of teachers to labels).
+    """
+    work, kept, pays, again = costs(rows, "images"), stored_bytes(rows), break_even(rows), without_store(rows)
+    made = work[work["ipc"] > 0].set_index("method")[[f"{stage}_images" for stage in STAGES]]
+    top = made.iloc[int(made.sum(axis=1).argmax())]
+    soft, full = kept[kept["labels"] > 0], kept[kept["method"] == WHOLE]
+    found: dict[str, Iterable[float]] = {
+        "work": [top.sum() / 1000],
+        "share": [100 * top["pretrain_images"] / top.sum()],
+        "seconds": timings(rows)[["low", "high"]].to_numpy().ravel(),
+        "ratio": soft["images"] / soft["labels"],
+        "whole": full["total"].mean() / soft["total"],
+        "students": pays["students"],
+        "loss": pays["whole_mean"] - pays["mean"],
+        "plain": soft["plain"],
+        "best": [soft["mean"].max()],
+        "store": again["teachers"] / again["labels"],
+    }
+    ends = {name: (min(values, default=math.nan), max(values, default=math.nan)) for name, values in found.items()}
+    return pd.DataFrame.from_dict(ends, orient="index", columns=["low", "high"])
 
 
 def students_needed(once: float, each: float, whole: float) -> float:

@@ -2,12 +2,13 @@
 
 import dataclasses
 import itertools
+from collections.abc import Mapping
 
 import pandas as pd
 
 from fd2lib.analyse.reading import PLACE, parts
 from fd2lib.analyse.statistics import NUMBERS, difference
-from fd2lib.analyse.studies import StudyResults
+from fd2lib.analyse.studies import SAME, StudyResults, compared
 
 # Levels and their titles. An arm is named after its levels: teacher_constraints_labels.
 FACTORS: dict[str, dict[str, str]] = {
@@ -32,8 +33,8 @@ def factor_effects(results: StudyResults) -> pd.DataFrame:
     The average is taken within each seed, over the same settings in every seed; the interval is over seeds.
 
     Returns:
-        Scale and images, ``ipc, factor, a, b`` (titles of levels), ``over`` (of how many settings the average is),
-        ``mean, low, high, n, verdict``.
+        Scale and images, ``ipc, contrast`` (such as ``labels_cal_plain``), ``a, b`` (titles of its levels), ``over``
+        (of how many settings the average is), ``mean, low, high, n, verdict``.
     """
     rows, found = with_factors(results), []
     place = {name: results.place.get(name, "") for name in PLACE}
@@ -42,10 +43,10 @@ def factor_effects(results: StudyResults) -> pd.DataFrame:
         for key, part in parts(rows, ["ipc"]):
             gaps = _gaps(part, factor, a, b, others)
             if len(gaps):
-                titles = {"factor": factor, "a": FACTORS[factor][a], "b": FACTORS[factor][b]}
+                titles = {"contrast": f"{factor}_{a}_{b}", "a": FACTORS[factor][a], "b": FACTORS[factor][b]}
                 over = {"over": f"{gaps.shape[1]} of {len(others)}"}
                 found.append(place | key | titles | over | difference(gaps.mean(axis=1)))
-    return pd.DataFrame(found, columns=[*PLACE, "ipc", "factor", "a", "b", "over", *NUMBERS, "verdict"])
+    return pd.DataFrame(found, columns=[*PLACE, "ipc", "contrast", "a", "b", "over", *NUMBERS, "verdict"])
 
 
 def teacher_results(results: StudyResults) -> StudyResults:
@@ -57,6 +58,18 @@ def teacher_results(results: StudyResults) -> StudyResults:
     taught = with_factors(results).dropna(subset="label_teacher_top1").drop_duplicates(["labels", "seed"])
     rows = taught.assign(arm=taught["labels"], last_top1=taught["label_teacher_top1"], ipc=0, mean_pixel_change=0.0)
     return dataclasses.replace(results, title="The teachers themselves", reference="plain", titles=levels, rows=rows)
+
+
+def judged(studies: Mapping[str, StudyResults]) -> pd.DataFrame:
+    """Return every comparison of some studies that has a verdict (see :func:`fd2lib.analyse.compared`).
+
+    Of the study called ``factorial`` these are its main effects and its teachers, called ``teachers``, not its arms.
+    """
+    arms, effects = dict(studies), pd.DataFrame()
+    if crossed := arms.pop("factorial", None):
+        arms["teachers"], effects = teacher_results(crossed), factor_effects(crossed)
+    found = pd.concat([compared(arms), effects], ignore_index=True)
+    return found[~found["verdict"].isin(["too few seeds", SAME])]
 
 
 def with_factors(results: StudyResults) -> pd.DataFrame:

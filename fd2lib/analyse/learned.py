@@ -67,7 +67,8 @@ def geometry_summary(rows: pd.DataFrame, space: str = "judge") -> pd.DataFrame:
 
     Returns:
         :data:`MEASURED`, ``space, judge`` (where one judged all seeds), ``start, method, images, ipc``,
-        :data:`QUANTITIES` and ``n``. The first row of each part is all training images (``images`` is ``real``), which the sets are read against.
+        :data:`QUANTITIES` and ``n``. The first row of each part is all training images
+        (``images`` is ``real``), which the sets are read against.
     """
     found: list[dict[str, Any]] = []
     for key, part in parts(rows[rows["space"] == space], [*MEASURED, "space"]):

@@ -79,6 +79,15 @@ def typed(rows: Rows, table: Table = STUDENTS) -> pd.DataFrame:
     return frame
 
 
+def coverage(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return scale and images of rows, and of how many ``students``, ``methods`` and ``seeds`` they are."""
+    found = [
+        key | {"students": len(part), "methods": part["method"].nunique(), "seeds": part["seed"].nunique()}
+        for key, part in parts(rows, PLACE)
+    ]
+    return pd.DataFrame(found, columns=[*PLACE, "students", "methods", "seeds"])
+
+
 def _variants(rows: pd.DataFrame) -> list[str]:
     """Name, for each row, the settings in which it differs from most rows of its method in its comparison."""
     names = [""] * len(rows)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from scipy import stats
 
-from fd2lib.analyse.reading import GROUP, SETTING, parts
+from fd2lib.analyse.reading import GROUP, SETTING, parts, records
 
 DECIDED = ("above zero", "below zero")  # the verdicts of intervals that exclude zero
 NUMBERS = ("mean", "low", "high", "n")
@@ -64,7 +64,26 @@ def binomial_interval(percent: float, number: int) -> Interval:
     It says how well one student's accuracy is known from these images, not how students of other seeds would do.
     """
     found = stats.binomtest(round(percent * number / 100), number).proportion_ci(0.95, method="wilson")
-    return Interval(percent, 100 * found.low, 100 * found.high, number)
+    return Interval(percent, float(100 * found.low), float(100 * found.high), number)
+
+
+def named(table: pd.DataFrame, *columns: str) -> dict[str, Interval]:
+    """Return the intervals of a table's rows by the values of some columns, such as ``whole_3``."""
+    return {"_".join(str(row[name]) for name in columns): Interval.of(row) for row in records(table)}
+
+
+def contradictions(intervals: Mapping[str, Interval], above_zero: str = "", below_zero: str = "") -> list[str]:
+    """Return where differences decide otherwise than a text says, each with what it decides.
+
+    Args:
+        intervals: the differences by name (see :func:`named`).
+        above_zero: names of those that the text calls above zero, separated by blanks.
+        below_zero: likewise below zero; of all others it says that they do not exclude zero.
+    """
+    said = dict.fromkeys(above_zero.split(), "above zero") | dict.fromkeys(below_zero.split(), "below zero")
+    found = {name: one.verdict for name, one in intervals.items() if name in said or one.verdict in DECIDED}
+    names = [name for name in dict.fromkeys([*said, *found]) if said.get(name) != found.get(name)]
+    return [f"{name}: {found.get(name, 'not measured')}" for name in names]
 
 
 def difference(gaps: Iterable[float]) -> dict[str, Any]:

@@ -147,6 +147,26 @@ def arm_differences(results: StudyResults) -> pd.DataFrame:
     return differences
 
 
+def compared(studies: Mapping[str, StudyResults]) -> pd.DataFrame:
+    """Return :func:`arm_differences` of all studies under the titles of studies and arms.
+
+    Args:
+        studies: by name.
+
+    Returns:
+        Scale and images, ``study``, ``contrast`` (such as ``parts_cal``), then as of :func:`arm_differences`.
+    """
+    found = [
+        {name: results.place.get(name, "") for name in PLACE}
+        | {"study": results.title.rstrip("?"), "contrast": f"{study}_{row['a']}"}
+        | row
+        | {side: results.titles[row[side]] for side in ("a", "b")}
+        for study, results in studies.items()
+        for row in records(arm_differences(results))
+    ]
+    return pd.DataFrame(found, columns=[*PLACE, "study", "contrast", "ipc", "a", "b", *NUMBERS, "verdict"])
+
+
 def twins(results: StudyResults) -> list[tuple[int, list[str]]]:
     """Return the arms, by IPC, that are the same in every seed: other settings, but equal images and students."""
     found = []

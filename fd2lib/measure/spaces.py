@@ -12,6 +12,7 @@ from fd2lib.measure.classes import spread
 from fd2lib.measure.features import embed, part_attention
 from fd2lib.measure.sets import Nearest, nearest_images, pairwise_similarity, rms_distance, spread_and_separation
 from fd2lib.models import Teacher
+from fd2lib.stages import DistilledImages
 
 COPY_QUANTILE = 0.05
 _REAL = ("within", "between", "ratio", "similarity", "attention_similarity", "nearest")
@@ -110,19 +111,18 @@ class Space:
             **self.reference,
         }
 
-    def neighbours(self, images: Tensor, starts: Tensor, labels: Tensor, limit: int = 4) -> Neighbours:
+    def neighbours(self, made: DistilledImages, limit: int = 4) -> Neighbours:
         """Return images beside their starts and the nearest training images, by pixels and in this space.
 
         Args:
-            images: bytes ``[N, 3, S, S]``.
-            starts: what they were before optimisation, likewise.
-            labels: classes ``[N]``.
+            made: the set.
             limit: at most this many images, the first of as many classes, spread over all.
         """
+        labels = made.labels
         shown = [int(torch.nonzero(labels == label)[0, 0]) for label in spread(sorted(set(labels.tolist())), limit)]
-        picked, pool = images[shown], self._training
+        picked, pool = made.images[shown], self._training
         by_pixels = nearest_images(picked, pool).place
         by_features = nearest_images(self.features(picked), self.real).place
-        others = [starts[shown], pool[by_pixels], pool[by_features]]
+        others = [made.starts[shown], pool[by_pixels], pool[by_features]]
         distances = torch.stack([rms_distance(picked, other) for other in others], 1)
         return Neighbours(torch.stack([picked, *others], 1), distances, labels[shown])

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fd2lib.analyse import ExperimentLike
+from fd2lib.analyse import ExperimentLike, Interval
 from fd2lib.ground import Recipe
 from fd2lib.record import file_digest, provenance, read_manifest
 from fd2lib.show.frames import Html, folded, sentences, viewer
@@ -35,9 +35,9 @@ def project_path(name: str) -> str:
 def headline(experiment: ExperimentLike) -> str:
     """Return in two lines what a page is about: images, scale, method, seed."""
     data, recipe = experiment.dataset, experiment.recipe
-    ipc = recipe.distill.ipc
+    ipc, name = recipe.distill.ipc, data.image_set or data.name
     return (
-        f"{data.name}: {data.num_classes} classes, {len(data.train)} training and {len(data.test)} test images, "
+        f"{name}: {data.num_classes} classes, {len(data.train)} training and {len(data.test)} test images, "
         f"{data.image_size} px\nscale {recipe.scale}, {recipe.title}, {ipc} image{'s' * (ipc != 1)} per class, "
         f"seed {experiment.request.seed}"
     )
@@ -55,6 +55,30 @@ def glue_numbers(**values: Any) -> None:
     for name, value in values.items():
         plain = value.item() if hasattr(value, "item") else value
         glue(name, plain, display=False)
+
+
+def glue_intervals(prefix: str, intervals: Mapping[str, Interval], **form: Any) -> None:
+    """Give intervals names that a page's text can use, as it writes them.
+
+    Args:
+        prefix: what the names start with.
+        intervals: by the rest of their names (see :func:`fd2lib.analyse.named`).
+        **form: as of :meth:`fd2lib.analyse.Interval.text`.
+    """
+    glue_numbers(**{f"{prefix}_{name}": one.text(**form) for name, one in intervals.items()})
+
+
+def glue_spans(prefix: str, spans: pd.DataFrame, digits: int = 1) -> None:
+    """Give numbers that have a ``low`` and a ``high`` names that a page's text can use: one number, or ``3.0 to 4.5``.
+
+    Args:
+        prefix: what the names start with.
+        spans: one a row, by the rest of their names (see :func:`fd2lib.analyse.spans`).
+        digits: of each number.
+    """
+    for name, low, high in zip(spans.index, spans["low"], spans["high"], strict=True):
+        ends = dict.fromkeys(f"{end:,.{digits}f}".replace("-", "−") for end in (low, high))
+        glue_numbers(**{f"{prefix}_{name}": " to ".join(ends)})
 
 
 def settings_table(recipe: Recipe, stage: str) -> Html:
@@ -77,7 +101,7 @@ def provenance_table(experiment: ExperimentLike, *results: Any, files: Mapping[s
     recipe, request, data = experiment.recipe, experiment.request, experiment.dataset
     facts = _machine(experiment.device) | {
         "scale": recipe.scale,
-        "images": f"{data.name}, classes {recipe.classes or 'all'}, {recipe.image_size} px",
+        "images": f"{data.image_set or data.name}, classes {recipe.classes or 'all'}, {recipe.image_size} px",
         "fingerprint of the images": data.fingerprint[:16],
         "seed": request.seed,
         "overrides": request.overrides or "none",

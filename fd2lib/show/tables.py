@@ -16,6 +16,7 @@ from fd2lib.analyse import (
     binomial_interval,
     records,
     settings_behind,
+    shares,
 )
 from fd2lib.analyse.costs import BY, MEASURES
 from fd2lib.analyse.learned import MEASURED, QUANTITIES
@@ -145,7 +146,7 @@ def results_tables(summary: pd.DataFrame, rows: pd.DataFrame | None = None) -> H
     if "verdict" in summary:
         shown["difference"] = pair_titles(summary)
         titles = {"mean": "difference, points [95 % interval]", "n": "n (paired seeds)", "verdict": "verdict"}
-    keys = ["difference", "over", *(name for name in GROUP if name not in PLACE)]
+    keys = ["study", "difference", "over", *(name for name in GROUP if name not in PLACE)]
 
     def settings(part: pd.DataFrame) -> Html:
         behind = settings_behind((rows if rows is not None else part).merge(part[PLACE].drop_duplicates()))
@@ -193,6 +194,30 @@ def _study_table(results: StudyResults, ipc: int) -> Html:
     caption = f"{results.title.rstrip('?')}, {per_class(ipc)}; {place_title(results.place)}"
     caption += f", guessing {100 / results.place['num_classes']:.1f} %"
     return html_table(lines, caption, titles, signed=("gap",))
+
+
+def shares_table(results: StudyResults, *of: str) -> Html:
+    """Return a table of :func:`fd2lib.analyse.shares`: what share of some arms' accuracies each arm reaches."""
+    if results.rows.empty:
+        return sentences(f"{results.title}: not measured.")
+    columns = [
+        pd.Series({(row["ipc"], row["arm"]): Interval.of(row) for row in records(shares(results, arm))}, name=arm)
+        for arm in of
+    ]
+    lines = pd.concat(columns, axis=1).rename_axis(["ipc", "arm"]).reset_index()
+    lines["arm"] = [results.titles[arm] for arm in lines["arm"]]
+    titles = {"arm": ""} | {arm: f"in % of {results.titles[arm]}" for arm in of}
+    return html_table(lines[["arm", "ipc", *of]], f"Shares of accuracy; {place_title(results.place)}", titles)
+
+
+def coverage_table(table: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.coverage` as a table: what there are rows of."""
+    lines = [(title, *part[["students", "methods", "seeds"]].iloc[0]) for title, part in titled(table)]
+    return (
+        sentences("There is no such row.")
+        if not lines
+        else html_table(pd.DataFrame(lines, columns=["rows of", "students", "methods", "seeds"]))
+    )
 
 
 _UNITS = {"images": "thousand images through networks", "seconds": "seconds", "peak_mib": "peak memory, MiB"}

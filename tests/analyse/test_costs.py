@@ -122,3 +122,17 @@ def test_timings_are_of_equal_work_and_the_most_different(cost_row, timed):
     other = [cost_row("random", **timed(1)), cost_row("rded", **timed(9), ipc=3, evaluate_images=1200)]
     assert analyse.timings(analyse.cost_rows(other)).empty  # more work takes longer
     assert set(STAGES) == {"pretrain", "distill", "relabel", "evaluate"}
+
+
+def test_spans_are_the_least_and_the_most_over_sets(cost_row, whole_row, timed):
+    rows = [cost_row("random", **timed(1)), cost_row("random", ipc=3, images_bytes=49152, last_top1=46.0, **timed(2))]
+    rows += [cost_row("sre2lpp", pretrain_images=9000, **timed(3)), whole_row(**timed(4))]
+    found = analyse.spans(analyse.cost_rows(rows))
+    assert (
+        found.loc["work"].tolist() == [10.3, 10.3] and found.loc["share"].tolist() == [pytest.approx(87.4, abs=0.1)] * 2
+    )
+    assert found.loc["ratio"].tolist() == [3, 6] and found.loc["whole"].tolist() == [30 / 7, 7.5]
+    assert found.loc["loss"].tolist() == [4, 10] and found.loc["best"].tolist() == [46, 46]
+    assert found.loc["students"].tolist() == [4, 17] and found.loc["seconds"].tolist() == [8, 24]
+    assert found.loc["plain"].tolist() == [60, 60]
+    assert analyse.spans(analyse.cost_rows(rows[:1])).loc["students"].isna().all()  # nothing to compare with

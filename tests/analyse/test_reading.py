@@ -5,7 +5,18 @@ import json
 import pandas as pd
 import pytest
 
-from fd2lib.analyse import GROUP, LEARNER, PLACE, SETTING, load_rows, parts, records, settings_behind, summarise
+from fd2lib.analyse import (
+    GROUP,
+    LEARNER,
+    PLACE,
+    SETTING,
+    coverage,
+    load_rows,
+    parts,
+    records,
+    settings_behind,
+    summarise,
+)
 from fd2lib.ground import ArtefactError
 from fd2lib.record import ATTENTION, STUDENTS, put_rows
 
@@ -109,3 +120,13 @@ def test_the_settings_behind_a_table_are_those_of_most_rows(student):
     found = settings_behind(load_rows(rows)).set_index("setting")
     assert found.loc["distill.iterations"].to_dict() == {"fd2": "10", "random": "10"}
     assert set(found.index) == {"distill.iterations", "relabel.epochs"}
+
+
+def test_coverage_counts_students_of_each_scale_and_set(student):
+    rows = [student(name, seed) for name in ("random", "fd2") for seed in range(2)] + [student(image_set="mine")]
+    found = coverage(load_rows(rows))
+    assert found[["image_set", "students", "methods", "seeds"]].values.tolist() == [
+        ["plumage", 4, 2, 2],
+        ["mine", 1, 1, 1],
+    ]
+    assert coverage(load_rows([])).empty

@@ -11,9 +11,11 @@ from fd2lib.analyse import (
     GROUP,
     Interval,
     binomial_interval,
+    contradictions,
     control_difference,
     interval,
     load_rows,
+    named,
     paired_difference,
     summarise,
 )
@@ -116,3 +118,16 @@ def test_whole_real_images_are_the_control_of_every_start(student):
     found = control_difference(load_rows(rows), "fd2", "random").set_index("start")
     assert found["mean"].to_dict() == {"pool2": 10.5, "whole": 20.0}
     assert found["n"].to_dict() == {"pool2": 2, "whole": 1}
+
+
+def test_named_intervals_and_what_a_text_says_of_them(student):
+    rows = [student("base", s, last_top1=10 + s, ipc=ipc) for s in range(3) for ipc in (1, 3)]
+    rows += [student("fd2", s, last_top1=12 + s, ipc=1) for s in range(3)]
+    rows += [student("fd2", s, last_top1=value, ipc=3) for s, value in enumerate((9, 12, 13))]
+    gaps = named(paired_difference(load_rows(rows), "fd2", "base"), "start", "ipc")
+    assert gaps == {"whole_1": (2, 2, 2, 3), "whole_3": pytest.approx(interval([-1, 1, 1]))}
+    assert contradictions(gaps, above_zero="whole_1") == []
+    assert contradictions(gaps) == ["whole_1: above zero"]  # the text does not know of it
+    assert contradictions(gaps, below_zero="whole_1") == ["whole_1: above zero"]
+    assert contradictions(gaps, above_zero="whole_1 whole_3") == ["whole_3: undecided"]
+    assert contradictions(gaps, above_zero="whole_1 other") == ["other: not measured"]

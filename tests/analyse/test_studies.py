@@ -130,3 +130,15 @@ def test_teachers_of_a_factorial_are_compared_with_the_plain_one(cells):
     gaps = analyse.arm_differences(teachers).set_index("a")
     assert gaps.loc["cal", "mean"] == pytest.approx(4.5) and gaps.loc["crops", "n"] == 3
     assert analyse.teacher_results(analyse.study_results(FACTORIAL, [])).rows.empty
+
+
+def test_every_comparison_with_a_verdict_once(many, results, cells):
+    measured = results(*many("none", [10, 12, 14]), *many("cal", [20, 22.5, 24]), *many("both", [9, 9]))
+    crossed = analyse.study_results(FACTORIAL, cells())
+    found = analyse.judged({"parts": measured, "factorial": crossed}).set_index("contrast")
+    assert found.loc["parts_cal", "a"] == "CAL" and found.loc["parts_cal", "b"] == "base"
+    assert "parts_both" not in found.index  # two seeds
+    assert found.loc["labels_cal_plain", "mean"] == pytest.approx(22 / 3)
+    assert set(found["study"].dropna()) == {"Parts", "The teachers themselves"} or "teachers_cal" not in found.index
+    assert not [name for name in found.index if name.startswith("factorial_")]
+    assert analyse.compared({"parts": measured})["contrast"].tolist() == ["parts_cal", "parts_both"]

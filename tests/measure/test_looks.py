@@ -5,6 +5,7 @@ import torch
 
 from fd2lib.data import load_dataset
 from fd2lib.measure import Space, attention_maps, class_vectors, look, maps_of_both
+from fd2lib.stages import DistilledImages
 
 
 def test_a_look_is_the_heads_where_there_is_one(teacher, images):
@@ -47,7 +48,7 @@ def test_neighbours_stand_beside_an_image():
     data = load_dataset("plumage", size=16, classes="4", train_per_class=3, test_per_class=1)
     images, labels = data.train.images, data.train.labels
     space = Space("pixels", "", data)
-    found = space.neighbours(images[:4], images[4:8], labels[:4], limit=2)
+    found = space.neighbours(DistilledImages(images[:4], images[4:8], labels[:4], data.classes), limit=2)
     assert found.pictures.shape == (2, 4, 3, 16, 16) and found.labels.tolist() == [0, 3]
     first = [int((labels[:4] == label).nonzero()[0, 0]) for label in found.labels]
     assert torch.equal(found.pictures[:, 0], images[first])

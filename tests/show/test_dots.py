@@ -97,11 +97,8 @@ def test_factorial_plot_puts_labels_side_by_side(arm_row):
     assert len(marks) == len(NAMES)
     names = [text.get_text().replace("\n", " ") for text in axes.get_yticklabels()]
     assert names[0] == "images by plain, constraints off" and len(names) == 6
-    assert [text.get_text() for text in figure.legends[0].texts] == [
-        "plain labels",
-        "plain + crops labels",
-        "CAL labels",
-    ]
+    legend = [text.get_text() for text in figure.legends[0].texts]
+    assert legend == ["plain labels", "plain + crops labels", "CAL labels"]
     heights = {round(line.get_ydata()[0], 2) for line in marks if line.get_marker() == "^"}
     assert heights == {round(place + 0.26, 2) for place in range(6)}
 

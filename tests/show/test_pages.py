@@ -2,10 +2,12 @@
 
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import torch
 
 from fd2lib import show
+from fd2lib.analyse import Interval
 from fd2lib.data import Dataset, ImageSplit
 from fd2lib.ground import load_recipe, write_json
 
@@ -86,3 +88,12 @@ def test_glued_numbers_are_plain(monkeypatch):
     monkeypatch.setattr(glue, "glue", lambda name, value, display: seen.update({name: value}))
     show.glue_numbers(a=torch.tensor(1.5), b=2, c="word")
     assert seen == {"a": 1.5, "b": 2, "c": "word"} and type(seen["a"]) is float
+
+
+def test_intervals_and_spans_are_glued_as_they_are_written(monkeypatch):
+    glue, seen = pytest.importorskip("myst_nb"), {}
+    monkeypatch.setattr(glue, "glue", lambda name, value, display: seen.update({name: value}))
+    show.glue_intervals("page", {"a_1": Interval(2.04, -1.0, 5.0, 3)}, signed=True)
+    show.glue_spans("cost", pd.DataFrame({"low": [1.01, -1], "high": [1.04, 2000]}, index=["x", "y"]))
+    assert seen["page_a_1"].replace("\N{NO-BREAK SPACE}", " ") == "+2.0 [−1.0, +5.0]"
+    assert (seen["cost_x"], seen["cost_y"]) == ("1.0", "−1.0 to 2,000.0")

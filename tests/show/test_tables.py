@@ -38,8 +38,8 @@ def test_what_varies_is_a_column_and_the_rest_stands_above(student):
 
 def test_one_table_for_each_scale_and_set_of_images(student):
     mine = {"dataset": "folder", "image_set": "warblers", "images_fingerprint": "a" * 64}
-    rows = [student(seed=seed, **images) for seed in range(2)
-            for images in (mine, mine | {"image_set": "finches"}, mine | {"images_fingerprint": "b" * 64}, {})]  # fmt: skip
+    sets = [mine, mine | {"image_set": "finches"}, mine | {"images_fingerprint": "b" * 64}, {}]
+    rows = [student(seed=seed, **images) for seed in range(2) for images in sets]
     rows += [student(scale="reduced", image_size=96, classes="Warbler")]
     table = show.results_tables(analyse.summarise(analyse.load_rows(rows)), analyse.load_rows(rows))
     assert table.count("<details>") == 5 and table.count("Settings behind") == 5
@@ -174,6 +174,17 @@ def test_pairs_and_facts():
     pairs = pd.DataFrame({"first": [0], "second": [1], "first_name": ["a"], "second_name": ["b"], "similarity": [0.5]})
     assert {"a", "b", "0.50"} <= set(cells(show.pairs_table(pairs))) and "no such pair" in show.pairs_table(pairs[:0])
     assert {"what", "1.5"} <= set(cells(show.facts_table({"what": 1.5})))
+
+
+def test_shares_and_coverage(many, results, student):
+    measured = results(*many("none", [10, 30]), *many("both", [20, 40]))
+    table = plain(show.shares_table(measured, "both", "none"))
+    assert "in % of FD²" in table and "in % of base" in table and "62.5 [" in table and "100.0 [100.0, 100.0]" in table
+    assert "not measured" in show.shares_table(results(), "both")
+    rows = [student(seed=seed) for seed in range(2)] + [student(image_set="mine", dataset="folder")]
+    covered = show.coverage_table(analyse.coverage(analyse.load_rows(rows)))
+    assert "toy scale, mine (folder), 32 px" in cells(covered) and "2" in cells(covered)
+    assert "no such row" in show.coverage_table(analyse.coverage(analyse.load_rows([])))
 
 
 @pytest.mark.parametrize("students, words", [(1234.0, "student 1,234 on"), (math.inf, "never"), (math.nan, "–")])
