@@ -101,10 +101,8 @@ def test_rows_of_different_images_under_one_name_are_not_one_experiment():
 def added_setting():
     before = dict(STAGES)
     declare_setting("distill", "sharpness", 0.5, "a test", low=0)
-    settings_identity.cache_clear()
     yield "sharpness"
     STAGES.update(before)
-    settings_identity.cache_clear()
 
 
 def test_a_setting_added_later_leaves_rows_where_they_were(added_setting):
