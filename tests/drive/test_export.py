@@ -2,6 +2,8 @@
 
 import argparse
 import ast
+import dataclasses
+import html
 import json
 import os
 import re
@@ -12,9 +14,14 @@ import sys
 import tomllib
 from pathlib import Path
 
+import mlcroissant
 import numpy as np
 import pytest
 import torch
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -22,6 +29,7 @@ from torchvision import models
 from torchvision.datasets import ImageFolder
 
 from fd2lib.drive import Experiment, origin
+from fd2lib.drive.card import inline
 from fd2lib.drive.export import add_export, export_run
 from fd2lib.ground import ArtefactError, RelabelSettings, SettingError
 from fd2lib.losses import soft_label_loss
@@ -34,6 +42,7 @@ TINY = (
     "pretrain.epochs=3 pretrain.num_maps=2 distill.iterations=2 "
     f"relabel.epochs={EPOCHS} relabel.batch_size={BATCH} evaluate.test_every=1"
 )
+CUB200 = "https://www.vision.caltech.edu/datasets/cub_200_2011/"
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "fd2lib" / "drive" / "templates" / "train.py"
 
@@ -65,7 +74,7 @@ def run(experiment):
 
 @pytest.fixture(scope="module")
 def exported(run, tmp_path_factory):
-    return export_run(run, tmp_path_factory.mktemp("export") / "birds").folder
+    return export_run(run, tmp_path_factory.mktemp("export") / "birds")
 
 
 @pytest.fixture
@@ -102,13 +111,13 @@ def test_images_labels_and_logits_are_those_of_the_run(run, exported):
 def test_files_have_the_bytes_and_digests_that_are_stated(exported):
     card = (exported / "README.md").read_text(encoding="utf-8")
     stated = {name: (count, digest) for name, count, digest in rows_of(card, 3) if (exported / name).is_file()}
-    assert set(stated) == {"SHA256SUMS", "labels.safetensors", "train.py"}
+    assert set(stated) == {"croissant.json", "labels.safetensors", "train.py"}
     for name, (count, digest) in stated.items():
         assert (exported / name).stat().st_size == int(count.replace(",", ""))
         assert file_digest(exported / name) == digest
     digests = dict(reversed(line.split("  ")) for line in (exported / "SHA256SUMS").read_text().splitlines())
     files = {path.relative_to(exported).as_posix(): path for path in exported.rglob("*") if path.is_file()}
-    assert set(digests) == set(files) - {"README.md", "SHA256SUMS"} and len(digests) == 14
+    assert set(digests) == set(files) - {"SHA256SUMS"} and len(digests) == 16
     assert all(file_digest(files[name]) == digest for name, digest in digests.items())
     assert all(path.stat().st_mode & 0o044 for path in [exported, *exported.rglob("*")])  # for others to read
 
@@ -148,23 +157,139 @@ def test_card_has_licence_settings_and_fingerprints_but_no_path(run, exported):
 
 def test_exporting_again_gives_the_same_bytes(run, exported, tmp_path):
     again = export_run(run, tmp_path / "new" / "again")
-    assert again.folder == tmp_path / "new" / "again" and again.num_images == 12 and again.soft_labels
-    for name in ("README.md", "SHA256SUMS", "labels.safetensors"):
-        assert (again.folder / name).read_bytes() == (exported / name).read_bytes()
+    assert again == tmp_path / "new" / "again" and len(list(again.glob("images/*/*.png"))) == 12
+    for name in ("README.md", "SHA256SUMS", "croissant.json", "labels.safetensors"):
+        assert (again / name).read_bytes() == (exported / name).read_bytes()
 
 
 def test_card_of_photographs_states_their_licence_and_imagenet(run, tmp_path, monkeypatch):
     traced = origin.trace(run)
     teacher = traced.teachers[0]
     manifest = {**teacher.manifest, "settings": {**teacher.manifest["settings"], "init": "imagenet"}}
-    teachers = (origin.TeacherOrigin(teacher.uses, teacher.fingerprint, manifest, teacher.description),)
-    changed = origin.Origin(
-        origin.dataset_info("cub200"), traced.distill, traced.images, traced.relabel, traced.logits, teachers
-    )
+    teachers = (dataclasses.replace(teacher, manifest=manifest),)
+    changed = dataclasses.replace(traced, info=origin.dataset_info("cub200"), teachers=teachers)
     monkeypatch.setattr("fd2lib.drive.export.trace", lambda *_: changed)
-    card = (export_run(run, tmp_path / "out").folder / "README.md").read_text(encoding="utf-8")
+    card = (export_run(run, tmp_path / "out") / "README.md").read_text(encoding="utf-8")
     assert "non-commercial research and education; the photographers keep their rights" in card
     assert "4 of 200" in card and "started from weights pretrained on ImageNet" in card
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("plumage", {"license": "mit"}),
+        ("folder", {"license": "unknown"}),
+        ("cub200", {"license": "other", "license_name": "cub200-terms", "license_link": CUB200}),
+        ("flowers102", {"license": "other", "license_name": "flowers102-terms"}),
+    ],
+)
+def test_hubs_read_licence_task_and_sizes(run, name, expected, tmp_path, monkeypatch):
+    changed = dataclasses.replace(origin.trace(run), info=origin.dataset_info(name))
+    monkeypatch.setattr("fd2lib.drive.export.trace", lambda *_: changed)
+    out = export_run(run, tmp_path / "out")
+    _, head, body = (out / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    told = yaml.safe_load(head)
+    assert expected.items() <= told.items()
+    assert told["task_categories"] == ["image-classification"] and told["size_categories"] == ["n<1K"]
+    assert told["annotations_creators"] == ["found", "machine-generated"]
+    assert told["source_datasets"] == [f"extended|other-{name}"] and "dataset-distillation" in told["tags"]
+    assert told["pretty_name"] == f"{changed.info.title}, distilled: 3 images per class"
+    assert body.strip().startswith(f"# {told['pretty_name']}")
+    licence = json.loads((out / "croissant.json").read_text(encoding="utf-8"))["license"]
+    assert licence == ("https://spdx.org/licenses/MIT.html" if name == "plumage" else changed.info.licence)
+
+
+# Croissant
+
+
+def test_croissant_is_valid_and_reads_the_folder(run, exported):
+    described = mlcroissant.Dataset(jsonld=exported / "croissant.json")
+    assert not described.metadata.ctx.issues.errors and not described.metadata.ctx.issues.warnings
+    classes = read_manifest(read_manifest(run, "relabel")["result"]["distilled"], "distill")["result"]["classes"]
+    named = [(row["classes/label"], row["classes/name"]) for row in described.records("classes")]
+    assert named == list(enumerate(classes))
+    records = list(described.records("records"))
+    read = ImageFolder(exported / "images")
+    assert len(records) == len(read) == 12
+    for record, (path, label), (image, _) in zip(records, read.samples, read, strict=True):
+        assert record["records/label"] == label and np.array_equal(record["records/image"], image)
+        assert exported / record["records/file"].decode() == Path(path)
+
+
+def test_croissant_has_digests_and_no_path_of_the_machine(exported):
+    told = json.loads((exported / "croissant.json").read_text(encoding="utf-8"))
+    digests = {entry["@id"]: entry["sha256"] for entry in told["distribution"] if "sha256" in entry}
+    assert digests == {name: file_digest(exported / name) for name in ("labels.safetensors", "train.py")}
+    assert told["url"] == "./" and told["citeAs"] == "fd2lib" and str(exported.parent) not in json.dumps(told)
+
+
+# Names that mean something in Markdown, YAML or JSON
+
+HOSTILE = (
+    "a | b",
+    "-",
+    "--- | ---",
+    "c\\d\\",
+    "\\|",
+    "line\nbreak\r\n| x | y |",
+    "`code` *bold* _it_ ~~no~~ **",
+    "[link](http://x) <b>bold</b> <!-- no -->",
+    "&amp; &#65; 5 & 6",
+    "quote \" ' {{ brace }} {% raw %}",
+    "# heading",
+    "$x$ 鸟 🐦 \x85\x1b",
+    "001.Black_footed_Albatross",
+)
+
+
+def seen(markdown):
+    """The cells of every table row with so many columns, as a reader of the page sees them."""
+    page = MarkdownIt("commonmark").enable("table").render(markdown)
+    rows = re.findall(r"<tr>(.*?)</tr>", page, re.S)
+    return [[html.unescape(cell) for cell in re.findall(r"<t[dh]>(.*?)</t[dh]>", row, re.S)] for row in rows]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_is_shown_as_it_is(name):
+    shown = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", name).strip()
+    page = f"| class | end |\n| --- | --- |\n| {inline(name)} | 1 |\n"
+    assert seen(page) == [["class", "end"], [shown, "1"]]
+    assert (
+        html.unescape(MarkdownIt("commonmark").render(f"**{inline(name)}** x"))
+        == f"<p><strong>{shown}</strong> x</p>\n"
+    )
+    assert MarkdownIt("commonmark").render(inline(name)).startswith("<p>")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
+def test_any_name_is_shown_as_it_is(name):
+    rows = seen(f"| class | end |\n| --- | --- |\n| {inline(name)} | 1 |\n")
+    shown = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", name).strip()
+    assert rows == [["class", "end"], [shown, "1"]]
+
+
+def test_classes_with_hostile_names_are_exported_whole(experiment, tmp_path, monkeypatch):
+    count = len(HOSTILE)
+    images = torch.randint(256, (count, 3, 8, 8), dtype=torch.uint8)
+    hostile = DistilledImages(images, images, torch.arange(count), HOSTILE)
+    monkeypatch.setattr(origin, "load_distilled", lambda *_: hostile)
+    info = dataclasses.replace(
+        origin.dataset_info("cub200"), title="A | *B*: C\n---", licence="MIT Press | terms", source="me | <i>you</i>"
+    )
+    monkeypatch.setattr(origin, "dataset_info", lambda _: info)
+    out = export_run(experiment().distill().folder, tmp_path / "out")
+    assert [Path(name).name for name in ImageFolder(out / "images").classes] == sorted(os.listdir(out / "images"))
+    _, head, body = (out / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    told = yaml.safe_load(head)
+    assert told["pretty_name"].startswith("A | *B*: C\n---, distilled") and told["license"] == "other"
+    rows = seen(body)
+    listed = [row[1] for row in rows if len(row) == 4][1:]
+    assert listed == [re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", name).strip() for name in HOSTILE]
+    facts = dict(row for row in rows if len(row) == 2)
+    assert facts["licence of the source set"] == "MIT Press | terms" and facts["source"] == "me | <i>you</i>"
+    described = mlcroissant.Dataset(jsonld=out / "croissant.json")
+    assert [row["classes/name"] for row in described.records("classes")] == list(HOSTILE)
+    assert [row["records/label"] for row in described.records("records")] == list(range(count))
 
 
 # Views
@@ -187,7 +312,7 @@ class Recorder(torch.nn.Module):
 @pytest.mark.parametrize("changes", ["", "relabel.cutmix=false"])
 def test_replayed_views_and_losses_are_those_of_the_run(experiment, changes, tmp_path, monkeypatch, capsys):
     folder = experiment(changes).relabel().folder
-    out = export_run(folder, tmp_path / "out", temperature=4.0).folder
+    out = export_run(folder, tmp_path / "out", temperature=4.0)
     recorders = []
     monkeypatch.setattr(models, "resnet18", lambda num_classes: recorders.append(Recorder(num_classes)) or recorders[0])
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -227,7 +352,7 @@ def test_the_script_halves_batches_as_the_run_does():
 def test_script_trains_a_student_without_fd2lib(run, tmp_path):
     """The script runs as a stranger would run it, where fd2lib cannot be imported."""
     # At temperature 20 answers are so flat that the first loss is nearly the last; here a few steps teach something.
-    out, blocker = export_run(run, tmp_path / "out", temperature=1.5).folder, tmp_path / "blocker"
+    out, blocker = export_run(run, tmp_path / "out", temperature=1.5), tmp_path / "blocker"
     blocker.mkdir()
     (blocker / "sitecustomize.py").write_text("import sys\nsys.modules['fd2lib'] = None\n")
     environment = {**os.environ, "PYTHONPATH": str(blocker), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -247,9 +372,10 @@ def test_script_trains_a_student_without_fd2lib(run, tmp_path):
     assert len(text.splitlines()) - first + 1 == 20  # lines after the imports
 
 
-def test_script_is_installed_with_the_package():
+def test_script_and_templates_are_installed_with_the_package():
     patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["*"]
-    assert any(Path("templates/train.py").match(pattern) for pattern in patterns)
+    for path in SCRIPT.parent.iterdir():
+        assert any(Path("templates", path.name).match(pattern) for pattern in patterns), path.name
 
 
 # Other runs
@@ -259,25 +385,25 @@ def test_script_is_installed_with_the_package():
 def test_without_stored_logits_there_are_class_labels_only(experiment, kind, tmp_path):
     one = experiment("relabel.store=false")
     folder = one.distill().folder if kind == "distill" else one.relabel().folder
-    done = export_run(folder, tmp_path / "out")
-    assert not done.soft_labels and not (done.folder / "train.py").exists()
-    assert load_file(done.folder / "labels.safetensors").keys() == {"labels", "pixel_mean", "pixel_std"}
-    card = (done.folder / "README.md").read_text(encoding="utf-8")
+    out = export_run(folder, tmp_path / "out")
+    assert not (out / "train.py").exists()
+    assert load_file(out / "labels.safetensors").keys() == {"labels", "pixel_mean", "pixel_std"}
+    card = (out / "README.md").read_text(encoding="utf-8")
     assert "none: class labels only" in card and "python train.py" not in card
     assert ("[relabel]" in card) == (kind == "unstored")
 
 
 def test_labels_of_the_head_are_called_so(experiment, tmp_path):
-    done = export_run(experiment("relabel.label_source=head").relabel().folder, tmp_path / "out")
-    assert "Logits are those of the attention head" in (done.folder / "README.md").read_text(encoding="utf-8")
+    out = export_run(experiment("relabel.label_source=head").relabel().folder, tmp_path / "out")
+    assert "Logits are those of the attention head" in (out / "README.md").read_text(encoding="utf-8")
 
 
 def test_fewer_images_per_class_than_were_distilled(experiment, tmp_path):
     """A relabel run of the first two of three images exports those two."""
     one = experiment().with_(ipc=2, distill_ipc=3)
-    done = export_run(one.relabel().folder, tmp_path / "out")
-    assert done.num_images == 8
-    assert load_file(done.folder / "labels.safetensors")["teacher_logits"].shape == (EPOCHS, 8, 4)
+    out = export_run(one.relabel().folder, tmp_path / "out")
+    assert len(list(out.glob("images/*/*.png"))) == 8
+    assert load_file(out / "labels.safetensors")["teacher_logits"].shape == (EPOCHS, 8, 4)
 
 
 def test_classes_of_any_count(experiment, tmp_path, monkeypatch):
@@ -285,7 +411,7 @@ def test_classes_of_any_count(experiment, tmp_path, monkeypatch):
     labels = torch.tensor([2, 0, 1, 0, 2, 0, 3])
     uneven = DistilledImages(images, images, labels, ("a b", "c/d", "e", "f"))
     monkeypatch.setattr(origin, "load_distilled", lambda *_: uneven)
-    out = export_run(experiment().distill().folder, tmp_path / "out").folder
+    out = export_run(experiment().distill().folder, tmp_path / "out")
     read = ImageFolder(out / "images")
     assert read.classes == ["000_a_b", "001_c_d", "002_e", "003_f"]
     assert read.targets == load_file(out / "labels.safetensors")["labels"].tolist() == [0, 0, 0, 1, 2, 2, 3]
@@ -301,8 +427,8 @@ def test_runs_that_moved_are_found_beside(movable, exported, tmp_path, run):
         text = json.dumps(manifest["result"][name]).replace(str(run.parents[1]), "/elsewhere/runs")
         manifest["result"][name] = json.loads(text)
     (relabel / "manifest.json").write_text(json.dumps(manifest))
-    done = export_run(relabel, tmp_path / "out")
-    assert (done.folder / "README.md").read_bytes() == (exported / "README.md").read_bytes()
+    out = export_run(relabel, tmp_path / "out")
+    assert (out / "README.md").read_bytes() == (exported / "README.md").read_bytes()
 
 
 def test_a_teacher_that_is_gone_is_said_to_be(movable, tmp_path):
@@ -311,7 +437,7 @@ def test_a_teacher_that_is_gone_is_said_to_be(movable, tmp_path):
     manifest = json.loads((relabel / "manifest.json").read_text())
     manifest["result"]["teachers"] = ["/elsewhere/runs/pretrain/one"]
     (relabel / "manifest.json").write_text(json.dumps(manifest))
-    out = export_run(relabel, tmp_path / "out").folder
+    out = export_run(relabel, tmp_path / "out")
     assert "whether it started from ImageNet weights is not known" in (out / "README.md").read_text(encoding="utf-8")
     pixels = torch.stack([torch.from_numpy(np.array(image)) for image, _ in ImageFolder(out / "images")]) / 255
     told = load_file(out / "labels.safetensors")
@@ -334,7 +460,7 @@ def test_a_folder_that_holds_something_is_left_alone(run, tmp_path):
 
 def test_an_empty_folder_is_filled(run, tmp_path):
     (tmp_path / "out").mkdir()
-    assert (export_run(run, tmp_path / "out").folder / "README.md").is_file()
+    assert (export_run(run, tmp_path / "out") / "README.md").is_file()
 
 
 def test_a_full_disk_leaves_nothing_behind(run, tmp_path, monkeypatch):
@@ -401,7 +527,8 @@ def test_the_source_set_must_be_known(experiment, tmp_path):
         export_run(renamed, tmp_path / "out", dataset="plumages")
     with pytest.raises(SettingError, match=r"dataset is 'cub200', but .* from 'plumage'"):
         export_run(folder, tmp_path / "out", dataset="cub200")
-    assert export_run(renamed, tmp_path / "out", dataset="plumage").num_images == 12
+    out = export_run(renamed, tmp_path / "out", dataset="plumage")
+    assert len(list(out.glob("images/*/*.png"))) == 12
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
