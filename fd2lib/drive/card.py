@@ -19,7 +19,7 @@ from fd2lib.record import file_digest
 CARD, CROISSANT, DIGESTS = "README.md", "croissant.json", "SHA256SUMS"
 SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M")  # as dataset hubs name them
 # A licence that begins with an SPDX identifier, as in "MIT, as fd2lib"; all others are terms of their own.
-SPDX = re.compile(r"(MIT|Apache-2\.0|CC0-1\.0|CC-BY(?:-[A-Z]{2})*-\d\.\d)(?=$|[,;])")
+SPDX = re.compile(r"(MIT|Apache[ -]2\.0|CC0[ -]1\.0|CC[ -]BY(?:-[A-Z]{2})*[ -]\d\.\d)(?=$|[,;])")
 
 
 def write_card(folder: Path, origin: Origin, tensors: Mapping[str, Tensor]) -> None:
@@ -76,7 +76,7 @@ def _facts(folder: Path, origin: Origin, tensors: Mapping[str, Tensor]) -> dict[
         "image_bytes": sum(path.stat().st_size for path in folder.glob("images/*/*.png")),
         "size_category": SIZES[min(max(len(str(sum(counts))) - 3, 0), len(SIZES) - 1)],
         "tensors": tensors,
-        "spdx": spdx[1] if spdx else "",
+        "spdx": spdx[1].replace(" ", "-") if spdx else "",
         "link": link[0] if link else "",
         "inits": {teacher.manifest["settings"]["init"] if teacher.manifest else "" for teacher in origin.teachers},
         "finished": (origin.relabel or origin.distill)["provenance"]["date"],

@@ -29,7 +29,7 @@ from torchvision import models
 from torchvision.datasets import ImageFolder
 
 from fd2lib.drive import Experiment, origin
-from fd2lib.drive.card import inline
+from fd2lib.drive.card import SPDX, inline
 from fd2lib.drive.export import add_export, export_run
 from fd2lib.ground import ArtefactError, RelabelSettings, SettingError
 from fd2lib.losses import soft_label_loss
@@ -197,6 +197,24 @@ def test_hubs_read_licence_task_and_sizes(run, name, expected, tmp_path, monkeyp
     assert body.strip().startswith(f"# {told['pretty_name']}")
     licence = json.loads((out / "croissant.json").read_text(encoding="utf-8"))["license"]
     assert licence == ("https://spdx.org/licenses/MIT.html" if name == "plumage" else changed.info.licence)
+
+
+@pytest.mark.parametrize(
+    ("licence", "identifier"),
+    [
+        ("MIT", "MIT"),
+        ("CC BY-NC-SA 4.0; ask for more", "CC-BY-NC-SA-4.0"),
+        ("CC-BY-4.0", "CC-BY-4.0"),
+        ("CC0 1.0", "CC0-1.0"),
+        ("Apache-2.0, as the lists", "Apache-2.0"),
+        ("MIT's terms for research", None),
+        ("CC BY", None),
+        ("none stated; MIT", None),
+    ],
+)
+def test_only_a_licence_that_is_one_has_an_identifier(licence, identifier):
+    match = SPDX.match(licence)
+    assert (match and match[1].replace(" ", "-")) == identifier
 
 
 # Croissant
