@@ -11,6 +11,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,20 @@ TEMPERATURE = 20.0  # of the soft-label loss, method section 6
 LABELS, SCRIPT = "labels.safetensors", "train.py"
 
 
-def export_run(run: str | Path, out: str | Path, *, dataset: str = "", temperature: float = TEMPERATURE) -> Path:
+@dataclass(frozen=True)
+class ExportResult:
+    """What was written; bytes are those of all images and of the file of labels."""
+
+    folder: Path
+    num_images: int
+    image_bytes: int
+    label_bytes: int
+    soft_labels: bool
+
+
+def export_run(
+    run: str | Path, out: str | Path, *, dataset: str = "", temperature: float = TEMPERATURE
+) -> ExportResult:
     """Write a finished run as a folder that needs no fd2lib.
 
     ``out`` gets ``images/<label>_<class>/<index>.png`` (lossless), ``labels.safetensors``, ``README.md`` (the card),
@@ -42,9 +56,6 @@ def export_run(run: str | Path, out: str | Path, *, dataset: str = "", temperatu
         out: a new or empty folder; appears complete or not at all.
         dataset: registered name of the source set, for its licence; empty takes it from the images' folder.
         temperature: of the soft-label loss that ``train.py`` uses, above 0. Labels do not depend on it.
-
-    Returns:
-        ``out``.
 
     Raises:
         ArtefactError: ``out`` holds something, the run is not finished or of another stage, or its files are
@@ -64,7 +75,8 @@ def export_run(run: str | Path, out: str | Path, *, dataset: str = "", temperatu
         if origin.labels:
             shutil.copyfile(Path(__file__).parent / "templates" / SCRIPT, folder / SCRIPT)
         write_card(folder, origin, tensors)
-    return out
+    image_bytes = sum(path.stat().st_size for path in out.glob("images/*/*.png"))
+    return ExportResult(out, len(order), image_bytes, (out / LABELS).stat().st_size, origin.labels is not None)
 
 
 @contextlib.contextmanager
@@ -160,7 +172,8 @@ def add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
 
 
 def _export(options: argparse.Namespace) -> None:
-    out = export_run(options.run, options.out, dataset=options.dataset, temperature=options.temperature)
-    print(f"{len(list(out.glob('images/*/*.png'))):,} images, their labels and a card: {out}")
-    if not (out / SCRIPT).exists():
+    done = export_run(options.run, options.out, dataset=options.dataset, temperature=options.temperature)
+    sizes = f"{done.num_images:,} images ({done.image_bytes:,} bytes), labels ({done.label_bytes:,} bytes)"
+    print(f"{sizes}: {done.folder}")
+    if not done.soft_labels:
         print(f"No soft labels and no {SCRIPT}: a relabel run that stores them (relabel.store = true) gives both.")

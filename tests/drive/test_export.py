@@ -74,7 +74,7 @@ def run(experiment):
 
 @pytest.fixture(scope="module")
 def exported(run, tmp_path_factory):
-    return export_run(run, tmp_path_factory.mktemp("export") / "birds")
+    return export_run(run, tmp_path_factory.mktemp("export") / "birds").folder
 
 
 @pytest.fixture
@@ -157,9 +157,11 @@ def test_card_has_licence_settings_and_fingerprints_but_no_path(run, exported):
 
 def test_exporting_again_gives_the_same_bytes(run, exported, tmp_path):
     again = export_run(run, tmp_path / "new" / "again")
-    assert again == tmp_path / "new" / "again" and len(list(again.glob("images/*/*.png"))) == 12
+    assert again.folder == tmp_path / "new" / "again" and again.num_images == 12 and again.soft_labels
+    assert again.image_bytes == sum(path.stat().st_size for path in exported.glob("images/*/*.png"))
+    assert again.label_bytes == (exported / "labels.safetensors").stat().st_size
     for name in ("README.md", "SHA256SUMS", "croissant.json", "labels.safetensors"):
-        assert (again / name).read_bytes() == (exported / name).read_bytes()
+        assert (again.folder / name).read_bytes() == (exported / name).read_bytes()
 
 
 def test_card_of_photographs_states_their_licence_and_imagenet(run, tmp_path, monkeypatch):
@@ -169,7 +171,7 @@ def test_card_of_photographs_states_their_licence_and_imagenet(run, tmp_path, mo
     teachers = (dataclasses.replace(teacher, manifest=manifest),)
     changed = dataclasses.replace(traced, info=origin.dataset_info("cub200"), teachers=teachers)
     monkeypatch.setattr("fd2lib.drive.export.trace", lambda *_: changed)
-    card = (export_run(run, tmp_path / "out") / "README.md").read_text(encoding="utf-8")
+    card = (export_run(run, tmp_path / "out").folder / "README.md").read_text(encoding="utf-8")
     assert "non-commercial research and education; the photographers keep their rights" in card
     assert "4 of 200" in card and "started from weights pretrained on ImageNet" in card
 
@@ -186,7 +188,7 @@ def test_card_of_photographs_states_their_licence_and_imagenet(run, tmp_path, mo
 def test_hubs_read_licence_task_and_sizes(run, name, expected, tmp_path, monkeypatch):
     changed = dataclasses.replace(origin.trace(run), info=origin.dataset_info(name))
     monkeypatch.setattr("fd2lib.drive.export.trace", lambda *_: changed)
-    out = export_run(run, tmp_path / "out")
+    out = export_run(run, tmp_path / "out").folder
     _, head, body = (out / "README.md").read_text(encoding="utf-8").split("---\n", 2)
     told = yaml.safe_load(head)
     assert expected.items() <= told.items()
@@ -295,7 +297,7 @@ def test_classes_with_hostile_names_are_exported_whole(experiment, tmp_path, mon
         origin.dataset_info("cub200"), title="A | *B*: C\n---", licence="MIT Press | terms", source="me | <i>you</i>"
     )
     monkeypatch.setattr(origin, "dataset_info", lambda _: info)
-    out = export_run(experiment().distill().folder, tmp_path / "out")
+    out = export_run(experiment().distill().folder, tmp_path / "out").folder
     assert [Path(name).name for name in ImageFolder(out / "images").classes] == sorted(os.listdir(out / "images"))
     _, head, body = (out / "README.md").read_text(encoding="utf-8").split("---\n", 2)
     told = yaml.safe_load(head)
@@ -330,7 +332,7 @@ class Recorder(torch.nn.Module):
 @pytest.mark.parametrize("changes", ["", "relabel.cutmix=false"])
 def test_replayed_views_and_losses_are_those_of_the_run(experiment, changes, tmp_path, monkeypatch, capsys):
     folder = experiment(changes).relabel().folder
-    out = export_run(folder, tmp_path / "out", temperature=4.0)
+    out = export_run(folder, tmp_path / "out", temperature=4.0).folder
     recorders = []
     monkeypatch.setattr(models, "resnet18", lambda num_classes: recorders.append(Recorder(num_classes)) or recorders[0])
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -370,7 +372,7 @@ def test_the_script_halves_batches_as_the_run_does():
 def test_script_trains_a_student_without_fd2lib(run, tmp_path):
     """The script runs as a stranger would run it, where fd2lib cannot be imported."""
     # At temperature 20 answers are so flat that the first loss is nearly the last; here a few steps teach something.
-    out, blocker = export_run(run, tmp_path / "out", temperature=1.5), tmp_path / "blocker"
+    out, blocker = export_run(run, tmp_path / "out", temperature=1.5).folder, tmp_path / "blocker"
     blocker.mkdir()
     (blocker / "sitecustomize.py").write_text("import sys\nsys.modules['fd2lib'] = None\n")
     environment = {**os.environ, "PYTHONPATH": str(blocker), "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
@@ -403,25 +405,25 @@ def test_script_and_templates_are_installed_with_the_package():
 def test_without_stored_logits_there_are_class_labels_only(experiment, kind, tmp_path):
     one = experiment("relabel.store=false")
     folder = one.distill().folder if kind == "distill" else one.relabel().folder
-    out = export_run(folder, tmp_path / "out")
-    assert not (out / "train.py").exists()
-    assert load_file(out / "labels.safetensors").keys() == {"labels", "pixel_mean", "pixel_std"}
-    card = (out / "README.md").read_text(encoding="utf-8")
+    done = export_run(folder, tmp_path / "out")
+    assert not done.soft_labels and not (done.folder / "train.py").exists()
+    assert load_file(done.folder / "labels.safetensors").keys() == {"labels", "pixel_mean", "pixel_std"}
+    card = (done.folder / "README.md").read_text(encoding="utf-8")
     assert "none: class labels only" in card and "python train.py" not in card
     assert ("[relabel]" in card) == (kind == "unstored")
 
 
 def test_labels_of_the_head_are_called_so(experiment, tmp_path):
-    out = export_run(experiment("relabel.label_source=head").relabel().folder, tmp_path / "out")
-    assert "Logits are those of the attention head" in (out / "README.md").read_text(encoding="utf-8")
+    done = export_run(experiment("relabel.label_source=head").relabel().folder, tmp_path / "out")
+    assert "Logits are those of the attention head" in (done.folder / "README.md").read_text(encoding="utf-8")
 
 
 def test_fewer_images_per_class_than_were_distilled(experiment, tmp_path):
     """A relabel run of the first two of three images exports those two."""
     one = experiment().with_(ipc=2, distill_ipc=3)
-    out = export_run(one.relabel().folder, tmp_path / "out")
-    assert len(list(out.glob("images/*/*.png"))) == 8
-    assert load_file(out / "labels.safetensors")["teacher_logits"].shape == (EPOCHS, 8, 4)
+    done = export_run(one.relabel().folder, tmp_path / "out")
+    assert done.num_images == 8
+    assert load_file(done.folder / "labels.safetensors")["teacher_logits"].shape == (EPOCHS, 8, 4)
 
 
 def test_classes_of_any_count(experiment, tmp_path, monkeypatch):
@@ -429,7 +431,7 @@ def test_classes_of_any_count(experiment, tmp_path, monkeypatch):
     labels = torch.tensor([2, 0, 1, 0, 2, 0, 3])
     uneven = DistilledImages(images, images, labels, ("a b", "c/d", "e", "f"))
     monkeypatch.setattr(origin, "load_distilled", lambda *_: uneven)
-    out = export_run(experiment().distill().folder, tmp_path / "out")
+    out = export_run(experiment().distill().folder, tmp_path / "out").folder
     read = ImageFolder(out / "images")
     assert read.classes == ["000_a_b", "001_c_d", "002_e", "003_f"]
     assert read.targets == load_file(out / "labels.safetensors")["labels"].tolist() == [0, 0, 0, 1, 2, 2, 3]
@@ -445,8 +447,8 @@ def test_runs_that_moved_are_found_beside(movable, exported, tmp_path, run):
         text = json.dumps(manifest["result"][name]).replace(str(run.parents[1]), "/elsewhere/runs")
         manifest["result"][name] = json.loads(text)
     (relabel / "manifest.json").write_text(json.dumps(manifest))
-    out = export_run(relabel, tmp_path / "out")
-    assert (out / "README.md").read_bytes() == (exported / "README.md").read_bytes()
+    done = export_run(relabel, tmp_path / "out")
+    assert (done.folder / "README.md").read_bytes() == (exported / "README.md").read_bytes()
 
 
 def test_a_teacher_that_is_gone_is_said_to_be(movable, tmp_path):
@@ -455,7 +457,7 @@ def test_a_teacher_that_is_gone_is_said_to_be(movable, tmp_path):
     manifest = json.loads((relabel / "manifest.json").read_text())
     manifest["result"]["teachers"] = ["/elsewhere/runs/pretrain/one"]
     (relabel / "manifest.json").write_text(json.dumps(manifest))
-    out = export_run(relabel, tmp_path / "out")
+    out = export_run(relabel, tmp_path / "out").folder
     assert "whether it started from ImageNet weights is not known" in (out / "README.md").read_text(encoding="utf-8")
     pixels = torch.stack([torch.from_numpy(np.array(image)) for image, _ in ImageFolder(out / "images")]) / 255
     told = load_file(out / "labels.safetensors")
@@ -478,7 +480,7 @@ def test_a_folder_that_holds_something_is_left_alone(run, tmp_path):
 
 def test_an_empty_folder_is_filled(run, tmp_path):
     (tmp_path / "out").mkdir()
-    assert (export_run(run, tmp_path / "out") / "README.md").is_file()
+    assert (export_run(run, tmp_path / "out").folder / "README.md").is_file()
 
 
 def test_a_full_disk_leaves_nothing_behind(run, tmp_path, monkeypatch):
@@ -545,8 +547,7 @@ def test_the_source_set_must_be_known(experiment, tmp_path):
         export_run(renamed, tmp_path / "out", dataset="plumages")
     with pytest.raises(SettingError, match=r"dataset is 'cub200', but .* from 'plumage'"):
         export_run(folder, tmp_path / "out", dataset="cub200")
-    out = export_run(renamed, tmp_path / "out", dataset="plumage")
-    assert len(list(out.glob("images/*/*.png"))) == 12
+    assert export_run(renamed, tmp_path / "out", dataset="plumage").num_images == 12
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
