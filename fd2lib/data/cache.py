@@ -45,7 +45,7 @@ def cache_key(name: str, listing: Listing, size: int) -> str:
         DataError: a listed file is missing.
     """
     digest = hashlib.sha256(json.dumps([FORMAT, PIL.__version__, name, size, list(listing.classes)]).encode())
-    for split, files in listing.splits():
+    for split, files in listing.splits().items():
         digest.update(json.dumps([split, files.crop_bottom, list(files.labels), files.stamps()]).encode())
     return f"{name}-{size}-{digest.hexdigest()[:16]}"
 

@@ -3,14 +3,12 @@
 from pathlib import Path
 
 from fd2lib.data.cache import cache_folder, cache_key
-from fd2lib.data.embedded import load_plumage
 from fd2lib.data.find import find_listing
-from fd2lib.data.folder import summarise
 from fd2lib.data.listing import Listing
 from fd2lib.data.pixels import fingerprint, read_splits
-from fd2lib.data.registry import dataset_info
-from fd2lib.data.subsets import subset_classes, subset_images
-from fd2lib.data.types import Dataset, DatasetInfo
+from fd2lib.data.registry import DatasetInfo, get_reader
+from fd2lib.data.subsets import keep_classes, keep_images, select_classes
+from fd2lib.data.types import Dataset
 from fd2lib.ground import SettingError
 
 MEMORY_LIMIT = 8 * 2**30  # bytes per split
@@ -51,21 +49,23 @@ def load_dataset(
         SettingError: an unknown name, or a size out of range.
         DataError: the set is not under ``root``, unreadable images, or a class that is missing or too small.
     """
-    info = dataset_info(name)
+    reader = get_reader(name)
     if not 1 <= size <= 2048:
         raise SettingError(f"size is {size}; expected 1 to 2048 pixels.")
-    if info.embedded:
-        return load_plumage(size, classes, seed, train_per_class, test_per_class)
-    listing = find_listing(name, root, download=download)
-    remarks = [*_against(info, listing), *listing.report]
-    listing = subset_classes(listing, classes)
-    listing = Listing(
-        listing.classes,
-        subset_images(listing.train, listing.classes, "train", train_per_class, seed),
-        subset_images(listing.test, listing.classes, "test", test_per_class, seed),
-    )
-    key = cache_key(name, listing, size)
+    for split, count in (("train", train_per_class), ("test", test_per_class)):
+        if count < 0:
+            raise SettingError(f"{split}_per_class is {count}; expected 0 (all images) or more.")
+    if reader.draw:
+        listing = reader.draw(size, classes, seed, train_per_class, test_per_class)
+    else:
+        listing = find_listing(name, root, download=download)
+        remarks = (*_against(reader.info, listing), *listing.report)
+        listing = keep_classes(listing, select_classes(listing.classes, classes))
+        train = keep_images(listing.train, listing.classes, "train", train_per_class, seed)
+        test = keep_images(listing.test, listing.classes, "test", test_per_class, seed)
+        listing = Listing(listing.classes, train, test, remarks)
     folder = None if listing.train.pixels is not None else cache_folder(cache)  # arrays are as quick to read
+    key = cache_key(name, listing, size)
     splits, statistics = read_splits(listing, size, memory_limit, folder, key, progress)
     return Dataset(
         name=name,
@@ -76,7 +76,7 @@ def load_dataset(
         mean=statistics.mean,
         std=statistics.std,
         fingerprint=fingerprint(name, listing.classes, size, statistics.digests),
-        report=(*summarise(listing), *remarks),
+        report=(*listing.summary(), *listing.report),
     )
 
 

@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from fd2lib.data.cub import read_table
 from fd2lib.data.find import data_root, locate
+from fd2lib.data.readers.cub200 import read_table
+from fd2lib.data.registry import get_reader
 from fd2lib.data.types import Dataset
 from fd2lib.ground import DataError
 
@@ -62,10 +63,10 @@ def load_parts(root: str | Path, dataset: Dataset) -> Parts:
     if dataset.name != "cub200":
         raise DataError(f"part locations are known for cub200, not for {dataset.name!r}; load cub200.")
     root = data_root(dataset.name, root)
-    place = locate("cub200", root)
+    place = locate(get_reader("cub200"), root)
     if place is None:
         raise DataError(f"no cub200 under {root}; pass the root it was loaded from.")
-    pack = place.kind == "folders"
+    pack = place.class_folders
     folder = place.path / "metadata" if pack else place.path
     tables = _read_tables(folder, "_128" if pack else "")
     sizes = _pack_sizes(folder) if pack else None

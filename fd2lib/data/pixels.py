@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fd2lib.data.cache import read_cache, write_cache
-from fd2lib.data.decode import Reader, decode
+from fd2lib.data.decode import ImageLoader, decode
 from fd2lib.data.listing import Listing, SplitListing
 from fd2lib.data.types import ImageSplit
 
@@ -34,7 +34,7 @@ def read_splits(
 
     A split that needs more than ``memory_limit`` bytes is read once for its statistics and stays file-backed.
     """
-    backed = {split for split, files in listing.splits() if len(files) * 3 * size * size > memory_limit}
+    backed = {split for split, files in listing.splits().items() if len(files) * 3 * size * size > memory_limit}
     found = _from_cache(listing, size, backed, cache, key)
     if found is None:
         found = _from_files(listing, size, backed, progress)
@@ -45,9 +45,9 @@ def read_splits(
             images=images.get(split),
             labels=torch.tensor(files.labels, dtype=torch.int64),
             names=files.names,
-            loader=Reader(files, size) if split in backed else None,
+            loader=ImageLoader(files, size) if split in backed else None,
         )
-        for split, files in listing.splits()
+        for split, files in listing.splits().items()
     }
     return splits, statistics
 
@@ -81,11 +81,11 @@ def _from_files(listing: Listing, size: int, backed: set[str], progress: bool) -
     images: dict[str, Tensor] = {}
     digests: dict[str, str] = {}
     counts = torch.zeros(3, 256, dtype=torch.int64)
-    for split, files in listing.splits():
+    for split, files in listing.splits().items():
         if split not in backed:
             images[split] = torch.empty(len(files), 3, size, size, dtype=torch.uint8)
         digest = start_digest(files.names, files.labels)
-        for start, chunk in decode(Reader(files, size), progress=progress, what=f"{split} images"):
+        for start, chunk in decode(ImageLoader(files, size), progress=progress, what=f"{split} images"):
             digest.update(chunk.numpy())
             if split == "train":
                 counts += histogram(chunk)
@@ -105,10 +105,10 @@ def _from_cache(
     tensors, record = found
     try:
         statistics = Statistics(tuple(record["mean"]), tuple(record["std"]), dict(record["digests"]))
-        images = {split: tensors[split] for split, _ in listing.splits() if split not in backed}
+        images = {split: tensors[split] for split in listing.splits() if split not in backed}
         intact = all(
             _intact(images[split], files, size, statistics.digests[split])
-            for split, files in listing.splits()
+            for split, files in listing.splits().items()
             if split in images
         )
     except (KeyError, TypeError):

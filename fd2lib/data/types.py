@@ -1,4 +1,4 @@
-"""What the data room hands out: splits, data sets, and the facts of the registry."""
+"""What the data room hands out: splits and data sets."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -70,25 +70,6 @@ class Dataset:
     def num_classes(self) -> int:
         """Number of classes, K."""
         return len(self.classes)
-
-
-@dataclass(frozen=True)
-class DatasetInfo:
-    """Facts about a registered set; numbers are those of the complete official set, 0 where the user decides."""
-
-    name: str
-    title: str
-    num_classes: int
-    train_images: int
-    test_images: int
-    native_size: str  # pixels, in words
-    split: str  # where the split comes from
-    licence: str  # licence or terms of use
-    source: str  # address
-    citation: str
-    layout: str  # folders that are read, below the root
-    embedded: bool = False  # drawn by the library, no files needed
-    downloadable: bool = False  # ``load_dataset(..., download=True)`` fetches it
 
 
 def display_name(class_name: str) -> str:
