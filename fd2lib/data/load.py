@@ -1,17 +1,19 @@
 """``load_dataset``: from a name and a root to pixels, labels, statistics and a report."""
 
+import unicodedata
 from pathlib import Path
 
 from fd2lib.data.cache import cache_folder, cache_key
-from fd2lib.data.find import find_listing
+from fd2lib.data.find import data_root, find_listing
 from fd2lib.data.listing import Listing
 from fd2lib.data.pixels import fingerprint, read_splits
-from fd2lib.data.registry import DatasetInfo, get_reader
+from fd2lib.data.registry import DatasetInfo, Reader, get_reader
 from fd2lib.data.subsets import keep_classes, keep_images, select_classes
 from fd2lib.data.types import Dataset
 from fd2lib.ground import SettingError
 
 MEMORY_LIMIT = 8 * 2**30  # bytes per split
+UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # Unicode's control characters, halves of characters, line separators
 
 
 def load_dataset(
@@ -27,6 +29,7 @@ def load_dataset(
     memory_limit: int = MEMORY_LIMIT,
     download: bool = False,
     progress: bool = True,
+    image_set: str = "",
 ) -> Dataset:
     """Load a data set with every image warped to ``size`` × ``size``.
 
@@ -44,9 +47,10 @@ def load_dataset(
         memory_limit: bytes of pixels above which a split is read from files at each use.
         download: fetch the set into ``root`` where its source allows it and it is not there yet.
         progress: show a bar while reading many images.
+        image_set: a name of one's own for these images; by default the folder's for ``folder``, else ``name``.
 
     Raises:
-        SettingError: an unknown name, or a size out of range.
+        SettingError: an unknown name, a size or number out of range, or a name of one's own that cannot be one.
         DataError: the set is not under ``root``, unreadable images, or a class that is missing or too small.
     """
     reader = get_reader(name)
@@ -55,6 +59,7 @@ def load_dataset(
     for split, count in (("train", train_per_class), ("test", test_per_class)):
         if count < 0:
             raise SettingError(f"{split}_per_class is {count}; expected 0 (all images) or more.")
+    image_set = _image_set(image_set, reader, root)
     if reader.draw:
         listing = reader.draw(size, classes, seed, train_per_class, test_per_class)
     else:
@@ -77,7 +82,20 @@ def load_dataset(
         std=statistics.std,
         fingerprint=fingerprint(name, listing.classes, size, statistics.digests),
         report=(*listing.summary(), *listing.report),
+        image_set=image_set,
     )
+
+
+def _image_set(given: str, reader: Reader, root: str | Path) -> str:
+    """The name given, else the folder's own where the root is the set, else the registered one."""
+    own = data_root(reader.info.name, root).resolve().name if reader.in_root and not given else ""
+    name = given or own or reader.info.name
+    if any(unicodedata.category(letter) in UNPRINTABLE for letter in name) or not 1 <= len(name.strip()) <= 100:
+        whose = "image_set" if given else "the folder's name"
+        raise SettingError(
+            f"{whose} is {name!r}; expected 1 to 100 characters of one line. Name the images otherwise with image_set."
+        )
+    return name.strip()
 
 
 def _against(info: DatasetInfo, listing: Listing) -> list[str]:

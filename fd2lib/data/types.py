@@ -54,6 +54,7 @@ class Dataset:
         std: likewise.
         fingerprint: SHA-256 over name, classes, size, labels, image names and pixels; the same on any machine.
         report: what was found on loading, one remark per entry.
+        image_set: name of one's own for the images, by default ``name``; it is no part of the fingerprint.
     """
 
     name: str
@@ -65,6 +66,11 @@ class Dataset:
     std: tuple[float, float, float]
     fingerprint: str
     report: tuple[str, ...] = ()
+    image_set: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.image_set:
+            object.__setattr__(self, "image_set", self.name)
 
     @property
     def num_classes(self) -> int:
