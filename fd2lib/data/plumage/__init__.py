@@ -19,13 +19,11 @@ copied from pictures.
 """
 
 from fd2lib.data.plumage.anatomy import bird
-from fd2lib.data.plumage.catalogue import FAMILIES, PARTS
-from fd2lib.data.plumage.families import MAX_CLASSES, class_names, siblings, telling_parts
+from fd2lib.data.plumage.families import MAX_CLASSES, PARTS, class_names, siblings, telling_parts
 from fd2lib.data.plumage.render import PlumageImage, draw, draw_class, render_masks, render_split
 from fd2lib.data.plumage.scene import SPLITS, Scene, draw_scene
 
 __all__ = [
-    "FAMILIES",
     "MAX_CLASSES",
     "PARTS",
     "SPLITS",

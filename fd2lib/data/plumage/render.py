@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fd2lib.data.plumage.anatomy import bird
 from fd2lib.data.plumage.canvas import Canvas, compose, develop
-from fd2lib.data.plumage.families import check_class_index, check_num_classes, telling_parts
+from fd2lib.data.plumage.families import check_class, telling_parts
 from fd2lib.data.plumage.scene import Scene, check_split, draw_scene
 from fd2lib.ground import SettingError
 
@@ -43,7 +43,7 @@ def _check_size(size: int) -> None:
 
 
 def _check_split_settings(num_classes: int, per_class: int, size: int, split: str) -> None:
-    check_num_classes(num_classes)
+    check_class(num_classes)
     check_split(split)
     _check_size(size)
     if per_class < 1:
@@ -56,7 +56,7 @@ def draw_class(scene: Scene, class_index: int, num_classes: int, size: int) -> P
     Raises:
         SettingError: a class, a number of classes or a size that cannot be drawn.
     """
-    check_class_index(class_index, num_classes)
+    check_class(num_classes, class_index)
     _check_size(size)
     canvas = compose(bird(class_index), scene, size)
     parts = telling_parts(class_index, num_classes)
@@ -78,7 +78,7 @@ def draw(seed: int, split: str, index: int, num_classes: int, size: int) -> Plum
     Raises:
         SettingError: an argument outside these ranges.
     """
-    check_num_classes(num_classes)
+    check_class(num_classes)
     if index < 0:
         raise SettingError(f"plumage image index {index} is negative: expected 0 or more.")
     return draw_class(draw_scene(seed, split, index), index % num_classes, num_classes, size)

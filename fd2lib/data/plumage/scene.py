@@ -5,11 +5,12 @@ can be drawn at any resolution, and two classes can be drawn in one and the same
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from fd2lib.data.plumage.anatomy import TONES
-from fd2lib.data.plumage.catalogue import COLOURS
+from fd2lib.data.plumage.families import catalogue
 from fd2lib.ground import SettingError, derive_seed, unknown
 
 SPLITS: tuple[str, ...] = ("train", "test")
@@ -68,7 +69,7 @@ def check_split(split: str) -> None:
         raise SettingError(unknown("plumage split", split, SPLITS))
 
 
-def _pose(rng: np.random.Generator) -> dict:
+def _pose(rng: np.random.Generator) -> dict[str, Any]:
     angles = {"bird": rng.uniform(-30, 26), "head": rng.uniform(-24, 26), "tail": rng.uniform(-26, 24)}
     angles |= {"wing": rng.uniform(-9, 7), "legs": rng.uniform(-8, 8)}
     scale = rng.uniform(0.62, 1.1)
@@ -85,7 +86,7 @@ def _pose(rng: np.random.Generator) -> dict:
     }
 
 
-def _backdrop(rng: np.random.Generator) -> dict:
+def _backdrop(rng: np.random.Generator) -> dict[str, Any]:
     scatter, palette = BACKDROPS[list(BACKDROPS)[rng.integers(len(BACKDROPS))]]
     ends = np.array(palette[:2], dtype=np.float64)
     if rng.random() < 0.3:
@@ -100,13 +101,13 @@ def _backdrop(rng: np.random.Generator) -> dict:
         "scatter_boxes": boxes,
         "backdrop_blur": rng.uniform(0.008, 0.045),
         "perch": PERCHES[rng.integers(len(PERCHES))],
-        "perch_colour": COLOURS[_PERCH_COLOURS[rng.integers(len(_PERCH_COLOURS))]],
+        "perch_colour": catalogue()["colours"][_PERCH_COLOURS[rng.integers(len(_PERCH_COLOURS))]],
         "perch_slope": rng.uniform(-0.28, 0.28),
         "perch_width": rng.uniform(0.05, 0.13),
     }
 
 
-def _occluder(rng: np.random.Generator) -> dict:
+def _occluder(rng: np.random.Generator) -> dict[str, Any]:
     """A twig in front of the bird, straight through the picture, with a few leaves: in about half of the images."""
     present = rng.random() < 0.6
     angle, offset = rng.uniform(0, np.pi), rng.uniform(-0.75, 0.75)
@@ -118,11 +119,11 @@ def _occluder(rng: np.random.Generator) -> dict:
         "twig": np.stack([across * offset - 2 * along, across * offset + 2 * along]) if present else None,
         "twig_width": rng.uniform(0.025, 0.065),
         "leaves": leaves,
-        "leaf_colour": COLOURS[_LEAF_COLOURS[rng.integers(len(_LEAF_COLOURS))]],
+        "leaf_colour": catalogue()["colours"][_LEAF_COLOURS[rng.integers(len(_LEAF_COLOURS))]],
     }
 
 
-def _light(rng: np.random.Generator) -> dict:
+def _light(rng: np.random.Generator) -> dict[str, Any]:
     turn, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0.0, 0.45)
     row, column = np.mgrid[-1:1:6j, -1:1:6j]
     slope = strength * (np.cos(turn) * column + np.sin(turn) * row)
