@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fd2lib.data.plumage.anatomy import TONES
 from fd2lib.data.plumage.families import catalogue
 from fd2lib.ground import SettingError, derive_seed, unknown
 
-SPLITS: tuple[str, ...] = ("train", "test")
+SPLITS = ("train", "test")
 
+Floats = NDArray[np.float64]
 # Colour of the far background at the top and at the bottom, and of what is scattered over it.
 BACKDROPS: dict[str, tuple[str, tuple[tuple[int, int, int], ...]]] = {
     "foliage": ("leaves", ((64, 98, 52), (36, 62, 38), (104, 144, 62), (152, 178, 82), (46, 84, 50))),
@@ -27,7 +29,7 @@ BACKDROPS: dict[str, tuple[str, tuple[tuple[int, int, int], ...]]] = {
     "thicket": ("blades", ((54, 52, 42), (32, 34, 30), (92, 84, 60), (70, 88, 56), (118, 108, 84))),
     "blossom": ("leaves", ((206, 168, 184), (128, 152, 112), (244, 206, 216), (232, 154, 180), (160, 186, 130))),
 }
-PERCHES: tuple[str, ...] = ("branch", "branch", "branch", "ground", "stone", "rail")
+PERCHES = ("branch", "branch", "branch", "ground", "stone", "rail")
 _PERCH_COLOURS = ("umber", "brown", "tan", "grey", "moss", "sand", "charcoal")
 _LEAF_COLOURS = ("moss", "green", "olive", "rufous", "yellow", "umber")
 
@@ -41,32 +43,26 @@ class Scene:
     shift: tuple[float, float]
     squash: float
     angles: dict[str, float]
-    tone_jitter: np.ndarray
-    backdrop: np.ndarray
+    tone_jitter: Floats
+    backdrop: Floats
     scatter: str
-    scatter_colours: np.ndarray
-    scatter_boxes: np.ndarray
+    scatter_colours: Floats
+    scatter_boxes: Floats
     backdrop_blur: float
     perch: str
-    perch_colour: tuple[int, int, int]
+    perch_colour: list[int]
     perch_slope: float
     perch_width: float
-    twig: np.ndarray | None
+    twig: Floats | None
     twig_width: float
-    leaves: np.ndarray
-    leaf_colour: tuple[int, int, int]
-    light: np.ndarray
-    texture: np.ndarray
-    cast: np.ndarray
+    leaves: Floats
+    leaf_colour: list[int]
+    light: Floats
+    texture: Floats
+    cast: Floats
     contrast: float
     saturation: float
     blur: float
-
-
-def check_split(split: str) -> None:
-    """Raise SettingError unless ``split`` is one of ``SPLITS``."""
-    if split not in SPLITS:
-        raise SettingError(unknown("plumage split", split, SPLITS))
 
 
 def _pose(rng: np.random.Generator) -> dict[str, Any]:
@@ -143,6 +139,7 @@ def draw_scene(seed: int, split: str, index: int) -> Scene:
     Raises:
         SettingError: ``split`` is neither ``"train"`` nor ``"test"``.
     """
-    check_split(split)
+    if split not in SPLITS:
+        raise SettingError(unknown("plumage split", split, SPLITS))
     rng = np.random.default_rng(derive_seed(seed, "plumage", split, index))
     return Scene(**_pose(rng), **_backdrop(rng), **_occluder(rng), **_light(rng))
