@@ -17,13 +17,15 @@ from fd2lib.data.types import ImageSplit
 
 logger = logging.getLogger(__name__)
 
+Channels = tuple[float, float, float]
+
 
 @dataclass(frozen=True)
 class Statistics:
     """Mean and standard deviation per channel of the training pixels in [0, 1], and a digest of each split."""
 
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: Channels
+    std: Channels
     digests: Mapping[str, str]
 
 
@@ -57,18 +59,8 @@ def fingerprint(name: str, classes: tuple[str, ...], size: int, digests: Mapping
     return hashlib.sha256(json.dumps([name, list(classes), size, sorted(digests.items())]).encode()).hexdigest()
 
 
-def start_digest(names: tuple[str, ...], labels: tuple[int, ...]):
-    """Return a SHA-256 that has seen a split's names and labels; update it with the pixels in order."""
-    return hashlib.sha256(json.dumps([list(names), list(labels)]).encode())
-
-
-def histogram(images: Tensor) -> Tensor:
-    """Return how often each value occurs in each channel of uint8 ``[N, 3, S, S]``, as int64 ``[3, 256]``."""
-    return torch.stack([torch.bincount(images[:, channel].flatten(), minlength=256) for channel in range(3)])
-
-
-def mean_std(counts: Tensor) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
-    """Return mean and standard deviation per channel, in [0, 1], from a histogram ``[3, 256]``."""
+def _mean_std(counts: Tensor) -> tuple[Channels, Channels]:
+    """Mean and standard deviation per channel, in [0, 1], from how often each value occurs ``[3, 256]``."""
     # Exact integer counts: the result does not depend on the order of images or on threads.
     share = counts.double() / counts.sum(dim=1, keepdim=True)
     values = torch.arange(256, dtype=torch.float64) / 255
@@ -84,15 +76,15 @@ def _from_files(listing: Listing, size: int, backed: set[str], progress: bool) -
     for split, files in listing.splits().items():
         if split not in backed:
             images[split] = torch.empty(len(files), 3, size, size, dtype=torch.uint8)
-        digest = start_digest(files.names, files.labels)
+        digest = _start_digest(files)
         for start, chunk in decode(ImageLoader(files, size), progress=progress, what=f"{split} images"):
             digest.update(chunk.numpy())
             if split == "train":
-                counts += histogram(chunk)
+                counts += torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in chunk.unbind(1)])
             if split not in backed:
                 images[split][start : start + len(chunk)] = chunk
         digests[split] = digest.hexdigest()
-    return images, Statistics(*mean_std(counts), digests)
+    return images, Statistics(*_mean_std(counts), digests)
 
 
 def _from_cache(
@@ -105,23 +97,19 @@ def _from_cache(
     tensors, record = found
     try:
         statistics = Statistics(tuple(record["mean"]), tuple(record["std"]), dict(record["digests"]))
-        images = {split: tensors[split] for split in listing.splits() if split not in backed}
-        intact = all(
-            _intact(images[split], files, size, statistics.digests[split])
-            for split, files in listing.splits().items()
-            if split in images
-        )
-    except (KeyError, TypeError):
-        intact = False
-    if not intact:
+        images = {split: tensors[split].contiguous() for split in listing.splits() if split not in backed}
+        for split, pixels in images.items():
+            files = listing.splits()[split]
+            digest = _start_digest(files)
+            digest.update(pixels.numpy())
+            if pixels.shape != (len(files), 3, size, size) or digest.hexdigest() != statistics.digests[split]:
+                raise ValueError(split)
+    except (KeyError, TypeError, ValueError):
         logger.warning("the cached pixels %s in %s are damaged or incomplete; reading the images again", key, cache)
         return None
     return images, statistics
 
 
-def _intact(images: Tensor, files: SplitListing, size: int, expected: str) -> bool:
-    if images.shape != (len(files), 3, size, size) or images.dtype != torch.uint8:
-        return False
-    digest = start_digest(files.names, files.labels)
-    digest.update(images.contiguous().numpy())
-    return digest.hexdigest() == expected
+def _start_digest(files: SplitListing) -> "hashlib._Hash":
+    """A SHA-256 that has seen a split's names and labels; update it with the pixels in order."""
+    return hashlib.sha256(json.dumps([list(files.names), list(files.labels)]).encode())

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
 
 from fd2lib.data.listing import Listing
 from fd2lib.ground import SettingError, unknown
@@ -32,13 +31,6 @@ class DatasetInfo:
     downloadable: bool = False  # ``load_dataset(..., download=True)`` fetches it; set by register_reader
 
 
-class Draw(Protocol):
-    """Draws a set instead of reading it; the arguments are those of :func:`load_dataset`."""
-
-    def __call__(self, size: int, classes: str, seed: int, train_per_class: int, test_per_class: int) -> Listing:
-        """Return the chosen classes and numbers of images, as arrays of ``size`` pixels."""
-
-
 @dataclass(frozen=True, eq=False)
 class Reader:
     """How a set is found, listed and described.
@@ -52,7 +44,7 @@ class Reader:
         unpacked: names of the folder that the authors' archive unpacks to, the preferred one first.
         class_names: names of the classes whose folders are called otherwise.
         download: fetches the archive and unpacks it into the root that it is given.
-        draw: draws the set; nothing is read.
+        draw: ``draw(size, classes, seed, train_per_class, test_per_class)`` makes the set; nothing is read.
         in_root: the root is the set's own folder.
         file: where the reader is registered; set by :func:`register_reader`.
     """
@@ -63,7 +55,7 @@ class Reader:
     unpacked: tuple[str, ...] = ()
     class_names: Mapping[str, str] = field(default_factory=dict)
     download: Callable[[Path], None] | None = None
-    draw: Draw | None = None
+    draw: Callable[[int, str, int, int, int], Listing] | None = None
     in_root: bool = False
     file: str = ""
 

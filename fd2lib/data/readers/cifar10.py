@@ -27,7 +27,7 @@ images {cite:p}`barz2020cifair`. The collection it was labelled from has been wi
 """
 
 
-def read_cifar(kind: str, folder: Path) -> Listing:
+def read(kind: str, folder: Path) -> Listing:
     """List the arrays of torchvision's ``CIFAR10`` or ``CIFAR100``."""
     from torchvision import datasets
 
@@ -39,7 +39,7 @@ def read_cifar(kind: str, folder: Path) -> Listing:
     return Listing(tuple(found.classes), splits["train"], splits["test"])
 
 
-def download_cifar(kind: str, root: Path) -> None:
+def download(kind: str, root: Path) -> None:
     """Fetch the authors' archive."""
     from torchvision import datasets
 
@@ -50,8 +50,8 @@ register_reader(
     Reader(
         INFO,
         CARD,
-        read=partial(read_cifar, "CIFAR10"),
+        read=partial(read, "CIFAR10"),
         unpacked=("cifar-10-batches-py",),
-        download=partial(download_cifar, "CIFAR10"),
+        download=partial(download, "CIFAR10"),
     )
 )

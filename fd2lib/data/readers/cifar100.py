@@ -1,23 +1,12 @@
 """CIFAR-100, read and fetched as CIFAR-10."""
 
+from dataclasses import replace
 from functools import partial
 
-from fd2lib.data.readers.cifar10 import download_cifar, read_cifar
-from fd2lib.data.registry import DatasetInfo, Reader, register_reader
+from fd2lib.data.readers import cifar10
+from fd2lib.data.registry import Reader, register_reader
 
-INFO = DatasetInfo(
-    name="cifar100",
-    title="CIFAR-100",
-    num_classes=100,
-    train_images=50000,
-    test_images=10000,
-    native_size="32 × 32",
-    split="official",
-    licence="none stated by the authors",
-    source="https://www.cs.toronto.edu/~kriz/cifar.html",
-    citation="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
-    layout="cifar-100-python/",
-)
+INFO = replace(cifar10.INFO, name="cifar100", title="CIFAR-100", num_classes=100, layout="cifar-100-python/")
 CARD = """
 Objects {cite:p}`krizhevsky2009cifar`.
 
@@ -28,8 +17,8 @@ register_reader(
     Reader(
         INFO,
         CARD,
-        read=partial(read_cifar, "CIFAR100"),
+        read=partial(cifar10.read, "CIFAR100"),
         unpacked=("cifar-100-python",),
-        download=partial(download_cifar, "CIFAR100"),
+        download=partial(cifar10.download, "CIFAR100"),
     )
 )

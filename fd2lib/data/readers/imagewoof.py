@@ -1,20 +1,17 @@
 """ImageWoof, in class folders named by WordNet ids."""
 
+from dataclasses import replace
 from pathlib import Path
 
-from fd2lib.data.registry import RESEARCH, DatasetInfo, Reader, register_reader
+from fd2lib.data.readers import imagenette
+from fd2lib.data.registry import Reader, register_reader
 
-INFO = DatasetInfo(
+INFO = replace(
+    imagenette.INFO,
     name="imagewoof",
     title="ImageWoof",
-    num_classes=10,
     train_images=9025,
     test_images=3929,
-    native_size="full, or 320 or 160 on the shorter side",
-    split="official; test is validation",
-    licence=f"{RESEARCH} (ImageNet's terms; the lists are Apache-2.0)",
-    source="https://github.com/fastai/imagenette",
-    citation="Howard 2019, imagenette; Russakovsky et al. 2015, arXiv 1409.0575",
     layout="imagewoof/{train,test}/WNID/IMAGE or imagewoof2[-320|-160]/{train,val}/",
 )
 CARD = """
