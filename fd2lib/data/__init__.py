@@ -2,12 +2,12 @@
 
 from fd2lib.data import readers  # they register themselves
 from fd2lib.data.batches import Batch, batches, resident
-from fd2lib.data.cache import cache_folder
 from fd2lib.data.folder import check_folder, scan_folder
 from fd2lib.data.listing import Listing, SplitListing, make_listing
 from fd2lib.data.load import load_dataset
 from fd2lib.data.packs import prepare
 from fd2lib.data.parts import Parts, SplitParts, load_parts
+from fd2lib.data.pixels import cache_folder
 from fd2lib.data.registry import (
     DatasetInfo,
     Reader,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from fd2lib.data.find import data_root, locate
+from fd2lib.data.load import data_root, locate
 from fd2lib.data.readers.cub200 import read_table
 from fd2lib.data.registry import get_reader
 from fd2lib.data.types import Dataset

@@ -1,22 +1,32 @@
-"""From a listing to pixels: decoded splits, their statistics and fingerprint, kept in a cache."""
+"""From a listing to pixels: decoded splits, their statistics and fingerprint, kept in a cache.
+
+The cache holds one safetensors file and one JSON record per data set, size and subset. It is only ever a shortcut: when
+it is missing, damaged or cannot be written, the images are read again.
+"""
 
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+import PIL
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fd2lib.data.cache import read_cache, write_cache
 from fd2lib.data.decode import ImageLoader, decode
 from fd2lib.data.listing import Listing, SplitListing
 from fd2lib.data.types import ImageSplit
+from fd2lib.ground import ArtefactError, atomic_path, read_json, write_json
 
 logger = logging.getLogger(__name__)
 
+FORMAT = 1  # raise when decoding or the files' layout changes
 Channels = tuple[float, float, float]
 
 
@@ -40,7 +50,7 @@ def read_splits(
     found = _from_cache(listing, size, backed, cache, key)
     if found is None:
         found = _from_files(listing, size, backed, progress)
-        write_cache(cache, key, found[0], asdict(found[1]))
+        _write_cache(cache, key, found[0], asdict(found[1]))
     images, statistics = found
     splits = {
         split: ImageSplit(
@@ -78,7 +88,7 @@ def _from_files(listing: Listing, size: int, backed: set[str], progress: bool) -
             images[split] = torch.empty(len(files), 3, size, size, dtype=torch.uint8)
         digest = _start_digest(files)
         for start, chunk in decode(ImageLoader(files, size), progress=progress, what=f"{split} images"):
-            digest.update(chunk.numpy())
+            digest.update(chunk.numpy().data)
             if split == "train":
                 counts += torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in chunk.unbind(1)])
             if split not in backed:
@@ -91,7 +101,7 @@ def _from_cache(
     listing: Listing, size: int, backed: set[str], cache: Path | None, key: str
 ) -> tuple[dict[str, Tensor], Statistics] | None:
     """Cached pixels and statistics, or ``None`` when there are none that can be trusted."""
-    found = read_cache(cache, key)
+    found = _read_cache(cache, key)
     if found is None:
         return None
     tensors, record = found
@@ -101,7 +111,7 @@ def _from_cache(
         for split, pixels in images.items():
             files = listing.splits()[split]
             digest = _start_digest(files)
-            digest.update(pixels.numpy())
+            digest.update(pixels.numpy().data)
             if pixels.shape != (len(files), 3, size, size) or digest.hexdigest() != statistics.digests[split]:
                 raise ValueError(split)
     except (KeyError, TypeError, ValueError):
@@ -113,3 +123,56 @@ def _from_cache(
 def _start_digest(files: SplitListing) -> "hashlib._Hash":
     """A SHA-256 that has seen a split's names and labels; update it with the pixels in order."""
     return hashlib.sha256(json.dumps([list(files.names), list(files.labels)]).encode())
+
+
+def cache_folder(cache: str | Path = "") -> Path | None:
+    """Return the folder for decoded pixels: ``cache``, else ``FD2LIB_CACHE``, else ``~/.cache/fd2lib``.
+
+    Returns:
+        The folder, which may not exist yet; ``None`` where there is no home folder either.
+    """
+    chosen = str(cache) or os.environ.get("FD2LIB_CACHE", "")
+    if chosen:
+        return Path(chosen).expanduser()
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fd2lib"
+    except RuntimeError:
+        return None
+
+
+def cache_key(name: str, listing: Listing, size: int) -> str:
+    """Return what identifies decoded pixels: the set, size, classes, and each file's name, bytes and age.
+
+    Raises:
+        DataError: a listed file is missing.
+    """
+    digest = hashlib.sha256(json.dumps([FORMAT, PIL.__version__, name, size, list(listing.classes)]).encode())
+    for split, files in listing.splits().items():
+        digest.update(json.dumps([split, files.crop_bottom, list(files.labels), files.stamps()]).encode())
+    return f"{name}-{size}-{digest.hexdigest()[:16]}"
+
+
+def _read_cache(folder: Path | None, key: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """Return the tensors and the record stored under ``key``, or ``None``."""
+    if folder is None or not (folder / f"{key}.json").is_file():
+        return None
+    try:
+        record = read_json(folder / f"{key}.json")
+        path = folder / f"{key}.safetensors"
+        return (load_file(path) if path.is_file() else {}), record
+    except (ArtefactError, OSError, SafetensorError, ValueError) as error:
+        logger.warning("cannot use the cached pixels %s (%s); reading the images again", key, error)
+        return None
+
+
+def _write_cache(folder: Path | None, key: str, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
+    """Store tensors, then the record that says they are complete; a folder that cannot be written is only logged."""
+    if folder is None:
+        return
+    try:
+        if tensors:
+            with atomic_path(folder / f"{key}.safetensors") as path:
+                save_file(tensors, path)
+        write_json(folder / f"{key}.json", record)
+    except (ArtefactError, OSError, SafetensorError) as error:
+        logger.warning("decoded pixels are not kept: %s Set FD2LIB_CACHE to a folder that can be written.", error)

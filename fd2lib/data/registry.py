@@ -39,7 +39,7 @@ class Reader:
 
     Attributes:
         info: the facts.
-        card: what a user should know besides the facts, in MyST Markdown without headings.
+        card: what a user should know besides the facts, in MyST Markdown without headings: the reader's docstring.
         read: lists an unpacked archive, given its folder; ``None`` where that holds class folders too.
         unpacked: names of the folder that the authors' archive unpacks to, the preferred one first.
         class_names: names of the classes whose folders are called otherwise.
@@ -50,7 +50,7 @@ class Reader:
     """
 
     info: DatasetInfo
-    card: str
+    card: str | None  # None where Python strips docstrings
     read: Callable[[Path], Listing] | None = None
     unpacked: tuple[str, ...] = ()
     class_names: Mapping[str, str] = field(default_factory=dict)
@@ -67,7 +67,7 @@ def register_reader(reader: Reader) -> None:
     """Make an image set known: from here on it is listed, loaded, described and exported like any other.
 
     Raises:
-        SettingError: a name that is taken or cannot name a folder, or facts or a card that say nothing.
+        SettingError: a name that is taken or cannot name a folder, or facts that say nothing.
     """
     info, file = reader.info, sys._getframe(1).f_code.co_filename
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", info.name):
@@ -79,7 +79,7 @@ def register_reader(reader: Reader) -> None:
             f"the image set {info.name!r} is registered twice: by {_READERS[info.name].file} and by {file}; "
             "give one of them another name."
         )
-    texts = {"title": info.title, "licence": info.licence, "layout": info.layout, "card": reader.card}
+    texts = {"title": info.title, "licence": info.licence, "layout": info.layout}
     if empty := [name for name, text in texts.items() if not text.strip()]:
         raise SettingError(
             f"{file} registers {info.name!r} with no {', '.join(empty)}; say it, if only that it is unknown."
@@ -152,4 +152,4 @@ def format_card(name: str) -> str:
         "layout": "" if info.embedded else f"`{info.layout}`",
     }
     rows = ["| {} | {} |".format(fact, text.replace("|", r"\|")) for fact, text in facts.items() if text]
-    return "\n".join([f"# {info.title}", "", "| | |", "|---|---|", *rows, "", reader.card.strip(), ""])
+    return "\n".join([f"# {info.title}", "", "| | |", "|---|---|", *rows, "", (reader.card or "").strip(), ""])

@@ -89,14 +89,14 @@ class _Painter:
 
 
 def _legs(p: _Painter) -> None:
-    foot = HIP[1] + _LEG_REACH * 0.6 * p.build.leg
+    foot = HIP[1] + _LEG_REACH * 0.6 * p.build["leg"]
     for x, shade in ((-0.07, 0.8), (0.07, 1.0)):
         p.add([(x - 0.035, 0.2), (x + 0.035, 0.2), (x + 0.045, foot), (x - 0.015, foot)], "legs", "legs", shade, "legs")
         p.add(ellipse(x + 0.04, foot, 0.105, 0.035), "legs", "legs", shade * 0.95, "legs")
 
 
 def _tail(p: _Painter) -> None:
-    x0, reach, notch = -0.36, 0.58 * p.build.tail, 0.16 * p.build.fork
+    x0, reach, notch = -0.36, 0.58 * p.build["tail"], 0.16 * p.build["fork"]
 
     def across(share: float, half: float) -> list[tuple[float, float]]:
         x = x0 - reach * share
@@ -112,7 +112,7 @@ def _tail(p: _Painter) -> None:
 
 
 def _body(p: _Painter) -> None:
-    k = p.build.plump
+    k = p.build["plump"]
     back = [(0.44, -0.14), (0.45, 0.06), (0.32, 0.24), (0.06, 0.33), (-0.24, 0.23), (-0.46, 0.08)]
     back += [(-0.42, -0.06), (-0.2, -0.22), (0.08, -0.40), (0.3, -0.42)]
     belly = [(0.43, -0.14), (0.44, 0.06), (0.31, 0.235), (0.06, 0.325), (-0.22, 0.22), (-0.36, 0.13)]
@@ -124,7 +124,7 @@ def _body(p: _Painter) -> None:
 
 
 def _breast(p: _Painter) -> None:
-    k = p.build.plump
+    k = p.build["plump"]
     p.add(ellipse(0.27, 0.03 * k, 0.145, 0.19 * k, 8), "body", "belly", 1.0, "breast")
     tone, style = p.tone("breast", "belly"), p.style("breast")
     if style == "collar":
@@ -152,7 +152,7 @@ def _wing(p: _Painter) -> None:
 
 
 def _head(p: _Painter) -> None:
-    (cx, cy), r = HEAD_CENTRE, 0.255 * p.build.head
+    (cx, cy), r = HEAD_CENTRE, 0.255 * p.build["head"]
     p.add(ellipse(cx, cy, r, r, 0, 30), "head", "head")
     p.add(ellipse(cx - 0.2 * r, cy + 0.32 * r, 0.42 * r, 0.3 * r, 15), "head", "cheek")
     throat = [*arc(1.06 * r, 24, 112), (cx - 0.2 * r, cy + 0.62 * r), (cx + 0.45 * r, cy + 0.4 * r)]
@@ -168,7 +168,7 @@ def _head(p: _Painter) -> None:
 
 
 def _beak(p: _Painter, cx: float, cy: float, r: float) -> None:
-    reach, deep = 0.27 * p.build.beak, 0.3 * r * p.build.beak_depth
+    reach, deep = 0.27 * p.build["beak"], 0.3 * r * p.build["beak_depth"]
     x, y = cx + 0.86 * r, cy + 0.14 * r
     tip = (x + reach, y + 0.3 * deep)
     upper = [(x, y - deep), (x + 0.45 * reach, y - 0.62 * deep), tip, (x, y + 0.12 * deep)]
@@ -192,4 +192,4 @@ def bird(class_index: int) -> Bird:
     names = dict(zip(TONES[:6], plumage.family.plumage, strict=True)) | {"eye": "black", "glint": "white"}
     names |= {part: mark.partition(" ")[0] for part, mark in plumage.marks.items()}
     colours = np.array([catalogue()["colours"].get(names[tone], (0, 0, 0)) for tone in TONES], dtype=np.float64)
-    return Bird(tuple(painter.outlines), colours, _LEG_REACH * 0.6 * plumage.family.build.leg)
+    return Bird(tuple(painter.outlines), colours, _LEG_REACH * 0.6 * plumage.family.build["leg"])

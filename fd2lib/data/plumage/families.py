@@ -14,42 +14,17 @@ PARTS = ("crown", "eye_ring", "beak", "throat", "breast", "wing_bar", "tail_band
 SIBLING_CODES = ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0))
 MAX_CLASSES = 64  # four in each of the sixteen families
 
-_ADJECTIVES = {
-    "crown": "{}-capped",
-    "eye_ring": "{}-ringed",
-    "beak": "{}-billed",
-    "throat": "{}-throated",
-    "breast": "{}-breasted",
-    "wing_bar": "{}-barred",
-    "tail_band": "{}-tailed",
-    "legs": "{}-legged",
-}
-_STYLED = {"crest": "{}-crested", "spots": "{}-spotted", "streaks": "{}-streaked", "collar": "{}-collared"}
-
-
-@dataclass(frozen=True)
-class Build:
-    """Proportions of a family's body, as factors of an average songbird's."""
-
-    plump: float = 1.0
-    head: float = 1.0
-    beak: float = 1.0
-    beak_depth: float = 1.0
-    tail: float = 1.0
-    fork: float = 0.0
-    leg: float = 1.0
-
 
 @dataclass(frozen=True)
 class Family:
-    """One family: a build, the colours all siblings share, and two marks for each of three parts.
+    """One family: its build, the colours all siblings share, and two marks for each of three parts.
 
-    ``plumage`` names the colours of back, belly, wing, head, cheek and tail, in this order.
+    ``plumage`` names the colours of back, belly, wing, head, cheek and tail; ``build`` holds factors of the average.
     """
 
     plumage: tuple[str, ...]
     varying: dict[str, tuple[str, str]]
-    build: Build
+    build: dict[str, float]
     shared: dict[str, str] = field(default_factory=dict)
 
 
@@ -64,8 +39,8 @@ class Plumage:
 
 @cache
 def catalogue() -> dict[str, Any]:
-    """Return the tables of ``families.toml``."""
-    return tomllib.loads(resources.files(__package__).joinpath("families.toml").read_text(encoding="utf-8"))
+    """Return the tables of ``plumage.toml``."""
+    return tomllib.loads(resources.files(__package__).joinpath("plumage.toml").read_text(encoding="utf-8"))
 
 
 @cache
@@ -73,7 +48,7 @@ def all_classes() -> tuple[Plumage, ...]:
     """Return every class in label order: families by name, siblings by name within the family."""
     classes = []
     for family_name, table in catalogue()["families"].items():
-        family = Family(**table | {"build": Build(**table["build"])})
+        family = Family(**table | {"build": catalogue()["build"] | table["build"]})
         for code in SIBLING_CODES:
             worn = {part: marks[bit] for (part, marks), bit in zip(family.varying.items(), code, strict=True)}
             # Two of the three marks make the name unique: parity gives the third.
@@ -83,8 +58,8 @@ def all_classes() -> tuple[Plumage, ...]:
 
 
 def _adjective(part: str, mark: str) -> str:
-    colour, _, style = mark.partition(" ")
-    return _STYLED.get(style, _ADJECTIVES[part]).format("plain" if colour == "none" else colour)
+    (colour, _, style), words = mark.partition(" "), catalogue()["adjectives"]
+    return f"{'plain' if colour == 'none' else colour}-{words.get(style, words[part])}"
 
 
 def check_class(num_classes: int, class_index: int = 0) -> None:

@@ -1,4 +1,9 @@
-"""FGVC-Aircraft, listed and fetched by torchvision."""
+"""Variants of aeroplanes {cite:p}`maji2013aircraft`.
+
+**Known issues.** A banner at the bottom of each photograph, about 20 pixels high, names its author; left in, it could
+be read by a network. Variants, families and manufacturers form a hierarchy: check which level a published number is
+for.
+"""
 
 from pathlib import Path
 
@@ -18,13 +23,6 @@ INFO = DatasetInfo(
     citation="Maji, Rahtu, Kannala, Blaschko and Vedaldi 2013, arXiv 1306.5151",
     layout="aircraft/{train,test}/CLASS/IMAGE or fgvc-aircraft-2013b/",
 )
-CARD = """
-Variants of aeroplanes {cite:p}`maji2013aircraft`.
-
-**Known issues.** A banner at the bottom of each photograph, about 20 pixels high, names its author; left in, it could
-be read by a network. Variants, families and manufacturers form a hierarchy: check which level a published number is
-for.
-"""
 # The authors ask users to remove the strip with the photographer's name before training.
 BANNER = 20  # rows
 
@@ -45,4 +43,4 @@ def download(root: Path) -> None:
     FGVCAircraft(root, download=True)
 
 
-register_reader(Reader(INFO, CARD, read=read, unpacked=("fgvc-aircraft-2013b",), download=download))
+register_reader(Reader(INFO, __doc__, read=read, unpacked=("fgvc-aircraft-2013b",), download=download))

@@ -1,4 +1,8 @@
-"""Stanford Cars, listed by torchvision."""
+"""Models by make and year {cite:p}`krause2013cars`.
+
+**Known issues.** Copies in circulation differ in file names and label files; the reader wants the original
+development kit with test labels.
+"""
 
 from pathlib import Path
 
@@ -18,12 +22,6 @@ INFO = DatasetInfo(
     citation="Krause, Stark, Deng and Fei-Fei 2013, 3dRR workshop at ICCV",
     layout="cars196/{train,test}/CLASS/IMAGE or stanford_cars/{devkit,cars_train,cars_test,*_withlabels.mat}",
 )
-CARD = """
-Models by make and year {cite:p}`krause2013cars`.
-
-**Known issues.** Copies in circulation differ in file names and label files; the reader wants the original
-development kit with test labels.
-"""
 
 
 def read(folder: Path) -> Listing:
@@ -34,4 +32,4 @@ def read(folder: Path) -> Listing:
     return make_listing(train.classes, train, test)
 
 
-register_reader(Reader(INFO, CARD, read=read, unpacked=("stanford_cars",)))
+register_reader(Reader(INFO, __doc__, read=read, unpacked=("stanford_cars",)))

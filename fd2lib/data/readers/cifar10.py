@@ -1,4 +1,8 @@
-"""CIFAR-10, read and fetched by torchvision."""
+"""Objects {cite:p}`krizhevsky2009cifar`.
+
+**Known issues.** Not fine-grained: here for comparison with other work. Some test images nearly repeat training
+images {cite:p}`barz2020cifair`. The collection it was labelled from has been withdrawn.
+"""
 
 from functools import partial
 from pathlib import Path
@@ -19,12 +23,6 @@ INFO = DatasetInfo(
     citation="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
     layout="cifar-10-batches-py/",
 )
-CARD = """
-Objects {cite:p}`krizhevsky2009cifar`.
-
-**Known issues.** Not fine-grained: here for comparison with other work. Some test images nearly repeat training
-images {cite:p}`barz2020cifair`. The collection it was labelled from has been withdrawn.
-"""
 
 
 def read(kind: str, folder: Path) -> Listing:
@@ -49,7 +47,7 @@ def download(kind: str, root: Path) -> None:
 register_reader(
     Reader(
         INFO,
-        CARD,
+        __doc__,
         read=partial(read, "CIFAR10"),
         unpacked=("cifar-10-batches-py",),
         download=partial(download, "CIFAR10"),

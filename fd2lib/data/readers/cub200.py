@@ -1,4 +1,11 @@
-"""CUB-200-2011 as its authors lay it out: text tables keyed by image number."""
+"""Bird species {cite:p}`wah2011cub`.
+
+**Extras.** Bounding boxes and 15 part locations per image, which this book uses to ask where attention falls.
+
+**Known issues.** Some images are also in ImageNet, as the authors warn. A few images are grey. Label errors exist. In
+a few cases a box reaches past its image. The paper distils all 200 classes; the reduced scale here uses the 25
+warblers, because they are the hard case.
+"""
 
 from pathlib import Path
 
@@ -19,15 +26,6 @@ INFO = DatasetInfo(
     citation="Wah, Branson, Welinder, Perona and Belongie 2011, Caltech CNS-TR-2011-001",
     layout="cub200/{train,test}/CLASS/IMAGE or CUB_200_2011/",
 )
-CARD = """
-Bird species {cite:p}`wah2011cub`.
-
-**Extras.** Bounding boxes and 15 part locations per image, which this book uses to ask where attention falls.
-
-**Known issues.** Some images are also in ImageNet, as the authors warn. A few images are grey. Label errors exist. In
-a few cases a box reaches past its image. The paper distils all 200 classes; the reduced scale here uses the 25
-warblers, because they are the hard case.
-"""
 
 
 def read_table(path: Path) -> dict[int, str]:
@@ -85,4 +83,4 @@ def download(root: Path) -> None:
     download_and_extract_archive(address, str(root), md5="97eceeb196236b17998738112f37df78")
 
 
-register_reader(Reader(INFO, CARD, read=read, unpacked=("CUB_200_2011",), download=download))
+register_reader(Reader(INFO, __doc__, read=read, unpacked=("CUB_200_2011",), download=download))

@@ -1,4 +1,8 @@
-"""Oxford Flowers-102, listed and fetched by torchvision."""
+"""Flowers {cite:p}`nilsback2008flowers`.
+
+**Known issues.** Twenty training images per class are already few: at IPC 5 a quarter is kept. The test set is larger
+than the training set and uneven over classes, so accuracy over images is not the mean over classes.
+"""
 
 import re
 from itertools import chain
@@ -20,12 +24,6 @@ INFO = DatasetInfo(
     citation="Nilsback and Zisserman 2008, ICVGIP",
     layout="flowers102/{train,test}/CLASS/IMAGE or flowers-102/{jpg,imagelabels.mat,setid.mat}",
 )
-CARD = """
-Flowers {cite:p}`nilsback2008flowers`.
-
-**Known issues.** Twenty training images per class are already few: at IPC 5 a quarter is kept. The test set is larger
-than the training set and uneven over classes, so accuracy over images is not the mean over classes.
-"""
 
 
 def read(folder: Path) -> Listing:
@@ -45,4 +43,4 @@ def download(root: Path) -> None:
     Flowers102(root, download=True)
 
 
-register_reader(Reader(INFO, CARD, read=read, unpacked=("flowers-102",), download=download))
+register_reader(Reader(INFO, __doc__, read=read, unpacked=("flowers-102",), download=download))

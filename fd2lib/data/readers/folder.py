@@ -1,4 +1,7 @@
-"""Images of one's own, in class folders."""
+"""What the folders may hold, and how to check them: see {doc}`reproduce`.
+
+Write a card for your images too: who made it, how it was split, what it may be used for, and what is wrong with it.
+"""
 
 from fd2lib.data.registry import DatasetInfo, Reader, register_reader
 
@@ -15,10 +18,5 @@ INFO = DatasetInfo(
     citation="",
     layout="train/CLASS/IMAGE, test/CLASS/IMAGE",
 )
-CARD = """
-What the folders may hold, and how to check them: see {doc}`reproduce`.
 
-Write a card for your images too: who made it, how it was split, what it may be used for, and what is wrong with it.
-"""
-
-register_reader(Reader(INFO, CARD, in_root=True))
+register_reader(Reader(INFO, __doc__, in_root=True))

@@ -1,4 +1,7 @@
-"""ImageNette, in class folders named by WordNet ids."""
+"""Easy classes of ImageNet {cite:p}`howard2019imagenette,russakovsky2015imagenet`.
+
+**Known issues.** Not fine-grained. ImageNet-pretrained networks have seen the images.
+"""
 
 from pathlib import Path
 
@@ -17,11 +20,6 @@ INFO = DatasetInfo(
     citation="Howard 2019, imagenette; Russakovsky et al. 2015, arXiv 1409.0575",
     layout="imagenette/{train,test}/WNID/IMAGE or imagenette2[-320|-160]/{train,val}/",
 )
-CARD = """
-Easy classes of ImageNet {cite:p}`howard2019imagenette,russakovsky2015imagenet`.
-
-**Known issues.** Not fine-grained. ImageNet-pretrained networks have seen the images.
-"""
 CLASS_NAMES = {
     "n01440764": "tench",
     "n02102040": "English_springer",
@@ -44,4 +42,4 @@ def download(root: Path) -> None:
 
 
 UNPACKED = ("imagenette2", "imagenette2-320", "imagenette2-160")
-register_reader(Reader(INFO, CARD, class_names=CLASS_NAMES, unpacked=UNPACKED, download=download))
+register_reader(Reader(INFO, __doc__, class_names=CLASS_NAMES, unpacked=UNPACKED, download=download))

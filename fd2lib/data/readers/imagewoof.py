@@ -1,4 +1,8 @@
-"""ImageWoof, in class folders named by WordNet ids."""
+"""Dog breeds of ImageNet {cite:p}`howard2019imagenette,russakovsky2015imagenet`.
+
+**Known issues.** ImageNet-pretrained networks have seen the images, so accuracies with such weights flatter. Breeds
+in ImageNet have label errors.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +18,6 @@ INFO = replace(
     test_images=3929,
     layout="imagewoof/{train,test}/WNID/IMAGE or imagewoof2[-320|-160]/{train,val}/",
 )
-CARD = """
-Dog breeds of ImageNet {cite:p}`howard2019imagenette,russakovsky2015imagenet`.
-
-**Known issues.** ImageNet-pretrained networks have seen the images, so accuracies with such weights flatter. Breeds
-in ImageNet have label errors.
-"""
 CLASS_NAMES = {
     "n02086240": "Shih-Tzu",
     "n02087394": "Rhodesian_ridgeback",
@@ -43,4 +41,4 @@ def download(root: Path) -> None:
 
 
 UNPACKED = ("imagewoof2", "imagewoof2-320", "imagewoof2-160")
-register_reader(Reader(INFO, CARD, class_names=CLASS_NAMES, unpacked=UNPACKED, download=download))
+register_reader(Reader(INFO, __doc__, class_names=CLASS_NAMES, unpacked=UNPACKED, download=download))

@@ -1,4 +1,13 @@
-"""The embedded set: plumage, drawn on the spot."""
+"""Eight classes by default, up to 64: birds in families of four siblings that differ in exactly two of three small
+parts. Every image follows from (seed, split, index); all are drawn by code, nothing is traced or copied.
+
+**What for.** Trying everything without a download, and questions photographs cannot answer: each image comes with a
+mask per part and the list of telling parts, so attention can be scored against the truth.
+
+**Limits.** Drawings: one view, one bird per picture, colours far steadier than real feathers. Accuracies here say
+whether code works and which way an effect points, nothing about photographs. Another version of Pillow or NumPy may
+round some edge pixels differently.
+"""
 
 from fd2lib.data.listing import Listing, SplitListing
 from fd2lib.data.plumage import MAX_CLASSES, class_names, render_split
@@ -18,17 +27,6 @@ INFO = DatasetInfo(
     citation="fd2lib",
     layout="no files",
 )
-CARD = """
-Eight classes by default, up to 64: birds in families of four siblings that differ in exactly two of three small
-parts. Every image follows from (seed, split, index); all are drawn by code, nothing is traced or copied.
-
-**What for.** Trying everything without a download, and questions photographs cannot answer: each image comes with a
-mask per part and the list of telling parts, so attention can be scored against the truth.
-
-**Limits.** Drawings: one view, one bird per picture, colours far steadier than real feathers. Accuracies here say
-whether code works and which way an effect points, nothing about photographs. Another version of Pillow or NumPy may
-round some edge pixels differently.
-"""
 
 
 def draw(size: int, classes: str, seed: int, train_per_class: int, test_per_class: int) -> Listing:
@@ -44,4 +42,4 @@ def draw(size: int, classes: str, seed: int, train_per_class: int, test_per_clas
     return keep_classes(Listing(class_names(drawn), splits["train"], splits["test"], (remark,)), chosen)
 
 
-register_reader(Reader(INFO, CARD, draw=draw))
+register_reader(Reader(INFO, __doc__, draw=draw))
