@@ -11,7 +11,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import PIL
 import torch
@@ -50,7 +49,7 @@ def read_splits(
     found = _from_cache(listing, size, backed, cache, key)
     if found is None:
         found = _from_files(listing, size, backed, progress)
-        _write_cache(cache, key, found[0], asdict(found[1]))
+        _write_cache(cache, key, *found)
     images, statistics = found
     splits = {
         split: ImageSplit(
@@ -101,11 +100,11 @@ def _from_cache(
     listing: Listing, size: int, backed: set[str], cache: Path | None, key: str
 ) -> tuple[dict[str, Tensor], Statistics] | None:
     """Cached pixels and statistics, or ``None`` when there are none that can be trusted."""
-    found = _read_cache(cache, key)
-    if found is None:
+    if cache is None or not (cache / f"{key}.json").is_file():
         return None
-    tensors, record = found
     try:
+        record, stored = read_json(cache / f"{key}.json"), cache / f"{key}.safetensors"
+        tensors = load_file(stored) if stored.is_file() else {}
         statistics = Statistics(tuple(record["mean"]), tuple(record["std"]), dict(record["digests"]))
         images = {split: tensors[split].contiguous() for split in listing.splits() if split not in backed}
         for split, pixels in images.items():
@@ -113,11 +112,24 @@ def _from_cache(
             digest = _start_digest(files)
             digest.update(pixels.numpy().data)
             if pixels.shape != (len(files), 3, size, size) or digest.hexdigest() != statistics.digests[split]:
-                raise ValueError(split)
-    except (KeyError, TypeError, ValueError):
-        logger.warning("the cached pixels %s in %s are damaged or incomplete; reading the images again", key, cache)
+                raise ValueError(f"the {split} images are others")
+    except (ArtefactError, OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        logger.warning("cannot use the cached pixels %s in %s (%s); reading the images again", key, cache, error)
         return None
     return images, statistics
+
+
+def _write_cache(folder: Path | None, key: str, tensors: dict[str, Tensor], statistics: Statistics) -> None:
+    """Store tensors, then the record that says they are complete; a folder that cannot be written is only logged."""
+    if folder is None:
+        return
+    try:
+        if tensors:
+            with atomic_path(folder / f"{key}.safetensors") as path:
+                save_file(tensors, path)
+        write_json(folder / f"{key}.json", asdict(statistics))
+    except (ArtefactError, OSError, SafetensorError) as error:
+        logger.warning("decoded pixels are not kept: %s Set FD2LIB_CACHE to a folder that can be written.", error)
 
 
 def _start_digest(files: SplitListing) -> "hashlib._Hash":
@@ -150,29 +162,3 @@ def cache_key(name: str, listing: Listing, size: int) -> str:
     for split, files in listing.splits().items():
         digest.update(json.dumps([split, files.crop_bottom, list(files.labels), files.stamps()]).encode())
     return f"{name}-{size}-{digest.hexdigest()[:16]}"
-
-
-def _read_cache(folder: Path | None, key: str) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-    """Return the tensors and the record stored under ``key``, or ``None``."""
-    if folder is None or not (folder / f"{key}.json").is_file():
-        return None
-    try:
-        record = read_json(folder / f"{key}.json")
-        path = folder / f"{key}.safetensors"
-        return (load_file(path) if path.is_file() else {}), record
-    except (ArtefactError, OSError, SafetensorError, ValueError) as error:
-        logger.warning("cannot use the cached pixels %s (%s); reading the images again", key, error)
-        return None
-
-
-def _write_cache(folder: Path | None, key: str, tensors: dict[str, Tensor], record: dict[str, Any]) -> None:
-    """Store tensors, then the record that says they are complete; a folder that cannot be written is only logged."""
-    if folder is None:
-        return
-    try:
-        if tensors:
-            with atomic_path(folder / f"{key}.safetensors") as path:
-                save_file(tensors, path)
-        write_json(folder / f"{key}.json", record)
-    except (ArtefactError, OSError, SafetensorError) as error:
-        logger.warning("decoded pixels are not kept: %s Set FD2LIB_CACHE to a folder that can be written.", error)

@@ -1,6 +1,8 @@
 """A reader in one file of a stranger's: registered by being imported, then known everywhere."""
 
 import importlib.util
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -170,3 +172,14 @@ def test_each_set_of_the_library_has_a_file_of_its_name():
     assert [reader.file.rsplit("readers", 1)[-1][1:] for reader in registry._READERS.values()] == [
         f"{name}.py" for name in list_datasets()
     ]
+
+
+def test_importing_the_room_registers_and_does_nothing_else():
+    code = (
+        "import sys, fd2lib.data; from fd2lib.data.plumage.families import catalogue;"
+        "heavy = {'torchvision', 'pandas', 'scipy', 'matplotlib', 'timm'} & set(sys.modules);"
+        "assert not heavy, heavy; assert catalogue.cache_info().currsize == 0; print(*fd2lib.data.list_datasets())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split()[:3] == ["plumage", "folder", "cub200"]
