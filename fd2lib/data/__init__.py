@@ -1,6 +1,6 @@
 """Data: the registry of image sets, their readers, and batches that live on the device."""
 
-from fd2lib.data import readers  # they register themselves
+from fd2lib.data import readers  # noqa: F401  # they register themselves
 from fd2lib.data.batches import Batch, batches, resident
 from fd2lib.data.folder import check_folder, scan_folder
 from fd2lib.data.listing import Listing, SplitListing, make_listing
@@ -42,7 +42,6 @@ __all__ = [
     "load_parts",
     "make_listing",
     "prepare",
-    "readers",
     "register_reader",
     "require_per_class",
     "resident",

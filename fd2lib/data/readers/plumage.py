@@ -1,5 +1,7 @@
-"""Eight classes by default, up to 64: birds in families of four siblings that differ in exactly two of three small
-parts. Every image follows from (seed, split, index); all are drawn by code, nothing is traced or copied.
+"""Birds in families of four siblings that differ in exactly two of three small parts.
+
+Eight classes by default, up to 64. Every image follows from (seed, split, index); all are drawn by code, nothing is
+traced or copied.
 
 **What for.** Trying everything without a download, and questions photographs cannot answer: each image comes with a
 mask per part and the list of telling parts, so attention can be scored against the truth.
