@@ -13,8 +13,7 @@ from fd2lib.record import read_rows
 
 TINY = "pretrain.epochs=1 pretrain.num_maps=2 distill.iterations=3 relabel.epochs=1 evaluate.test_every=1"
 PLUGIN = '''
-from fd2lib.data import DatasetInfo, Reader, register_reader
-from fd2lib.data.listing import Listing, sorted_split
+from fd2lib.data import DatasetInfo, Reader, make_listing, register_reader
 from fd2lib.losses import Term, register_term
 
 
@@ -27,12 +26,10 @@ register_term(Term("smoothness", "smooth images", "smoothness_weight", needs_hea
 
 def read(folder):
     """One folder, classes in file names: robin_0.png."""
-    splits = {}
-    for split in ("train", "test"):
-        files = sorted((folder / split).iterdir())
-        items = [(int("wren" in file.name), file.name, str(file)) for file in files]
-        splits[split] = sorted_split(split, items, ("robin", "wren"))
-    return Listing(("robin", "wren"), splits["train"], splits["test"])
+    splits = [
+        [(file, int("wren" in file.name)) for file in (folder / split).iterdir()] for split in ("train", "test")
+    ]
+    return make_listing(("robin", "wren"), *splits)
 
 
 INFO = DatasetInfo(
