@@ -11,6 +11,7 @@ from fd2lib.ground.settings import (
     PretrainSettings,
     RelabelSettings,
     build_settings,
+    declare_setting,
     identity,
 )
 
@@ -29,6 +30,7 @@ __all__ = [
     "TrainingError",
     "atomic_path",
     "build_settings",
+    "declare_setting",
     "derive_seed",
     "identity",
     "list_bundles",

@@ -1,5 +1,6 @@
 """How a recipe's tables are laid over one another, and how callers override them."""
 
+import dataclasses
 import functools
 import math
 import tomllib
@@ -58,7 +59,12 @@ class Layers:
         Raises:
             SettingError: an unknown setting is asked for.
         """
-        values: dict[str, Any] = {}
+        values: dict[str, Any] = {
+            f"{stage}.{field.name}": field.default
+            for stage, kind in STAGES.items()
+            for field in dataclasses.fields(kind)
+            if field.metadata.get("declared")
+        }
         sources: dict[str, str] = {}
         fixed: set[str] = set()
         for stage in STAGES:

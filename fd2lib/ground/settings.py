@@ -181,6 +181,19 @@ STAGES: dict[str, type] = {
 }
 
 
+def declare_setting(
+    stage: str, name: str, default: Any, *, low: float | None = None, high: float | None = None, source: str
+) -> None:
+    """Add a setting to a stage from outside; runs made with its default keep their identity."""
+    field = dataclasses.field(
+        default=default, metadata={"range": (low, high), "later": True, "declared": True, "source": source}
+    )
+    base = STAGES[stage]
+    STAGES[stage] = dataclasses.make_dataclass(
+        base.__name__, [(name, type(default), field)], bases=(base,), frozen=True, kw_only=True
+    )
+
+
 def build_settings(stage: str, values: dict[str, Any]) -> Any:
     """Build one stage's settings from a plain dictionary.
 
