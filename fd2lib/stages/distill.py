@@ -21,7 +21,7 @@ from fd2lib.models import Teacher
 from fd2lib.record import RunFolder, content_fingerprint
 from fd2lib.stages.common import deterministic, resolve_device, to_pixels, write_history
 from fd2lib.stages.distilled import load_tensors
-from fd2lib.stages.objective import TERMS, Objective
+from fd2lib.stages.objective import FIRST_COLUMNS, Objective, history_columns
 from fd2lib.stages.optimise import optimise, plan_phases
 from fd2lib.stages.starts import make_starts
 
@@ -130,12 +130,16 @@ def _distill(
         for index, chunk in todo:
             start = to_pixels(starts[index, chunks[chunk]])
             group = range(index - index % settings.group_size, index)
-            earlier = [load_tensors(_chunk_path(run, j, chunk))["images"] for j in group]
+            earlier = [load_tensors(_chunk_path(run, j, chunk))[0]["images"] for j in group]
             objectives = [Objective(teacher, settings, chunks[chunk].to(device)) for teacher in teachers]
             images, history = optimise(start, earlier, objectives, settings, (index, chunk), bar)
             with atomic_path(_chunk_path(run, index, chunk)) as path:
-                save_file({"images": images.contiguous(), "starts": start.contiguous(), "history": history}, path)
+                tensors = {"images": images.contiguous(), "starts": start.contiguous(), "history": history}
+                save_file(tensors, path, metadata={"columns": " ".join(history_columns(settings))})
             run.save_checkpoint({"chunk": [index, chunk]})
+
+
+_Grid = list[list[tuple[dict[str, torch.Tensor], dict[str, str]]]]  # of chunks, by image index: tensors and metadata
 
 
 def _assemble(settings: DistillSettings, data: Dataset, run: RunFolder) -> dict:
@@ -143,21 +147,29 @@ def _assemble(settings: DistillSettings, data: Dataset, run: RunFolder) -> dict:
     num_chunks = math.ceil(len(data.classes) / settings.chunk_classes)
     grid = [[load_tensors(_chunk_path(run, i, c)) for c in range(num_chunks)] for i in range(settings.ipc)]
     joined = {
-        name: torch.stack([torch.cat([part[name] for part in row]) for row in grid]) for name in ("images", "starts")
+        name: torch.stack([torch.cat([part[name] for part, _ in row]) for row in grid]) for name in ("images", "starts")
     }
     with atomic_path(run.folder / "images.safetensors") as path:
         save_file(joined, path)
-    rows = [
-        {"index": i, "chunk": c, "iteration": step, **dict(zip(TERMS, terms, strict=True))}
-        for i, row in enumerate(grid)
-        for c, part in enumerate(row)
-        for step, terms in enumerate(part["history"].tolist())
-    ]
-    write_history(run.folder / "history.csv", rows, columns=("index", "chunk", "iteration", *TERMS))
+    _write_history(grid, run)
     bytes_by_index = _write_pngs(run.folder / "images", joined["images"], data.classes)
     _write_pngs(run.folder / "starts", joined["starts"], data.classes)
     change = (joined["images"].float() - joined["starts"].float()).abs().flatten(1).mean(1) / 255
     return {"change_by_index": change.tolist(), "bytes_by_index": bytes_by_index, "classes": list(data.classes)}
+
+
+def _write_history(grid: _Grid, run: RunFolder) -> None:
+    """Join the chunks' histories by the names of their columns: a chunk may be older than a term."""
+    rows: list[dict[str, float]] = []
+    columns = dict.fromkeys(["index", "chunk", "iteration"])
+    for index, row in enumerate(grid):
+        for chunk, (tensors, metadata) in enumerate(row):
+            names = metadata["columns"].split() if "columns" in metadata else FIRST_COLUMNS
+            columns |= dict.fromkeys(names)
+            for step, values in enumerate(tensors["history"].tolist()):
+                place = {"index": index, "chunk": chunk, "iteration": step}
+                rows.append(place | dict(zip(names, values, strict=True)))
+    write_history(run.folder / "history.csv", rows, list(columns))
 
 
 def _take_all(data: Dataset, run: RunFolder) -> dict:

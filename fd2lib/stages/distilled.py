@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors import SafetensorError, safe_open
 
 from fd2lib.ground import ArtefactError, SettingError
 from fd2lib.record import read_manifest
@@ -32,7 +31,7 @@ def load_distilled(folder: str | Path, ipc: int = 0) -> DistilledImages:
         SettingError: it has fewer images per class.
     """
     manifest = read_manifest(folder, "distill")
-    stored = load_tensors(Path(folder) / "images.safetensors")
+    stored, _ = load_tensors(Path(folder) / "images.safetensors")
     classes = tuple(manifest["result"]["classes"])
     if "labels" in stored:  # a whole training set, with classes of any count
         return DistilledImages(stored["images"], stored["images"], stored["labels"], classes)
@@ -44,14 +43,16 @@ def load_distilled(folder: str | Path, ipc: int = 0) -> DistilledImages:
     return DistilledImages(images, starts, labels, classes)
 
 
-def load_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """Read a safetensors file of a distillation.
+def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Read the tensors and the metadata of a distillation's safetensors file.
 
     Raises:
         ArtefactError: the file is missing or damaged.
     """
     try:
-        return load_file(path)
+        with safe_open(path, "pt") as stored:
+            names = stored.keys()
+            return {name: stored.get_tensor(name) for name in names}, stored.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise ArtefactError(
             f"{path} cannot be read ({error}). Move it away and run distill again; other chunks are kept."

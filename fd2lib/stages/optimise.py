@@ -11,7 +11,7 @@ from tqdm.auto import tqdm
 from fd2lib.ground import DistillSettings, SettingError, make_generator
 from fd2lib.models import Teacher
 from fd2lib.stages.common import autocast, require_finite, to_pixels, to_unit
-from fd2lib.stages.objective import TERMS, Objective
+from fd2lib.stages.objective import Objective, history_columns
 from fd2lib.views import crop_resize, random_resized_crop_boxes
 
 
@@ -66,16 +66,16 @@ def optimise(
         bar: moved by one per iteration.
 
     Returns:
-        uint8 images ``[N, 3, S, S]`` and the terms ``[iterations, len(TERMS)]``.
+        uint8 images ``[N, 3, S, S]`` and their history ``[iterations, columns]``, see :func:`history_columns`.
 
     Raises:
         TrainingError: a term is no longer finite.
     """
     if settings.iterations == 0:
         bar.update()
-        return start.clone(), torch.zeros(0, len(TERMS))
+        return start.clone(), torch.zeros(0, len(history_columns(settings)))
     reference = objectives[0].teacher  # pixels are optimised in its units
-    device, side = objectives[0].labels.device, start.shape[-1]
+    device, side, columns = objectives[0].labels.device, start.shape[-1], objectives[0].columns
     begun = reference.normalize(to_unit(start.to(device)))
     images, history = begun, []
     for phase in plan_phases(settings, side):
@@ -85,7 +85,7 @@ def optimise(
         _remember(objectives, [_resize(to_unit(image.to(device)), phase.size) for image in earlier], settings, job)
         images = _run_phase(images.clone(), phase, objectives, settings, job, history, bar)
     recorded = torch.stack(history).float().cpu()
-    worst = dict(zip(TERMS, recorded[-1].tolist(), strict=True))
+    worst = dict(zip(columns, recorded[-1].tolist(), strict=True))
     require_finite(
         worst, f"image index {job[0]}, chunk {job[1]}", "Lower distill.learning_rate; finished chunks are kept."
     )
@@ -112,11 +112,12 @@ def _run_phase(
         with autocast(images.device, settings.precision):
             terms = objective(_for_teacher(_view(images, settings, generator), reference, objective.teacher))
         optimizer.zero_grad(set_to_none=True)
-        terms["total"].backward()
+        if terms["total"].requires_grad:  # not so where no term applies, as similarity alone to the first of a group
+            torch.autograd.backward(terms["total"])
         optimizer.step()
         with torch.no_grad():
             images.copy_(reference.clamp(images))
-        history.append(torch.stack([terms[name].detach() for name in TERMS]))  # stays on the device
+        history.append(torch.stack([terms[name].detach() for name in objective.columns]))  # stays on the device
         bar.update()
     return images.detach()
 
