@@ -65,7 +65,7 @@ class Layers:
             for field in dataclasses.fields(kind)
             if field.metadata.get("declared")
         }
-        sources: dict[str, str] = {}
+        sources: dict[str, str] = dict.fromkeys(values, "default")
         fixed: set[str] = set()
         for stage in STAGES:
             of_pieces = [self.fixing[piece].get(stage, {}) for piece in pieces]

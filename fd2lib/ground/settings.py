@@ -62,6 +62,10 @@ def _later(before: Any) -> Any:
     return dataclasses.field(default=before, metadata={"later": True})
 
 
+def _declared(before: int) -> Any:
+    return dataclasses.field(default=before, metadata={"range": (1, None), "later": True, "declared": True})
+
+
 def identity(settings: Any) -> dict[str, Any]:
     """Return what identifies settings: every value, but a setting added later only where it was changed.
 
@@ -100,6 +104,7 @@ class PretrainSettings(_Checked):
     rotation: float = _number(0, 180)  # degrees, ±
     precision: str
     seed: int = _number(0)
+    threads: int = _declared(1)
     head_gradient: str = _later("flows")  # "stopped": the head only reads the features, the backbone stays plain
 
 
@@ -126,6 +131,7 @@ class DistillSettings(_Checked):
     chunk_classes: int = _number(1)  # classes optimised together; BatchNorm matching sees a chunk
     precision: str
     seed: int = _number(0)
+    threads: int = _declared(1)
     phases: str = _later("")  # "3@200 4@224": sizes (pixels) in turn and their shares of the iterations; "": one phase
     residual: float = _number(0, 1, before=0.0)  # share of the start mixed in between phases (FADRM)
     mosaics: str = _later("distinct")  # "repeated": drawn with replacement, so that a set may hold one twice
@@ -155,6 +161,7 @@ class RelabelSettings(_Checked):
     store: bool  # False: nothing is stored and evaluation asks the teachers again
     precision: str
     seed: int = _number(0)
+    threads: int = _declared(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,6 +178,7 @@ class EvaluateSettings(_Checked):
     test_every: int = _number(1)  # epochs between tests; the last epoch is always tested
     precision: str
     seed: int = _number(0)
+    threads: int = _declared(1)
 
 
 STAGES: dict[str, type] = {
