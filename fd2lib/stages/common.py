@@ -31,17 +31,24 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
 
 @contextlib.contextmanager
-def deterministic() -> Iterator[None]:
-    """Use deterministic kernels inside the block, so that a resumed run is bit-identical."""
+def deterministic(threads: int) -> Iterator[None]:
+    """Use deterministic kernels inside the block, and as many CPU threads as the stage's settings say.
+
+    So a resumed run is bit-identical, whatever the process was started with: sums that are split among another number
+    of threads round differently.
+    """
+    threads_before = torch.get_num_threads()
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark, fill = torch.backends.cudnn.benchmark, torch.utils.deterministic.fill_uninitialized_memory
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it at its first call
+    torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
     torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a sixth of a CPU step
     try:
         yield
     finally:
+        torch.set_num_threads(threads_before)
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         torch.backends.cudnn.benchmark = benchmark
         torch.utils.deterministic.fill_uninitialized_memory = fill

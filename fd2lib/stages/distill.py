@@ -87,7 +87,7 @@ def run_distill(
     """
     device = resolve_device(device)
     run = RunFolder(out_dir, "distill", settings, inputs.fingerprints())
-    with run.session() as manifest, deterministic():
+    with run.session() as manifest, deterministic(settings.threads):
         reused = manifest is not None
         if manifest is None and settings.start == "all":
             manifest = run.finish(_take_all(inputs.dataset, run), ["images.safetensors"], device)

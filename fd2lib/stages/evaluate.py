@@ -92,7 +92,7 @@ def run_evaluate(
     """
     device = resolve_device(device)
     run = RunFolder(out_dir, "evaluate", settings, inputs.fingerprints())
-    with run.session() as manifest, deterministic():
+    with run.session() as manifest, deterministic(settings.threads):
         reused = manifest is not None
         if manifest is None:
             lesson = _Lesson.load(inputs, settings, device)
@@ -267,5 +267,6 @@ def predict_student(
 def _save(student: Backbone, logits: torch.Tensor, data: Dataset, statistics: tuple, run: RunFolder) -> None:
     with atomic_path(run.folder / "predictions.npz") as path, open(path, "wb") as stream:
         np.savez_compressed(stream, labels=data.test.labels.numpy(), logits=logits.numpy())
-    with atomic_path(run.folder / "student.pt") as path:
-        torch.save({"state": student.state_dict(), "mean": statistics[0], "std": statistics[1]}, path)
+    # Through a stream, as torch.save writes the name of a path, which is a temporary one here, into the file.
+    with atomic_path(run.folder / "student.pt") as path, open(path, "wb") as stream:
+        torch.save({"state": student.state_dict(), "mean": statistics[0], "std": statistics[1]}, stream)

@@ -77,7 +77,7 @@ def run_pretrain(
     """
     device = resolve_device(device)
     run = RunFolder(out_dir, "pretrain", settings, inputs.fingerprints())
-    with run.session() as manifest, deterministic():
+    with run.session() as manifest, deterministic(settings.threads):
         reused = manifest is not None
         if manifest is None:
             teacher = _train(settings, inputs.dataset, run, device, progress)

@@ -75,7 +75,7 @@ def run_relabel(
     """
     device = resolve_device(device)
     run = RunFolder(out_dir, "relabel", settings, inputs.fingerprints())
-    with run.session() as manifest, deterministic():
+    with run.session() as manifest, deterministic(settings.threads):
         reused = manifest is not None
         if manifest is None:
             files = ["teacher_logits.npy"] if settings.store else []
