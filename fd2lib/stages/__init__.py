@@ -4,6 +4,7 @@ from fd2lib.stages.common import resolve_device, to_unit
 from fd2lib.stages.distill import DistillInputs, DistillResult, run_distill
 from fd2lib.stages.distilled import DistilledImages, load_distilled
 from fd2lib.stages.evaluate import EvaluateInputs, EvaluateResult, predict_student, run_evaluate
+from fd2lib.stages.labels import soft_labels
 from fd2lib.stages.pretrain import PretrainInputs, PretrainResult, predict, run_pretrain
 from fd2lib.stages.relabel import RelabelInputs, RelabelResult, run_relabel
 
@@ -25,5 +26,6 @@ __all__ = [
     "run_evaluate",
     "run_pretrain",
     "run_relabel",
+    "soft_labels",
     "to_unit",
 ]

@@ -17,10 +17,10 @@ from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
 from fd2lib.ground import DistillSettings, SettingError, atomic_path
-from fd2lib.models import Teacher
 from fd2lib.record import RunFolder, content_fingerprint
 from fd2lib.stages.common import deterministic, resolve_device, to_pixels, write_history
 from fd2lib.stages.distilled import load_tensors
+from fd2lib.stages.labels import load_teachers
 from fd2lib.stages.objective import FIRST_COLUMNS, Objective, history_columns
 from fd2lib.stages.optimise import optimise, plan_phases
 from fd2lib.stages.starts import make_starts
@@ -110,7 +110,7 @@ def _distill(
             f"iterations is {settings.iterations}, but no teacher was given; name one or set iterations to 0."
         )
     plan_phases(settings, inputs.dataset.image_size)  # a bad setting is reported before any work
-    teachers = [Teacher.load(path, device).to(memory_format=torch.channels_last) for path in inputs.teachers]
+    teachers = load_teachers(inputs.teachers, device)
     chunks = torch.arange(len(inputs.dataset.classes)).split(settings.chunk_classes)
     jobs = [(index, chunk) for index in range(settings.ipc) for chunk in range(len(chunks))]
     todo = [job for job in jobs if not _chunk_path(run, *job).is_file()]

@@ -30,7 +30,7 @@ from fd2lib.stages.common import (
     write_history,
 )
 from fd2lib.stages.distilled import load_distilled
-from fd2lib.stages.labels import plan_logits
+from fd2lib.stages.labels import load_teachers, soft_labels
 from fd2lib.views import BatchPlan, apply_plan, halves, plan_epoch
 
 
@@ -131,7 +131,7 @@ class _Lesson:
         if settings.labels == "soft" and relabel.store:
             stored = np.load(Path(inputs.labels) / "teacher_logits.npy", mmap_mode="r")
         elif settings.labels == "soft":
-            teachers = [Teacher.load(path, device) for path in manifest["result"]["teachers"]]
+            teachers = load_teachers(manifest["result"]["teachers"], device)
         return cls(to_unit(distilled.images.to(device)), distilled.labels.to(device), relabel, stored, teachers)
 
     def epoch(self, epoch: int, device: torch.device) -> Iterator[tuple[BatchPlan, torch.Tensor, torch.Tensor | None]]:
@@ -145,8 +145,8 @@ class _Lesson:
                 logits = stored[position : position + len(plan)]
             elif self.teachers:
                 with autocast(device, self.relabel.precision):
-                    logits = plan_logits(
-                        self.teachers, self.images, plan, self.relabel.label_mode, self.relabel.label_source
+                    logits = soft_labels(
+                        self.teachers, views, mode=self.relabel.label_mode, source=self.relabel.label_source
                     )
                 logits = logits.half().float()  # as if stored
             else:

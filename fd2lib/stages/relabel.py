@@ -13,11 +13,10 @@ import torch
 from tqdm.auto import tqdm
 
 from fd2lib.ground import ArtefactError, RelabelSettings
-from fd2lib.models import Teacher
 from fd2lib.record import RunFolder, content_fingerprint
 from fd2lib.stages.common import autocast, deterministic, require_finite, resolve_device, to_unit
 from fd2lib.stages.distilled import load_distilled
-from fd2lib.stages.labels import plan_logits
+from fd2lib.stages.labels import load_teachers, plan_logits
 from fd2lib.views import plan_epoch
 
 
@@ -95,7 +94,7 @@ def _relabel(
 ) -> None:
     distilled = load_distilled(inputs.distilled, settings.ipc)
     images = to_unit(distilled.images.to(device))
-    teachers = [Teacher.load(path, device).to(memory_format=torch.channels_last) for path in inputs.teachers]
+    teachers = load_teachers(inputs.teachers, device)
     state = run.load_checkpoint()
     done = state["epochs"] if state else 0
     shape = (settings.epochs, len(images), len(distilled.classes))
