@@ -2,7 +2,7 @@
 
 from fd2lib.stages.common import resolve_device, to_unit
 from fd2lib.stages.distill import DistillInputs, DistillResult, run_distill
-from fd2lib.stages.distilled import DistilledImages, load_distilled
+from fd2lib.stages.distilled import DistilledImages, load_distilled, write_pngs
 from fd2lib.stages.evaluate import EvaluateInputs, EvaluateResult, predict_student, run_evaluate
 from fd2lib.stages.labels import soft_labels
 from fd2lib.stages.pretrain import PretrainInputs, PretrainResult, predict, run_pretrain
@@ -28,4 +28,5 @@ __all__ = [
     "run_relabel",
     "soft_labels",
     "to_unit",
+    "write_pngs",
 ]

@@ -1,12 +1,15 @@
-"""Reading a finished distillation, for the stages and pages that follow it."""
+"""Distilled images in files: reading a finished distillation, and images for people to look at."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from PIL import Image
 from safetensors import SafetensorError, safe_open
 
-from fd2lib.ground import ArtefactError, SettingError
+from fd2lib.ground import ArtefactError, SettingError, atomic_path
 from fd2lib.record import read_manifest
 
 
@@ -57,3 +60,28 @@ def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         raise ArtefactError(
             f"{path} cannot be read ({error}). Move it away and run distill again; other chunks are kept."
         ) from error
+
+
+def write_pngs(folder: Path, images: torch.Tensor, labels: torch.Tensor, classes: Sequence[str]) -> list[int]:
+    """Write images as lossless PNG, ``<label>_<class>/<number>.png``, numbered within their class.
+
+    Args:
+        folder: made where missing.
+        images: uint8 ``[N, 3, S, S]``.
+        labels: ``[N]``.
+        classes: names in label order.
+
+    Returns:
+        The bytes of each file, in the order of the images.
+    """
+    counts = labels.bincount(minlength=len(classes))
+    label_digits, digits = max(3, len(str(len(classes) - 1))), max(2, len(str(int(counts.max()) - 1)))
+    folders = [f"{k:0{label_digits}d}_" + re.sub(r'[\s/\\:*?"<>|]+', "_", name) for k, name in enumerate(classes)]
+    seen, sizes = [0] * len(classes), []
+    for image, label in zip(images, labels.tolist(), strict=True):
+        target = folder / folders[label] / f"{seen[label]:0{digits}d}.png"
+        with atomic_path(target) as path:
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(path, optimize=True)
+        seen[label] += 1
+        sizes.append(target.stat().st_size)
+    return sizes

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset, ImageSplit, batches, resident
 from fd2lib.ground import EvaluateSettings, RelabelSettings, SettingError, atomic_path
@@ -21,51 +21,44 @@ from fd2lib.losses import soft_label_loss
 from fd2lib.models import Backbone, Teacher, create_backbone
 from fd2lib.record import RunFolder, content_fingerprint, read_manifest
 from fd2lib.stages.common import (
+    DatasetInputs,
+    Made,
+    Stateful,
+    StageResult,
     autocast,
-    deterministic,
     normalize_pixels,
-    require_finite,
-    resolve_device,
+    run_epochs,
+    run_stage,
     to_unit,
-    write_history,
 )
 from fd2lib.stages.distilled import load_distilled
 from fd2lib.stages.labels import load_teachers, soft_labels
 from fd2lib.views import BatchPlan, apply_plan, halves, plan_epoch
 
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation of pixels in [0, 1]
+
 
 @dataclass(frozen=True)
-class EvaluateInputs:
+class EvaluateInputs(DatasetInputs):
     """Test images, and the folder of the labels (which knows its images and teachers)."""
 
-    dataset: Dataset
     labels: Path
-
-    @property
-    def label(self) -> str:
-        """Short name for folders."""
-        return f"{self.dataset.name}-{self.dataset.image_size}px"
 
     def fingerprints(self) -> dict[str, str]:
         """Fingerprints of the images, the distilled images, the labels and how they were made."""
-        manifest = read_manifest(self.labels, "relabel")
-        return {
-            "dataset": self.dataset.fingerprint,
+        return super().fingerprints() | {
             "labels": content_fingerprint(self.labels, "relabel"),
-            "relabel": manifest["fingerprint"],
+            "relabel": read_manifest(self.labels, "relabel")["fingerprint"],
         }
 
 
 @dataclass(frozen=True)
-class EvaluateResult:
+class EvaluateResult(StageResult):
     """A student's test accuracies in %."""
 
-    folder: Path
     last_accuracy: float
     best_accuracy: float
     test_images: int
-    seconds: float
-    reused: bool
 
 
 def run_evaluate(
@@ -90,21 +83,16 @@ def run_evaluate(
         ArtefactError: ``out_dir`` was made with other settings or inputs, or an input run is not complete.
         TrainingError: the loss is no longer finite.
     """
-    device = resolve_device(device)
-    run = RunFolder(out_dir, "evaluate", settings, inputs.fingerprints())
-    with run.session() as manifest, deterministic(settings.threads):
-        reused = manifest is not None
-        if manifest is None:
-            lesson = _Lesson.load(inputs, settings, device)
-            history = _train(settings, inputs.dataset, lesson, run, device, progress)
-            tested = [row["test_accuracy"] for row in history if row["test_accuracy"] != ""]
-            result = {
-                "last_accuracy": tested[-1],
-                "best_accuracy": max(tested),
-                "test_images": len(inputs.dataset.test),
-            }
-            manifest = run.finish(result, ["history.csv", "predictions.npz", "student.pt"], device)
-        return EvaluateResult(run.folder, **manifest["result"], seconds=manifest["seconds"], reused=reused)
+
+    def make(run: RunFolder, device: torch.device) -> Made:
+        lesson = _Lesson.load(inputs, settings, device)
+        history = _train(settings, inputs.dataset, lesson, run, device, progress)
+        tested = [row["test_accuracy"] for row in history if row["test_accuracy"] != ""]
+        accuracies = {"last_accuracy": tested[-1], "best_accuracy": max(tested)}
+        files = ["history.csv", "predictions.npz", "student.pt"]
+        return accuracies | {"test_images": len(inputs.dataset.test)}, files
+
+    return run_stage(EvaluateResult, "evaluate", settings, inputs, out_dir, device, make)
 
 
 @dataclass(frozen=True)
@@ -114,7 +102,7 @@ class _Lesson:
     images: torch.Tensor  # [N, 3, S, S]
     labels: torch.Tensor  # [N]
     relabel: RelabelSettings
-    stored: np.ndarray | None  # float16 [epochs, N, K]
+    stored: npt.NDArray[np.float16] | None  # [epochs, N, K]
     teachers: list[Teacher]
 
     @classmethod
@@ -166,37 +154,33 @@ def _train(
         stem=settings.stem,
         seed=settings.seed,
         features=False,
-    ).to(device, memory_format=torch.channels_last)
-    mean, std = student.mean or data.mean, student.std or data.std
+    )
+    student = student.to(device).to(memory_format=torch.channels_last)
+    statistics = student.mean or data.mean, student.std or data.std
     optimizer = _optimizer(student, settings)
-    history: list[dict[str, Any]] = []
-    logits: torch.Tensor | None = None
-    if state := run.load_checkpoint(device):
-        student.load_state_dict(state["student"])
-        optimizer.load_state_dict(state["optimizer"])
-        history = state["history"]
-    test = resident(data.test, device)
-    epochs = lesson.relabel.epochs
-    with tqdm(total=epochs, initial=len(history), desc="evaluate", unit="epoch", disable=not progress) as bar:
-        for epoch in range(len(history), epochs):
-            for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / (2 * epochs)))
-            loss = _run_epoch(student, optimizer, settings, lesson, epoch, (mean, std), device)
-            require_finite({"loss": loss}, f"epoch {epoch} of {run.folder}", "Lower evaluate.learning_rate.")
-            row = {"epoch": epoch, "learning_rate": optimizer.param_groups[0]["lr"], "loss": loss, "test_accuracy": ""}
-            if (epoch + 1) % settings.test_every == 0 or epoch + 1 == epochs:
-                logits = predict_student(student, test, (mean, std), device)
-                row["test_accuracy"] = 100 * (logits.argmax(1) == data.test.labels).double().mean().item()
-                bar.set_postfix(test=f"{row['test_accuracy']:.1f} %", loss=f"{loss:.4f}")
-            history.append(row)
-            run.save_checkpoint(
-                {"student": student.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
-            )
-            bar.update()
-    write_history(run.folder / "history.csv", history)
-    if logits is None:  # a run that was stopped between its last epoch and its end
-        logits = predict_student(student, test, (mean, std), device)
-    _save(student, logits, data, (mean, std), run)
+    test, epochs = resident(data.test, device), lesson.relabel.epochs
+    last: list[torch.Tensor] = []  # logits of the latest test
+
+    def one_epoch(epoch: int) -> dict[str, Any]:
+        rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / (2 * epochs)))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss = _run_epoch(student, optimizer, settings, lesson, epoch, statistics, device)
+        accuracy: float | str = ""
+        if (epoch + 1) % settings.test_every == 0 or epoch + 1 == epochs:
+            last[:] = [predict_student(student, test, statistics, device)]
+            accuracy = 100 * (last[0].argmax(1) == data.test.labels).double().mean().item()
+        return {"epoch": epoch, "learning_rate": rate, "loss": loss, "test_accuracy": accuracy}
+
+    parts: dict[str, Stateful] = {"student": student, "optimizer": optimizer}
+    history = run_epochs(run, epochs, parts, one_epoch, device, ("loss", "test_accuracy"), progress)
+    # A run that was stopped between its last epoch and its end has not tested in this sitting.
+    logits = last[0] if last else predict_student(student, test, statistics, device)
+    with atomic_path(run.folder / "predictions.npz") as path, open(path, "wb") as stream:
+        np.savez_compressed(stream, labels=data.test.labels.numpy(), logits=logits.numpy())
+    # Through a stream, as torch.save writes the name of a path, which is a temporary one here, into the file.
+    with atomic_path(run.folder / "student.pt") as path, open(path, "wb") as stream:
+        torch.save({"state": student.state_dict(), "mean": statistics[0], "std": statistics[1]}, stream)
     return history
 
 
@@ -214,7 +198,7 @@ def _run_epoch(
     settings: EvaluateSettings,
     lesson: _Lesson,
     epoch: int,
-    statistics: tuple,
+    statistics: Statistics,
     device: torch.device,
 ) -> float:
     """One pass over the distilled images; each batch as halves with accumulated gradients. Returns the mean loss."""
@@ -229,7 +213,7 @@ def _run_epoch(
             with autocast(device, settings.precision):
                 output = student(images[part]).logits
             loss = _loss(output.float(), plan, part, logits, lesson.labels, settings) / len(parts)
-            loss.backward()
+            torch.autograd.backward(loss)
             total += loss.detach()
         optimizer.step()
         batches_seen += 1
@@ -253,7 +237,7 @@ def _loss(
 
 @torch.no_grad()
 def predict_student(
-    student: Backbone, split: ImageSplit, statistics: tuple, device: torch.device, batch_size: int = 128
+    student: Backbone, split: ImageSplit, statistics: Statistics, device: torch.device, batch_size: int = 128
 ) -> torch.Tensor:
     """Return the student's logits ``[N, K]`` on the CPU for whole images; ``statistics`` is (mean, std)."""
     student.eval()
@@ -262,11 +246,3 @@ def predict_student(
         for images, _, _ in batches(split, batch_size, device)
     ]
     return torch.cat(parts).float().cpu()
-
-
-def _save(student: Backbone, logits: torch.Tensor, data: Dataset, statistics: tuple, run: RunFolder) -> None:
-    with atomic_path(run.folder / "predictions.npz") as path, open(path, "wb") as stream:
-        np.savez_compressed(stream, labels=data.test.labels.numpy(), logits=logits.numpy())
-    # Through a stream, as torch.save writes the name of a path, which is a temporary one here, into the file.
-    with atomic_path(run.folder / "student.pt") as path, open(path, "wb") as stream:
-        torch.save({"state": student.state_dict(), "mean": statistics[0], "std": statistics[1]}, stream)

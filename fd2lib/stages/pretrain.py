@@ -12,45 +12,29 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset, ImageSplit, batches, resident
 from fd2lib.ground import PretrainSettings, atomic_path, make_generator
 from fd2lib.losses import pretrain_loss
 from fd2lib.models import Teacher, create_teacher, pick_maps
 from fd2lib.record import RunFolder
-from fd2lib.stages.common import autocast, deterministic, require_finite, resolve_device, to_unit, write_history
+from fd2lib.stages.common import DatasetInputs, Made, Stateful, StageResult, autocast, run_epochs, run_stage, to_unit
 from fd2lib.views import attention_crop, attention_drop, crop_resize, random_resized_crop_boxes, training_views
 
 _RANDOM_CROP_SCALE = 0.25  # smallest area, ours: about what attention crops keep
 _FILES = ["teacher.safetensors", "teacher.json", "history.csv", "predictions.npz"]
 
 
-@dataclass(frozen=True)
-class PretrainInputs:
+class PretrainInputs(DatasetInputs):
     """The training and test images."""
 
-    dataset: Dataset
-
-    @property
-    def label(self) -> str:
-        """Short name for folders."""
-        return f"{self.dataset.name}-{self.dataset.image_size}px"
-
-    def fingerprints(self) -> dict[str, str]:
-        """Fingerprint of the images."""
-        return {"dataset": self.dataset.fingerprint}
-
 
 @dataclass(frozen=True)
-class PretrainResult:
+class PretrainResult(StageResult):
     """A trained teacher; accuracies in % on the test images."""
 
-    folder: Path
     backbone_accuracy: float
     head_accuracy: float | None
-    seconds: float
-    reused: bool
 
 
 def run_pretrain(
@@ -75,41 +59,26 @@ def run_pretrain(
         ArtefactError: ``out_dir`` was made with other settings or inputs.
         TrainingError: a loss is no longer finite.
     """
-    device = resolve_device(device)
-    run = RunFolder(out_dir, "pretrain", settings, inputs.fingerprints())
-    with run.session() as manifest, deterministic(settings.threads):
-        reused = manifest is not None
-        if manifest is None:
-            teacher = _train(settings, inputs.dataset, run, device, progress)
-            result = _test(teacher, inputs.dataset, run, device)
-            teacher.save(run.folder)
-            manifest = run.finish(result, _FILES, device)
-        return PretrainResult(run.folder, **manifest["result"], seconds=manifest["seconds"], reused=reused)
+
+    def make(run: RunFolder, device: torch.device) -> Made:
+        teacher = _train(settings, inputs.dataset, run, device, progress)
+        teacher.save(run.folder)
+        return _test(teacher, inputs.dataset, run, device), _FILES
+
+    return run_stage(PretrainResult, "pretrain", settings, inputs, out_dir, device, make)
 
 
 def _train(settings: PretrainSettings, data: Dataset, run: RunFolder, device: torch.device, progress: bool) -> Teacher:
     teacher = create_teacher(settings, data.classes, data.image_size, data.mean, data.std)
-    teacher = teacher.to(device, memory_format=torch.channels_last)
+    teacher = teacher.to(device).to(memory_format=torch.channels_last)
     optimizer = _optimizer(teacher, settings)
     train = resident(data.train, device)
-    history: list[dict[str, Any]] = []
-    if state := run.load_checkpoint(device):
-        teacher.load_state_dict(state["teacher"])
-        optimizer.load_state_dict(state["optimizer"])
-        history = state["history"]
-    bar = tqdm(total=settings.epochs, initial=len(history), desc="pretrain", unit="epoch", disable=not progress)
-    with bar:
-        for epoch in range(len(history), settings.epochs):
-            row = _run_epoch(teacher, optimizer, settings, train, epoch, device)
-            where = f"epoch {epoch} of {run.folder}"
-            require_finite(row, where, "Lower pretrain.learning_rate; the epoch before is kept as a checkpoint.")
-            history.append(row)
-            run.save_checkpoint(
-                {"teacher": teacher.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
-            )
-            bar.set_postfix(loss=f"{row['total']:.3f}", train=f"{row['train_accuracy']:.1f} %")
-            bar.update()
-    write_history(run.folder / "history.csv", history)
+    parts: dict[str, Stateful] = {"teacher": teacher, "optimizer": optimizer}
+
+    def one_epoch(epoch: int) -> dict[str, Any]:
+        return _run_epoch(teacher, optimizer, settings, train, epoch, device)
+
+    run_epochs(run, settings.epochs, parts, one_epoch, device, ("total", "train_accuracy"), progress)
     return teacher
 
 
@@ -150,7 +119,7 @@ def _run_epoch(
             crops = make_generator(*key, "crops")  # of their own: a head draws too, and must not change them
             terms, correct = _losses(teacher, teacher.normalize(views), labels, settings, generator, crops)
         optimizer.zero_grad(set_to_none=True)
-        terms["total"].backward()
+        torch.autograd.backward(terms["total"])
         optimizer.step()
         for name, value in {**terms, "train_accuracy": 100 * correct}.items():
             # sums stay on the device: one host synchronisation per epoch, not per step
