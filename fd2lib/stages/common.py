@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import torch
-from torch.utils import deterministic as torch_deterministic
 from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
@@ -148,20 +147,21 @@ def deterministic(threads: int) -> Iterator[None]:
     of threads round differently.
     """
     threads_before = torch.get_num_threads()
+    memory: Any = torch.utils.deterministic  # its types do not know its one attribute
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    benchmark, fill = torch.backends.cudnn.benchmark, torch_deterministic.fill_uninitialized_memory
+    benchmark, fill = torch.backends.cudnn.benchmark, memory.fill_uninitialized_memory
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it at its first call
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
-    torch_deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a sixth of a CPU step
+    memory.fill_uninitialized_memory = False  # a debugging aid that costs a sixth of a CPU step
     try:
         yield
     finally:
         torch.set_num_threads(threads_before)
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         torch.backends.cudnn.benchmark = benchmark
-        torch_deterministic.fill_uninitialized_memory = fill
+        memory.fill_uninitialized_memory = fill
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

@@ -23,8 +23,8 @@ from fd2lib.record import RunFolder, content_fingerprint, read_manifest
 from fd2lib.stages.common import (
     DatasetInputs,
     Made,
-    Stateful,
     StageResult,
+    Stateful,
     autocast,
     normalize_pixels,
     run_epochs,

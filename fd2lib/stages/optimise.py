@@ -77,7 +77,8 @@ def optimise(
     reference = objectives[0].teacher  # pixels are optimised in its units
     device, side, columns = objectives[0].labels.device, start.shape[-1], objectives[0].columns
     begun = reference.normalize(to_unit(start.to(device)))
-    images, history = begun, []
+    images = begun
+    history: list[torch.Tensor] = []
     for phase in plan_phases(settings, side):
         if phase.first > 0:
             images = torch.lerp(_resize(images, phase.size), _resize(begun, phase.size), settings.residual)

@@ -18,7 +18,7 @@ from fd2lib.ground import PretrainSettings, atomic_path, make_generator
 from fd2lib.losses import pretrain_loss
 from fd2lib.models import Teacher, create_teacher, pick_maps
 from fd2lib.record import RunFolder
-from fd2lib.stages.common import DatasetInputs, Made, Stateful, StageResult, autocast, run_epochs, run_stage, to_unit
+from fd2lib.stages.common import DatasetInputs, Made, StageResult, Stateful, autocast, run_epochs, run_stage, to_unit
 from fd2lib.views import attention_crop, attention_drop, crop_resize, random_resized_crop_boxes, training_views
 
 _RANDOM_CROP_SCALE = 0.25  # smallest area, ours: about what attention crops keep
@@ -139,14 +139,14 @@ def _losses(
     """One step's loss terms and the share of correct predictions; moves the prototypes."""
     reads_only = settings.head_gradient == "stopped"
     output = teacher(images, generator, stop_gradient=reads_only)  # logits [B, K]
-    raw, further, centers = output.attention, None, None
+    raw, prototypes, further, centers = output.attention, teacher.prototypes, None, None
     if settings.views == "random":
         further = teacher(_random_views(images, crops), generator, stop_gradient=reads_only)
     elif settings.views == "release" and raw is not None:
         views = _attention_views(images, raw.attention_maps, generator)
         further = teacher(views, generator, stop_gradient=reads_only)
-    if raw is not None:
-        centers = teacher.prototypes.unit()[labels]  # [B, M·C], before this step's update
+    if prototypes is not None:
+        centers = prototypes.unit()[labels]  # [B, M·C], before this step's update
     alone = raw is None or reads_only  # nothing but its own cross-entropy trains the backbone
     terms = pretrain_loss(
         output.logits,
@@ -156,10 +156,10 @@ def _losses(
         augmented=None if raw is None or further is None else further.attention,
         centers=centers,
         backbone_weight=1.0 if alone else None,
-        backbone_augmented=further.logits if alone and settings.views == "random" else None,
+        backbone_augmented=further.logits if further is not None and alone and settings.views == "random" else None,
     )
-    if raw is not None:
-        teacher.prototypes.update(raw.part_features.detach().float(), labels)
+    if prototypes is not None:
+        prototypes.update(raw.part_features.detach().float(), labels)
     predicted = (output.logits if raw is None else raw.logits).argmax(1)
     return terms._asdict(), (predicted == labels).float().mean()
 
@@ -186,8 +186,9 @@ def _test(teacher: Teacher, data: Dataset, run: RunFolder, device: torch.device)
     logits = predict(teacher, data.test, device)
     labels = data.test.labels
     accuracy = {name: 100 * (value.argmax(1) == labels).double().mean().item() for name, value in logits.items()}
+    arrays: dict[str, Any] = {"labels": labels.numpy(), **{name: value.numpy() for name, value in logits.items()}}
     with atomic_path(run.folder / "predictions.npz") as path, open(path, "wb") as stream:
-        np.savez_compressed(stream, labels=labels.numpy(), **{name: value.numpy() for name, value in logits.items()})
+        np.savez_compressed(stream, **arrays)
     return {"backbone_accuracy": accuracy["backbone_logits"], "head_accuracy": accuracy.get("head_logits")}
 
 

@@ -80,7 +80,7 @@ def _random_indices(data: Dataset, ipc: int, seed: int) -> torch.Tensor:
 def _fetch(split: ImageSplit, indices: torch.Tensor) -> torch.Tensor:
     """uint8 images at ``indices`` (any shape) as float, ``[*indices.shape, 3, S, S]``."""
     images = split.take(indices.flatten()).float()
-    return images.unflatten(0, indices.shape)
+    return images.view(*indices.shape, *images.shape[1:])
 
 
 @torch.no_grad()
@@ -112,7 +112,7 @@ def _recognition_loss(teacher: Teacher, crops: torch.Tensor, label: int, size: i
     margin = size - crops.shape[-1]
     padding = (margin // 2, margin - margin // 2) * 2
     losses = []
-    for part in crops.split(128):
+    for part in torch.split(crops, 128):
         logits = teacher(F.pad(teacher.normalize(part), padding).contiguous(memory_format=torch.channels_last)).logits
         losses.append(
             F.cross_entropy(logits.float(), torch.full((len(part),), label, device=part.device), reduction="none")

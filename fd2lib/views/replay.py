@@ -44,7 +44,7 @@ def plan_epoch(settings: RelabelSettings, num_images: int, image_size: int, epoc
     order = torch.randperm(num_images, generator=make_generator(settings.seed, "relabel", epoch, "order"))
     return [
         _plan_batch(settings, indices, image_size, make_generator(settings.seed, "relabel", epoch, batch))
-        for batch, indices in enumerate(order.split(settings.batch_size))
+        for batch, indices in enumerate(torch.split(order, settings.batch_size))
     ]
 
 
