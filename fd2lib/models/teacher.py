@@ -1,6 +1,6 @@
 """The teacher: backbone, attention head and prototypes in one bundle that can be saved and loaded."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -186,7 +186,7 @@ def _from_description(description: Any, folder: Path) -> Teacher:
     try:
         if description["format"] != FORMAT:
             raise ArtefactError(f"{source} has format {description['format']}; this version of fd2lib reads {FORMAT}.")
-        return _assemble(**{name: value for name, value in description.items() if name not in ("format", "settings")})
+        return _assemble(description)
     except ArtefactError:
         raise
     except (KeyError, TypeError, ValueError, RuntimeError, Fd2Error) as error:
@@ -196,32 +196,19 @@ def _from_description(description: Any, folder: Path) -> Teacher:
         ) from error
 
 
-def _assemble(
-    *,
-    backbone: str,
-    stem: str,
-    image_size: int,
-    num_maps: int,
-    attention_ratio: float,
-    prototype_rule: str,
-    prototype_momentum: float,
-    mean: Sequence[float],
-    std: Sequence[float],
-    classes: Sequence[str],
-    init: str = "random",
-    seed: int = 0,
-) -> Teacher:
+def _assemble(description: Mapping[str, Any], init: str = "random", seed: int = 0) -> Teacher:
     """Make a teacher from its description, with a head of ``num_maps`` maps, or without head for 0."""
-    body = create_backbone(
-        backbone, len(classes), image_size=image_size, init=init, stem=stem, seed=seed, features=num_maps > 0
-    )
+    classes, num_maps, size = tuple(description["classes"]), description["num_maps"], description["image_size"]
+    name, stem = description["backbone"], description["stem"]
+    body = create_backbone(name, len(classes), image_size=size, init=init, stem=stem, seed=seed, features=num_maps > 0)
     head = prototypes = None
     if num_maps > 0:
         with seeded_initialisation(seed, "attention head"):
             head = AttentionHead(body.num_features, len(classes), num_maps)
-        prototypes = ClassPrototypes(len(classes), head.num_features, prototype_rule, prototype_momentum)
-    pixels = {"mean": body.mean or mean, "std": body.std or std}
-    return Teacher(body, head, prototypes, attention_ratio=attention_ratio, **pixels, classes=classes)
+        rule, momentum = description["prototype_rule"], description["prototype_momentum"]
+        prototypes = ClassPrototypes(len(classes), head.num_features, rule, momentum)
+    pixels = {"mean": body.mean or description["mean"], "std": body.std or description["std"]}
+    return Teacher(body, head, prototypes, attention_ratio=description["attention_ratio"], classes=classes, **pixels)
 
 
 def create_teacher(
@@ -239,7 +226,8 @@ def create_teacher(
     Raises:
         SettingError: the backbone cannot be made as asked.
     """
-    names = ("backbone", "stem", "attention_ratio", "prototype_rule", "prototype_momentum", "init", "seed")
-    given = {name: getattr(settings, name) for name in names}
-    num_maps = settings.num_maps if settings.attention else 0
-    return _assemble(**given, num_maps=num_maps, classes=classes, image_size=image_size, mean=mean, std=std)
+    names = ("backbone", "stem", "attention_ratio", "prototype_rule", "prototype_momentum")
+    description = {name: getattr(settings, name) for name in names}
+    description |= {"num_maps": settings.num_maps if settings.attention else 0}
+    description |= {"classes": classes, "image_size": image_size, "mean": mean, "std": std}
+    return _assemble(description, settings.init, settings.seed)

@@ -1,4 +1,8 @@
-"""Stages: pretrain, distill, relabel, evaluate. Each takes settings, inputs and a folder; they meet through files."""
+"""Stages: pretrain, distill, relabel, evaluate. They meet through files.
+
+Each is one function of the stage's ``settings``, its ``inputs``, the folder ``out_dir`` of the run, and by keyword the
+``device`` (``cpu``, ``cuda``, ``cuda:N`` or ``auto``) and whether to show a ``progress`` bar; it returns a result.
+"""
 
 from fd2lib.stages.common import resolve_device, to_unit
 from fd2lib.stages.distill import DistillInputs, DistillResult, run_distill

@@ -8,9 +8,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import torch
+from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
@@ -71,41 +72,23 @@ def run_stage(
         return kind(folder=run.folder, seconds=manifest["seconds"], reused=reused, **manifest["result"])
 
 
-class Stateful(Protocol):
-    """A network or an optimizer."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what :meth:`load_state_dict` takes."""
-
-    def load_state_dict(self, state: dict[str, Any], /) -> Any:
-        """Take a state."""
-
-
 def run_epochs(
     run: RunFolder,
     epochs: int,
-    parts: Mapping[str, Stateful],
+    parts: Mapping[str, nn.Module | torch.optim.Optimizer],
     one_epoch: Callable[[int], dict[str, Any]],
-    device: torch.device,
     shown: Sequence[str],
     progress: bool,
 ) -> list[dict[str, Any]]:
-    """Train epoch by epoch from the last checkpoint; write and return the history.
+    """Train epoch by epoch from the last checkpoint, which holds ``parts``; write and return the history.
 
-    Args:
-        run: the stage's folder.
-        epochs: to be done in all.
-        parts: what a checkpoint holds besides the history, by name.
-        one_epoch: trains one and returns its row of the history.
-        device: where a checkpoint is loaded to.
-        shown: columns to show beside the bar.
-        progress: show a bar.
+    ``one_epoch`` gives a row of it, whose columns ``shown`` stand beside the bar.
 
     Raises:
         TrainingError: a number of a row is not finite.
     """
     history: list[dict[str, Any]] = []
-    if state := run.load_checkpoint(device):
+    if state := run.load_checkpoint():  # on the CPU; loading a state moves it to where the part is
         for name, part in parts.items():
             part.load_state_dict(state[name])
         history = state["history"]
@@ -170,18 +153,18 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
-def to_unit(images: torch.Tensor) -> torch.Tensor:
+def to_unit(images: Tensor) -> Tensor:
     """uint8 pixels to float in [0, 1], channels last, which is what convolutions are fastest on."""
     return images.to(torch.float32).div_(255).contiguous(memory_format=torch.channels_last)
 
 
-def normalize_pixels(images: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
+def normalize_pixels(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Images in [0, 1] to what a network expects: ``(x − mean) / std`` per channel."""
     shift, scale = (torch.tensor(value, device=images.device).view(3, 1, 1) for value in (mean, std))
     return (images - shift) / scale
 
 
-def to_pixels(images: torch.Tensor) -> torch.Tensor:
+def to_pixels(images: Tensor) -> Tensor:
     """Float images in [0, 1] to rounded uint8."""
     return images.mul(255).round().clamp(0, 255).to(torch.uint8)
 

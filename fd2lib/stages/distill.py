@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
@@ -69,13 +70,8 @@ def run_distill(
 ) -> DistillResult:
     """Distill images, or load them; resumes at the last finished (image index, chunk).
 
-    Args:
-        settings: the stage's settings.
-        inputs: images and teachers.
-        out_dir: folder of this run; gets ``images/`` and ``starts/`` (one lossless PNG per image),
-            ``images.safetensors`` (the same), ``history.csv`` (every loss term per iteration) and ``manifest.json``.
-        device: ``cpu``, ``cuda`` or ``auto``.
-        progress: show a bar.
+    The folder gets ``images/`` and ``starts/`` (one lossless PNG per image), ``images.safetensors`` (the same),
+    ``history.csv`` (every loss term per iteration) and ``manifest.json``.
 
     Raises:
         ArtefactError: ``out_dir`` was made with other settings or inputs.
@@ -129,7 +125,7 @@ def _distill(
             run.save_checkpoint({"chunk": [index, chunk]})
 
 
-_Grid = list[list[tuple[dict[str, torch.Tensor], dict[str, str]]]]  # of chunks, by image index: tensors and metadata
+_Grid = list[list[tuple[dict[str, Tensor], dict[str, str]]]]  # of chunks, by image index: tensors and metadata
 
 
 def _assemble(settings: DistillSettings, data: Dataset, run: RunFolder) -> dict[str, Any]:

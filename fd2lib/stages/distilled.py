@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from PIL import Image
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from fd2lib.ground import ArtefactError, SettingError, atomic_path
 from fd2lib.record import read_manifest
@@ -20,9 +21,9 @@ class DistilledImages:
     N is ipc·K, image index major; a whole training set is sorted by class and its own start.
     """
 
-    images: torch.Tensor
-    starts: torch.Tensor
-    labels: torch.Tensor
+    images: Tensor
+    starts: Tensor
+    labels: Tensor
     classes: tuple[str, ...]
 
 
@@ -46,7 +47,7 @@ def load_distilled(folder: str | Path, ipc: int = 0) -> DistilledImages:
     return DistilledImages(images, starts, labels, classes)
 
 
-def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Read the tensors and the metadata of a distillation's safetensors file.
 
     Raises:
@@ -62,7 +63,7 @@ def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
         ) from error
 
 
-def write_pngs(folder: Path, images: torch.Tensor, labels: torch.Tensor, classes: Sequence[str]) -> list[int]:
+def write_pngs(folder: Path, images: Tensor, labels: Tensor, classes: Sequence[str]) -> list[int]:
     """Write images as lossless PNG, ``<label>_<class>/<number>.png``, numbered within their class.
 
     Args:

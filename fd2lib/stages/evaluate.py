@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from fd2lib.data import Dataset, ImageSplit, batches, resident
 from fd2lib.ground import EvaluateSettings, RelabelSettings, SettingError, atomic_path
@@ -24,7 +25,6 @@ from fd2lib.stages.common import (
     DatasetInputs,
     Made,
     StageResult,
-    Stateful,
     autocast,
     normalize_pixels,
     run_epochs,
@@ -71,13 +71,8 @@ def run_evaluate(
 ) -> EvaluateResult:
     """Train and test a student, or load what it reached; resumes at the last finished epoch.
 
-    Args:
-        settings: the stage's settings.
-        inputs: test images and labels.
-        out_dir: folder of this run; gets ``history.csv`` (loss and rate per epoch, test accuracy where tested),
-            ``predictions.npz`` (test labels and logits of the last epoch), ``student.pt`` and ``manifest.json``.
-        device: ``cpu``, ``cuda`` or ``auto``.
-        progress: show a bar.
+    The folder gets ``history.csv`` (loss and rate per epoch, test accuracy where tested), ``predictions.npz`` (test
+    labels and logits of the last epoch), ``student.pt`` and ``manifest.json``.
 
     Raises:
         ArtefactError: ``out_dir`` was made with other settings or inputs, or an input run is not complete.
@@ -85,8 +80,7 @@ def run_evaluate(
     """
 
     def make(run: RunFolder, device: torch.device) -> Made:
-        lesson = _Lesson.load(inputs, settings, device)
-        history = _train(settings, inputs.dataset, lesson, run, device, progress)
+        history = _train(_Lesson.load(inputs, settings, device), inputs.dataset, run, progress)
         tested = [row["test_accuracy"] for row in history if row["test_accuracy"] != ""]
         accuracies = {"last_accuracy": tested[-1], "best_accuracy": max(tested)}
         files = ["history.csv", "predictions.npz", "student.pt"]
@@ -99,9 +93,10 @@ def run_evaluate(
 class _Lesson:
     """What a student learns from: images in [0, 1], class labels, and soft labels stored or recomputed."""
 
-    images: torch.Tensor  # [N, 3, S, S]
-    labels: torch.Tensor  # [N]
+    settings: EvaluateSettings
     relabel: RelabelSettings
+    images: Tensor  # [N, 3, S, S]
+    labels: Tensor  # [N]
     stored: npt.NDArray[np.float16] | None  # [epochs, N, K]
     teachers: list[Teacher]
 
@@ -120,32 +115,27 @@ class _Lesson:
             stored = np.load(Path(inputs.labels) / "teacher_logits.npy", mmap_mode="r")
         elif settings.labels == "soft":
             teachers = load_teachers(manifest["result"]["teachers"], device)
-        return cls(to_unit(distilled.images.to(device)), distilled.labels.to(device), relabel, stored, teachers)
+        images, labels = to_unit(distilled.images.to(device)), distilled.labels.to(device)
+        return cls(settings, relabel, images, labels, stored, teachers)
 
-    def epoch(self, epoch: int, device: torch.device) -> Iterator[tuple[BatchPlan, torch.Tensor, torch.Tensor | None]]:
+    def epoch(self, epoch: int) -> Iterator[tuple[BatchPlan, Tensor, Tensor | None]]:
         """Yield (plan, views in [0, 1], teacher logits or None) for every batch of an epoch."""
-        plans = plan_epoch(self.relabel, len(self.images), self.images.shape[-1], epoch)
+        device, relabel, position = self.images.device, self.relabel, 0
         stored = None if self.stored is None else torch.from_numpy(self.stored[epoch].astype(np.float32)).to(device)
-        position = 0
-        for plan in plans:
-            views = apply_plan(self.images, plan)
+        for plan in plan_epoch(relabel, len(self.images), self.images.shape[-1], epoch):
+            views, logits = apply_plan(self.images, plan), None
             if stored is not None:
                 logits = stored[position : position + len(plan)]
             elif self.teachers:
-                with autocast(device, self.relabel.precision):
-                    logits = soft_labels(
-                        self.teachers, views, mode=self.relabel.label_mode, source=self.relabel.label_source
-                    )
+                with autocast(device, relabel.precision):
+                    logits = soft_labels(self.teachers, views, mode=relabel.label_mode, source=relabel.label_source)
                 logits = logits.half().float()  # as if stored
-            else:
-                logits = None
             position += len(plan)
             yield plan, views, logits
 
 
-def _train(
-    settings: EvaluateSettings, data: Dataset, lesson: _Lesson, run: RunFolder, device: torch.device, progress: bool
-) -> list[dict[str, Any]]:
+def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> list[dict[str, Any]]:
+    settings, device, epochs = lesson.settings, lesson.images.device, lesson.relabel.epochs
     student = create_backbone(
         settings.student,
         len(data.classes),
@@ -158,22 +148,22 @@ def _train(
     student = student.to(device).to(memory_format=torch.channels_last)
     statistics = student.mean or data.mean, student.std or data.std
     optimizer = _optimizer(student, settings)
-    test, epochs = resident(data.test, device), lesson.relabel.epochs
-    last: list[torch.Tensor] = []  # logits of the latest test
+    test = resident(data.test, device)
+    last: list[Tensor] = []  # logits of the latest test
 
     def one_epoch(epoch: int) -> dict[str, Any]:
         rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / (2 * epochs)))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = _run_epoch(student, optimizer, settings, lesson, epoch, statistics, device)
+        loss = _run_epoch(student, optimizer, lesson, epoch, statistics)
         accuracy: float | str = ""
         if (epoch + 1) % settings.test_every == 0 or epoch + 1 == epochs:
             last[:] = [predict_student(student, test, statistics, device)]
             accuracy = 100 * (last[0].argmax(1) == data.test.labels).double().mean().item()
         return {"epoch": epoch, "learning_rate": rate, "loss": loss, "test_accuracy": accuracy}
 
-    parts: dict[str, Stateful] = {"student": student, "optimizer": optimizer}
-    history = run_epochs(run, epochs, parts, one_epoch, device, ("loss", "test_accuracy"), progress)
+    shown = ("loss", "test_accuracy")
+    history = run_epochs(run, epochs, {"student": student, "optimizer": optimizer}, one_epoch, shown, progress)
     # A run that was stopped between its last epoch and its end has not tested in this sitting.
     logits = last[0] if last else predict_student(student, test, statistics, device)
     with atomic_path(run.folder / "predictions.npz") as path, open(path, "wb") as stream:
@@ -193,52 +183,38 @@ def _optimizer(student: Backbone, settings: EvaluateSettings) -> torch.optim.Ada
 
 
 def _run_epoch(
-    student: Backbone,
-    optimizer: torch.optim.Optimizer,
-    settings: EvaluateSettings,
-    lesson: _Lesson,
-    epoch: int,
-    statistics: Statistics,
-    device: torch.device,
+    student: Backbone, optimizer: torch.optim.Optimizer, lesson: _Lesson, epoch: int, statistics: Statistics
 ) -> float:
     """One pass over the distilled images; each batch as halves with accumulated gradients. Returns the mean loss."""
     student.train()
-    total = torch.zeros((), device=device)
-    batches_seen = 0
-    for plan, views, logits in lesson.epoch(epoch, device):
+    total, count = torch.zeros((), device=lesson.images.device), 0
+    for plan, views, logits in lesson.epoch(epoch):
         images = normalize_pixels(views, *statistics).contiguous(memory_format=torch.channels_last)
         parts = halves(plan)
         optimizer.zero_grad(set_to_none=True)
         for part in parts:
-            with autocast(device, settings.precision):
+            with autocast(images.device, lesson.settings.precision):
                 output = student(images[part]).logits
-            loss = _loss(output.float(), plan, part, logits, lesson.labels, settings) / len(parts)
+            loss = _loss(output.float(), plan, part, logits, lesson) / len(parts)
             torch.autograd.backward(loss)
             total += loss.detach()
         optimizer.step()
-        batches_seen += 1
-    return total.item() / batches_seen
+        count += 1
+    return total.item() / count
 
 
-def _loss(
-    output: torch.Tensor,
-    plan: BatchPlan,
-    part: slice,
-    logits: torch.Tensor | None,
-    labels: torch.Tensor,
-    settings: EvaluateSettings,
-) -> torch.Tensor:
+def _loss(output: Tensor, plan: BatchPlan, part: slice, logits: Tensor | None, lesson: _Lesson) -> Tensor:
     if logits is not None:
-        return soft_label_loss(output, logits[part], settings.temperature)
-    own = labels[plan.indices.to(labels.device)]
-    mixed = own[plan.permutation.to(labels.device)]
+        return soft_label_loss(output, logits[part], lesson.settings.temperature)
+    own = lesson.labels[plan.indices.to(output.device)]
+    mixed = own[plan.permutation.to(output.device)]
     return plan.lam * F.cross_entropy(output, own[part]) + (1 - plan.lam) * F.cross_entropy(output, mixed[part])
 
 
 @torch.no_grad()
 def predict_student(
     student: Backbone, split: ImageSplit, statistics: Statistics, device: torch.device, batch_size: int = 128
-) -> torch.Tensor:
+) -> Tensor:
     """Return the student's logits ``[N, K]`` on the CPU for whole images; ``statistics`` is (mean, std)."""
     student.eval()
     parts = [

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from fd2lib.ground import SettingError, ShapeError, unknown
 from fd2lib.models import Teacher, batch_statistics
@@ -21,12 +22,12 @@ def load_teachers(folders: Sequence[str | Path], device: torch.device) -> list[T
 @torch.no_grad()
 def soft_labels(
     teachers: Teacher | Sequence[Teacher],
-    images01: torch.Tensor,
+    images01: Tensor,
     *,
     mode: str = "batch",
     source: str = "backbone",
     halves: bool = True,
-) -> torch.Tensor:
+) -> Tensor:
     """Return what teachers say of a batch of images, however it was cropped, mixed or changed (method section 5).
 
     Args:
@@ -66,7 +67,7 @@ def soft_labels(
 
 
 def plan_logits(
-    teachers: Sequence[Teacher], images: torch.Tensor, plan: BatchPlan, label_mode: str, label_source: str
-) -> torch.Tensor:
+    teachers: Sequence[Teacher], images: Tensor, plan: BatchPlan, label_mode: str, label_source: str
+) -> Tensor:
     """Return :func:`soft_labels` of a planned batch of the whole distilled set ``[N, 3, S, S]`` in [0, 1]."""
     return soft_labels(teachers, apply_plan(images, plan), mode=label_mode, source=label_source)

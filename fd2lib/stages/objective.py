@@ -3,6 +3,7 @@
 import contextlib
 
 import torch
+from torch import Tensor
 
 from fd2lib.ground import DistillSettings, SettingError
 from fd2lib.losses import HeadInputs, TermInputs, list_terms
@@ -35,7 +36,7 @@ class Objective:
         SettingError: a term needs a head or BatchNorm layers, and the teacher has none.
     """
 
-    def __init__(self, teacher: Teacher, settings: DistillSettings, labels: torch.Tensor) -> None:
+    def __init__(self, teacher: Teacher, settings: DistillSettings, labels: Tensor) -> None:
         self.teacher, self.settings, self.labels = teacher, settings, labels
         self.ratio = teacher.attention_ratio if settings.own_ratio else settings.attention_ratio
         self.terms, self.columns = active_terms(settings), history_columns(settings)
@@ -50,15 +51,15 @@ class Objective:
         taps = any(term.needs_batch_norm for term, _ in self.terms)
         head = teacher.head if self.ratio > 0 else None
         self.tap = BatchNormTap(teacher.backbone, head) if taps else None
-        self.prototypes: torch.Tensor | None = None
+        self.prototypes: Tensor | None = None
         if teacher.prototypes is not None:
             unit = settings.prototype_norm == "unit"
             self.prototypes = teacher.prototypes.unit() if unit else teacher.prototypes.prototypes
         self.needs_earlier = bool(of_head)
-        self.earlier: torch.Tensor | None = None  # attention of earlier images of the group, [N, J, M, h, w]
+        self.earlier: Tensor | None = None  # attention of earlier images of the group, [N, J, M, h, w]
 
     @torch.no_grad()
-    def remember(self, views: torch.Tensor) -> None:
+    def remember(self, views: Tensor) -> None:
         """Set the earlier images of the group, normalised ``[J, N, 3, S, S]``; J may be 0."""
         self.earlier = None
         if self.needs_earlier and len(views):
@@ -68,7 +69,7 @@ class Objective:
             ]
             self.earlier = torch.stack(maps, dim=1).float()
 
-    def __call__(self, views: torch.Tensor) -> dict[str, torch.Tensor]:
+    def __call__(self, views: Tensor) -> dict[str, Tensor]:
         """Return the columns of a history: the unweighted terms, and ``total``, their weighted sum.
 
         A term that does not apply is 0.
@@ -87,7 +88,7 @@ class Objective:
                 columns[TOTAL] = columns[TOTAL] + weight * value
         return columns
 
-    def _inputs(self, views: torch.Tensor, output: TeacherOutput) -> TermInputs:
+    def _inputs(self, views: Tensor, output: TeacherOutput) -> TermInputs:
         head = None
         if output.attention is not None and self.prototypes is not None:
             found = output.attention

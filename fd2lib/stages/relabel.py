@@ -57,13 +57,8 @@ def run_relabel(
 ) -> RelabelResult:
     """Compute soft labels, or load them; resumes at the last finished epoch.
 
-    Args:
-        settings: the stage's settings.
-        inputs: folders of images and teachers.
-        out_dir: folder of this run; gets ``teacher_logits.npy`` (float16 ``[epochs, N, K]``, rows in the order of
-            :func:`fd2lib.views.plan_epoch`) unless ``store`` is false, and ``manifest.json``.
-        device: ``cpu``, ``cuda`` or ``auto``.
-        progress: show a bar.
+    The folder gets ``teacher_logits.npy`` (float16 ``[epochs, N, K]``, rows in the order of
+    :func:`fd2lib.views.plan_epoch`) unless ``store`` is false, and ``manifest.json``.
 
     Raises:
         ArtefactError: ``out_dir`` was made with other settings or inputs, or an input run is not complete.
