@@ -14,7 +14,6 @@ import shlex
 import sys
 from pathlib import Path
 
-GRID_KEYS = ("datasets", "seeds", "scale", "study", "methods", "starts", "ipc", "classes", "image_size", "backbone", "set", "device")
 GRID = "datasets" in config
 OUT = str(config.get("out", "runs/grid" if GRID else "book/executed"))
 NOTEBOOKS = sorted(path.stem for path in Path("notebooks").glob("*.ipynb"))
@@ -29,13 +28,22 @@ ACCEPTED = {name: set() for name in NOTEBOOKS}
 if GIVEN:
     # Imported only where needed: the library takes seconds to import, and this file is parsed on every call.
     from fd2lib.drive.notebooks import notebook_parameters
-    from fd2lib.ground import unknown
+    from fd2lib.drive.request import GridRequest, todays_names
+    from fd2lib.ground import Fd2Error, unknown
 
     ACCEPTED = {name: set(notebook_parameters(f"notebooks/{name}.ipynb")) for name in NOTEBOOKS}
-    KNOWN = (*GRID_KEYS, "data_root") if GRID else sorted(set().union(*ACCEPTED.values()))
-    for key in GIVEN:
-        if key not in KNOWN:
-            sys.exit(unknown("grid setting" if GRID else "notebook parameter", key, (*KNOWN, "out")))
+    try:
+        if GRID:
+            GIVEN = {key: GIVEN[key] for key in ("datasets",)} | todays_names(
+                {key: value for key, value in GIVEN.items() if key != "datasets"}, GridRequest
+            )
+        else:
+            known = sorted(set().union(*ACCEPTED.values()))
+            for key in GIVEN:
+                if key not in known:
+                    sys.exit(unknown("notebook parameter", key, (*known, "out")))
+    except Fd2Error as error:
+        sys.exit(f"grid setting: {error}")
 
 
 def parameters_for(name):
@@ -47,14 +55,15 @@ def parameters_for(name):
 def options_for(wildcards):
     """Command-line words for the grid's settings, the same for each of its jobs."""
     mine = {key: value for key, value in sorted(GIVEN.items()) if key not in ("datasets", "seeds")}
-    return " ".join(f"--{key.replace('_', '-')} {shlex.quote(value)}" for key, value in mine.items())
+    named = {"image_set": "name"}
+    return " ".join(f"--{named.get(key, key).replace('_', '-')} {shlex.quote(value)}" for key, value in mine.items())
 
 
 def study_parameters(wildcards):
     """Command-line words for the page of a study: what its jobs were given, under the notebook's names."""
-    given = {"scale": "reduced", "ipc": "1,3", "set": "", "seeds": ",".join(SEEDS), **GIVEN, "dataset": wildcards.dataset}
-    names = {"study": "studies", "set": "settings"}
-    wanted = ("dataset", "scale", "study", "ipc", "seeds", "set", "classes", "image_size", "backbone", "device")
+    given = {"scale": "reduced", "ipc": "1,3", "overrides": "", "seeds": ",".join(SEEDS), **GIVEN, "dataset": wildcards.dataset}
+    names = {"study": "studies"}
+    wanted = ("dataset", "scale", "study", "ipc", "seeds", "overrides", "classes", "image_size", "backbone", "device")
     words = {names.get(key, key): given[key] for key in wanted if key in given}
     if "data_root" in given:
         words["data_root"] = os.path.abspath(given["data_root"])
@@ -77,10 +86,9 @@ if GRID:
         output:
             OUT + "/runs.csv",
         run:
-            import pandas
+            from fd2lib.record import STUDENTS, put_rows, read_rows
 
-            rows = pandas.concat([pandas.read_csv(path, dtype=str, keep_default_na=False) for path in input])
-            rows.to_csv(output[0], index=False, lineterminator="\n")
+            put_rows([row for path in input for row in read_rows(path)], output[0], STUDENTS)
 
     rule results_page:
         input:

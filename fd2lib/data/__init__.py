@@ -8,7 +8,7 @@ from fd2lib.data.packs import prepare
 from fd2lib.data.parts import Parts, SplitParts, load_parts
 from fd2lib.data.registry import dataset_info, format_listing, list_datasets
 from fd2lib.data.subsets import require_per_class, select_classes
-from fd2lib.data.types import Dataset, DatasetInfo, ImageSplit, display_name
+from fd2lib.data.types import Dataset, DatasetInfo, ImageSplit, display_name, image_set_name
 
 __all__ = [
     "Batch",
@@ -23,6 +23,7 @@ __all__ = [
     "dataset_info",
     "display_name",
     "format_listing",
+    "image_set_name",
     "list_datasets",
     "load_dataset",
     "load_parts",

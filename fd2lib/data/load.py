@@ -22,6 +22,7 @@ def load_dataset(
     size: int = 64,
     classes: str = "",
     *,
+    image_set: str = "",
     seed: int = 0,
     train_per_class: int = 0,
     test_per_class: int = 0,
@@ -55,7 +56,14 @@ def load_dataset(
     if not 1 <= size <= 2048:
         raise SettingError(f"size is {size}; expected 1 to 2048 pixels.")
     if info.embedded:
-        return load_plumage(size, classes, seed, train_per_class, test_per_class)
+        import dataclasses
+
+        from fd2lib.data.types import image_set_name
+
+        return dataclasses.replace(
+            load_plumage(size, classes, seed, train_per_class, test_per_class),
+            image_set=image_set_name(name, str(root), image_set),
+        )
     listing = find_listing(name, root, download=download)
     remarks = [*_against(info, listing), *listing.report]
     listing = subset_classes(listing, classes)
@@ -77,6 +85,7 @@ def load_dataset(
         std=statistics.std,
         fingerprint=fingerprint(name, listing.classes, size, statistics.digests),
         report=(*summarise(listing), *remarks),
+        image_set=image_set or (Path(root).resolve().name if name == "folder" else name),
     )
 
 

@@ -65,6 +65,7 @@ class Dataset:
     std: tuple[float, float, float]
     fingerprint: str
     report: tuple[str, ...] = ()
+    image_set: str = ""
 
     @property
     def num_classes(self) -> int:
@@ -94,3 +95,10 @@ class DatasetInfo:
 def display_name(class_name: str) -> str:
     """Return a class name for people: ``159.Black_and_white_Warbler`` becomes ``Black and white Warbler``."""
     return re.sub(r"^\d+\.", "", class_name).replace("_", " ").strip() or class_name
+
+
+def image_set_name(dataset: str, root: str, given: str) -> str:
+    """STUB"""
+    from pathlib import Path
+
+    return given or (Path(root).resolve().name if dataset == "folder" else dataset)

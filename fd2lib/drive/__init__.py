@@ -1,21 +1,33 @@
-"""Drive: experiments, grids, notebooks and the command line. Imports everything, nothing imports it."""
+"""Drive: experiments, grids, plans, notebooks and the command line. Imports everything, nothing imports it."""
 
-from fd2lib.drive.experiment import Experiment, Request
-from fd2lib.drive.grid import grid, run_grid
+from fd2lib.drive.experiment import Experiment
+from fd2lib.drive.grid import experiments_of, grid_requests, run_grid
 from fd2lib.drive.notebooks import run_notebook
+from fd2lib.drive.plans import Plan, list_plans, load_plan, plan_rows, planned, run_plan
+from fd2lib.drive.plugins import load_plugin
+from fd2lib.drive.request import GridRequest, Request
 from fd2lib.drive.studies import Arm, Study, list_studies, load_study, parse_studies, study_grid, study_rows
 
 __all__ = [
     "Arm",
     "Experiment",
+    "GridRequest",
+    "Plan",
     "Request",
     "Study",
-    "grid",
+    "experiments_of",
+    "grid_requests",
+    "list_plans",
     "list_studies",
+    "load_plan",
+    "load_plugin",
     "load_study",
     "parse_studies",
+    "plan_rows",
+    "planned",
     "run_grid",
     "run_notebook",
+    "run_plan",
     "study_grid",
     "study_rows",
 ]

@@ -1,33 +1,243 @@
-"""The command line, ``python -m fd2lib``: data, run, notebook, recipes, export, attention, geometry."""
+"""The command line, ``fd2lib`` or ``python -m fd2lib``: made from the requests that commands take."""
 
-import argparse
 import dataclasses
+import functools
+import inspect
 import logging
+import operator
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, OmitSubcommandPrefixes, Positional, UseAppendAction, arg, subcommand
 
 from fd2lib import __version__
 from fd2lib.data import format_listing, prepare
-from fd2lib.drive.attention import add_attention
-from fd2lib.drive.experiment import Request
-from fd2lib.drive.export import add_export
-from fd2lib.drive.geometry import add_geometry
-from fd2lib.drive.grid import grid, run_grid
+from fd2lib.drive.export import TEMPERATURE, export_run
+from fd2lib.drive.grid import experiments_of, grid_requests, run_grid
+from fd2lib.drive.measured import AttentionRequest, GeometryRequest, MeasureRequest
 from fd2lib.drive.notebooks import parse_parameters, run_notebook
 from fd2lib.drive.page import write_page
-from fd2lib.drive.recipes import add_recipes
-from fd2lib.drive.studies import parse_studies, study_grid
-from fd2lib.ground import SCALES, Fd2Error, parse_numbers
+from fd2lib.drive.plans import list_plans, load_plan, run_plan
+from fd2lib.drive.plugins import load_additions
+from fd2lib.drive.recipe_text import NAME, format_all, format_diff, format_recipe, parse_recipe
+from fd2lib.drive.request import Additions, GridRequest, Machine, option
+from fd2lib.drive.rerun import experiment_of_row, find_row
+from fd2lib.ground import Fd2Error, SettingError
+
+
+class Command:
+    """One command: a dataclass of its options that can be run."""
+
+    def run(self) -> None:
+        """Do it."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(GridRequest, Command):
+    """Distill and evaluate: methods × starts × IPC × seeds, studies or a plan, then a page with the results.
+
+    Runs or resumes every combination, writes OUT/runs.csv, OUT/gallery and OUT/page.
+    """
+
+    plan: str = option("", "a plan in place of all that, which makes exactly the rows of a committed file")
+    out: str = option("my_results", "folder where rows, galleries and the page go")
+    page: bool = option(True, "make a page after the rows")
+    quiet: bool = option(False, "no progress bars")
+
+    def run(self) -> None:
+        """Run the grid or the plan."""
+        load_additions(self)
+        out = Path(self.out)
+        if self.plan:
+            self._require_plan_alone()
+            plan = load_plan(self.plan).on(self)
+            run_plan(plan, out / Path(plan.file).name, not self.quiet)
+            print(f"The rows of plan {plan.name} are in {out / Path(plan.file).name}.")
+            return
+        experiments = experiments_of(grid_requests(self), not self.quiet)
+        run_grid(experiments, out / "runs.csv", not self.quiet)
+        if self.page:
+            print(f"Open {write_page(experiments, out)}")
+
+    def _require_plan_alone(self) -> None:
+        of_plan = {field.name: field.default for field in dataclasses.fields(GridRequest)}
+        for field in dataclasses.fields(Machine):
+            del of_plan[field.name]
+        given = [name for name, default in of_plan.items() if getattr(self, name) != default]
+        if given:
+            raise SettingError(f"plan {self.plan!r} says what is run, and so does {given[0]}; give one of the two.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rerun(Machine, Command):
+    """Run one row of a results file again from its settings, and say whether it comes out the same."""
+
+    file: Positional[str] = option(help="a results file")
+    row: Positional[str] = option(help="its place in the file (1 is the first), or the beginning of its fingerprint")
+    weights: str = option("", "file of initial weights, of a row that started from one")
+    out: str = option("my_results", "folder whose runs.csv gets the row")
+    quiet: bool = option(False, "no progress bars")
+
+    def run(self) -> None:
+        """Run it."""
+        before = find_row(self.file, self.row)
+        experiment = experiment_of_row(before, self, weights=self.weights, progress=not self.quiet)
+        row = experiment.record(Path(self.out) / "runs.csv")
+        same = str(row["fingerprint"]) == before["fingerprint"] and str(row["last_top1"]) == before["last_top1"]
+        told = "as in the row, from the same run" if same else f"{before['last_top1']} % in the row"
+        print(f"{row['method']}, IPC {row['ipc']}, seed {row['seed']}: {row['last_top1']} %, {told}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Measure(MeasureRequest, Command):
+    out: str = option("", "the table to write; by default results/COMMAND.csv")
+    quiet: bool = option(False, "no progress bars")
+
+    def run(self) -> None:
+        """Measure."""
+        load_additions(self)
+        self.measure(self.out or f"results/{type(self).__name__.lower()}.csv", not self.quiet)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attention(_Measure, AttentionRequest):
+    """Measure how much of the teachers' attention lies on the parts of the bird.
+
+    Loads (or trains) teachers with and without attention head for each seed; writes one row for each kind of map.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Geometry(_Measure, GeometryRequest):
+    """Measure how diverse, how distinct and how new distilled images are.
+
+    Loads (or makes) the images of each method, start and seed, and compares them in pixels and in the features of
+    networks that made none of them.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing(Additions, Command):
+    """List image sets, with licences and sources."""
+
+    def run(self) -> None:
+        """Print them."""
+        load_additions(self)
+        print(format_listing())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepare(Command):
+    """Unpack the tars of a set below a data root."""
+
+    name: Positional[str] = option(help="cub200, flowers102 or imagewoof")
+    source: str = option(help="folder that holds NAME-train.tar and NAME-test.tar", name="from")
+    root: str = option(help="data root; NAME/ is made below it")
+
+    def run(self) -> None:
+        """Unpack them."""
+        print(prepare(self.name, self.source, self.root))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipes(Additions, Command):
+    """Every setting's value and source, of every recipe; or those of one (show), or what differs (diff)."""
+
+    def run(self) -> None:
+        """Print all."""
+        load_additions(self)
+        print(format_all())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Show(Additions, Command):
+    """One recipe in full."""
+
+    name: Positional[str] = option(help=f"{NAME}, as in paper/fadrm_fd2/cub200/resnet50@release")
+
+    def run(self) -> None:
+        """Print it."""
+        load_additions(self)
+        print(format_recipe(parse_recipe(self.name)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diff(Additions, Command):
+    """What differs between two recipes, as in: diff paper release."""
+
+    first: Positional[str] = option(help=NAME)
+    second: Positional[str] = option(help=NAME)
+
+    def run(self) -> None:
+        """Print it."""
+        load_additions(self)
+        print(format_diff(self.first, self.second))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plans(Additions, Command):
+    """Plans, each of which makes exactly the rows of a committed file of results: run --plan NAME."""
+
+    def run(self) -> None:
+        """Print them."""
+        load_additions(self)
+        for name, title in list_plans().items():
+            print(f"{name:12} {load_plan(name).file:24} {title}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notebook(Command):
+    """Execute a notebook with papermill, strict about parameters."""
+
+    source: Positional[str] = option(help="as notebooks/30_distill.ipynb")
+    target: Positional[str] = option(help="the executed notebook")
+    parameters: UseAppendAction[tuple[tuple[str, str], ...]] = option((), "name and value of a parameter", name="p")
+
+    def run(self) -> None:
+        """Execute it."""
+        print(run_notebook(self.source, self.target, parse_parameters(self.source, dict(self.parameters))))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export(Command):
+    """A distilled set as a folder that others use without fd2lib."""
+
+    source: Positional[str] = option(help="finished run, as runs/relabel/NAME; distill: no soft labels", name="run")
+    out: Positional[str] = option(help="a new or empty folder")
+    dataset: str = option("", "the source set, where the folder's name does not tell it")
+    temperature: float = option(TEMPERATURE, "of the soft-label loss in train.py")
+
+    def run(self) -> None:
+        """Write it."""
+        done = export_run(self.source, self.out, dataset=self.dataset, temperature=self.temperature)
+        images = f"{done.num_images:,} images ({done.image_bytes:,} bytes)"
+        print(f"{images}, labels ({done.label_bytes:,} bytes): {done.folder}")
+        if not done.soft_labels:
+            print("No soft labels and no train.py: export a relabel run that stores them (relabel.store = true).")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Expected errors are one line on standard error."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given == ["--version"]:
+        print(f"fd2lib {__version__}")
+        return 0
+    command = tyro.cli(
+        _commands(),
+        args=given,
+        prog="fd2lib",
+        description="Fine-grained dataset distillation with FD².",
+        config=(OmitSubcommandPrefixes, FlagCreatePairsOff),
+    )
     try:
-        options.command(options)
+        command.run()
         sys.stdout.flush()
     except Fd2Error as error:
         print(f"fd2lib: {type(error).__name__}: {error}", file=sys.stderr)
@@ -41,96 +251,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m fd2lib", description="Fine-grained dataset distillation with FD².")
-    parser.add_argument("--version", action="version", version=f"fd2lib {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_data(commands)
-    _add_run(commands)
-    _add_notebook(commands)
-    add_recipes(commands)
-    add_export(commands)
-    add_attention(commands)
-    add_geometry(commands)
-    return parser
+def _commands() -> Any:
+    """The type that tyro reads: one of the commands, some of which have commands of their own."""
+    data = _either("data", Listing, Prepare)
+    recipes = _either("recipes", Recipes, Show, Diff)
+    plain = [_named(kind) for kind in (Run, Rerun, Plans, Notebook, Export, Attention, Geometry)]
+    return functools.reduce(operator.or_, (data, recipes, *plain))
 
 
-def _add_data(commands: argparse._SubParsersAction) -> None:
-    data = commands.add_parser("data", help="list image sets, or unpack one")
-    data.set_defaults(command=lambda _: print(format_listing()))
-    inner = data.add_subparsers(metavar="prepare")
-    unpack = inner.add_parser("prepare", help="unpack the tars of a set below a data root")
-    unpack.add_argument("name", help="cub200, flowers102 or imagewoof")
-    unpack.add_argument(
-        "--from", dest="source", required=True, help="folder that holds NAME-train.tar and NAME-test.tar"
-    )
-    unpack.add_argument("--root", required=True, help="data root; NAME/ is made below it")
-    unpack.set_defaults(command=lambda options: print(prepare(options.name, options.source, options.root)))
+def _either(name: str, first: type[Command], *others: type[Command]) -> Any:
+    """A command that alone does the first thing, and others with a word behind it."""
+    kinds = functools.reduce(operator.or_, (_named(kind) for kind in (first, *others)))
+    told = inspect.getdoc(first)
+    return Annotated[kinds, subcommand(name=name, description=told, default=_options(first)())]
 
 
-def _add_run(commands: argparse._SubParsersAction) -> None:
-    run = commands.add_parser(
-        "run",
-        help="distill and evaluate: methods × starts × IPC × seeds, then a page with the results",
-        description="Runs or resumes every combination, writes OUT/runs.csv, OUT/gallery and OUT/page.",
-    )
-    run.add_argument("--dataset", default=Request.dataset, help="see: python -m fd2lib data (folder: your own images)")
-    run.add_argument(
-        "--data-root", default="", help="folder that holds the set; for 'folder', the one with train/ and test/"
-    )
-    run.add_argument("--classes", default="", help="subset: a pattern (Warbler), a count (10) or both (Warbler:10)")
-    run.add_argument("--image-size", type=int, default=0, help="pixels; 0 takes the scale's default")
-    run.add_argument("--backbone", default="", help="timm name; empty takes the scale's default")
-    run.add_argument("--scale", default="reduced", choices=SCALES)
-    run.add_argument("--study", default="", help="a study in place of --methods and --starts, as NAME or NAME:ARM,ARM")
-    run.add_argument("--bundle", default="", help="paper or release: all their readings at once")
-    run.add_argument("--teacher", default="", help="kind of teacher that makes the images: plain, probed, crops, cal")
-    run.add_argument("--label-teacher", default="", help="kind of teacher that makes the labels")
-    run.add_argument("--teachers", default="", help="the teachers' backbones, separated by blanks")
-    run.add_argument("--student", default="", help="the student's backbone; empty takes --backbone")
-    run.add_argument("--methods", default="random,random_cal,sre2lpp,sre2lpp_fd2", help="comma-separated")
-    run.add_argument("--starts", default="whole", help="comma-separated: whole, pool2, pool1, noise")
-    run.add_argument("--ipc", default="1,3", help="images per class, comma-separated")
-    run.add_argument("--seeds", default="0,1,2", help="comma-separated")
-    run.add_argument(
-        "--set", dest="settings", default="", help="overrides, as 'distill.iterations=100 pretrain.epochs=5'"
-    )
-    run.add_argument("--device", default="auto")
-    run.add_argument("--runs-dir", default="runs", help="where stages keep their artefacts")
-    run.add_argument("--out", default="my_results", help="where rows, galleries and the page go")
-    run.add_argument("--no-page", action="store_true", help="stop after the rows")
-    run.add_argument("--quiet", action="store_true", help="no progress bars")
-    run.set_defaults(command=_run)
+def _named(kind: type[Command]) -> Any:
+    return Annotated[_options(kind), subcommand(name=kind.__name__.lower(), description=inspect.getdoc(kind))]
 
 
-def _run(options: argparse.Namespace) -> None:
-    names = {field.name for field in dataclasses.fields(Request)} - {"method", "ipc", "distill_ipc", "seed", "progress"}
-    request = {name: getattr(options, name) for name in names} | {"progress": not options.quiet}
-    ipcs, seeds = parse_numbers("--ipc", options.ipc), parse_numbers("--seeds", options.seeds)
-    if options.study:
-        experiments = [
-            run for study in parse_studies(options.study) for run in study_grid(study, ipcs, seeds, **request)
-        ]
-    else:
-        experiments = list(grid(_split(options.methods), _split(options.starts), ipcs, seeds, **request))
-    out = Path(options.out)
-    run_grid(experiments, out / "runs.csv", progress=not options.quiet)
-    if not options.no_page:
-        print(f"Open {write_page(experiments, out)}")
-
-
-def _add_notebook(commands: argparse._SubParsersAction) -> None:
-    notebook = commands.add_parser("notebook", help="execute a notebook with papermill, strict about parameters")
-    notebook.add_argument("source", help="such as notebooks/30_distill.ipynb")
-    notebook.add_argument("target", help="the executed notebook")
-    notebook.add_argument("-p", dest="parameters", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"))
-    notebook.set_defaults(command=_notebook)
-
-
-def _notebook(options: argparse.Namespace) -> None:
-    parameters = parse_parameters(options.source, dict(options.parameters))
-    print(run_notebook(options.source, options.target, parameters))
-
-
-def _split(text: str) -> list[str]:
-    return [item.strip() for item in text.split(",") if item.strip()]
+def _options(kind: Any) -> Any:
+    """A command whose fields carry, for tyro, what :func:`option` declares."""
+    fields = []
+    for field in dataclasses.fields(kind):
+        about = field.metadata
+        choices = Literal[about["choices"]] if about["choices"] else field.type
+        old = [f"--{name.replace('_', '-')}" for name in about["formerly"]]
+        old += [f"-{about['name']}"] * (len(about["name"]) == 1)
+        place = (about["name"] or field.name).upper() if field.default is dataclasses.MISSING else None
+        shown = arg(name=about["name"] or None, aliases=old or None, help=about["help"], metavar=place)
+        copy = dataclasses.field(default=field.default, default_factory=field.default_factory, metadata=about)
+        fields.append((field.name, Annotated[choices, shown], copy))
+    return dataclasses.make_dataclass(kind.__name__, fields, bases=(kind,), frozen=True, kw_only=True)

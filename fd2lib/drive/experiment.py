@@ -2,14 +2,16 @@
 
 import dataclasses
 import functools
+import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fd2lib.data import Dataset, load_dataset
-from fd2lib.drive.rows import result_row
-from fd2lib.ground import PretrainSettings, Recipe, load_recipe
+from fd2lib.drive.plugins import load_additions
+from fd2lib.drive.request import Request
+from fd2lib.drive.rows import Finished, result_row
+from fd2lib.ground import DistillSettings, PretrainSettings, Recipe, load_recipe
 from fd2lib.models import Teacher
 from fd2lib.record import append_result, run_or_load
 from fd2lib.stages import (
@@ -30,79 +32,72 @@ from fd2lib.stages import (
     run_relabel,
 )
 
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """What an experiment is asked to be; empty strings and zeros take the scale's default."""
-
-    scale: str = "toy"
-    dataset: str = "plumage"
-    data_root: str = ""
-    classes: str = ""
-    image_size: int = 0
-    backbone: str = ""
-    bundle: str = ""  # "paper" or "release": all their readings at once
-    method: str = "sre2lpp_fd2"
-    teacher: str = ""  # kind of teacher that makes the images; empty: the method's
-    label_teacher: str = ""  # kind of teacher that makes the labels; empty: as the images'
-    teachers: str = ""  # their backbones, separated by blanks; empty: the method's
-    student: str = ""  # empty: as the backbone
-    ipc: int = 1
-    distill_ipc: int = 0  # images per class to distill, of which ipc are used; 0: as many as ipc
-    seed: int = 0
-    settings: str = ""  # overrides, as "distill.iterations=100 distill.start=pool2"
-    device: str = "auto"
-    runs_dir: str = "runs"
-    progress: bool = True
+_OF_RECIPE = (
+    *("dataset", "method", "backbone", "ipc", "seed", "image_size", "bundle", "overrides"),
+    *("teacher_kind", "label_teacher_kind", "teacher_backbones", "student"),
+)
+logger = logging.getLogger(__name__)
 
 
-def join_settings(*texts: str) -> str:
-    """Return several overrides, each as ``settings`` of a request, as one; of the same setting the last counts."""
-    return " ".join(filter(None, texts))
-
-
-def resolve_recipe(request: Request) -> Recipe:
+def resolve_recipe(request: Request, strict: bool = True) -> Recipe:
     """Return the recipe of a request.
+
+    Args:
+        request: what is asked.
+        strict: as of :func:`fd2lib.ground.load_recipe`.
 
     Raises:
         SettingError: an unknown scale, method, teacher or setting.
     """
-    names = ("dataset", "method", "backbone", "ipc", "seed", "image_size", "bundle", "teacher", "label_teacher")
-    given = {name: getattr(request, name) for name in (*names, "teachers", "student")}
-    return load_recipe(request.scale, classes=request.classes or None, overrides=request.settings, **given)
+    load_additions(request)
+    given = {name: getattr(request, name) for name in _OF_RECIPE}
+    return load_recipe(request.scale, classes=request.classes or None, strict=strict, **given)
 
 
 class Experiment:
-    """Runs or loads the stages of one request; every method loads what is there and makes what is not.
+    """Runs or loads the stages of one request; every method loads what is there and makes what is not."""
 
-    Args:
-        **request: fields of :class:`Request`.
+    def __init__(self, *, recipe: Recipe | None = None, **request: Any) -> None:
+        """Resolve what is asked.
 
-    Raises:
-        SettingError: an unknown scale, method or setting.
-    """
+        Args:
+            recipe: in place of the one that the request names.
+            **request: fields of :class:`Request`.
 
-    def __init__(self, **request: Any) -> None:
+        Raises:
+            SettingError: an unknown scale, method or setting, or one that the method does not allow.
+        """
         self.request = Request(**request)
-        self.recipe: Recipe = resolve_recipe(self.request)
+        self.recipe = recipe or resolve_recipe(self.request)
         self.device = resolve_device(self.request.device)
-        self._results: dict[tuple, Any] = {}  # stages need each other's results; each is run or loaded once
+        self._results: dict[tuple[str, Any], Any] = {}  # stages need each other's results; each is run or loaded once
 
     def with_(self, **changes: Any) -> "Experiment":
-        """Return the same experiment with some fields of the request changed; loaded images are shared."""
-        other = Experiment(**{**dataclasses.asdict(self.request), **changes})
-        same = all(
-            getattr(self.recipe, name) == getattr(other.recipe, name) for name in ("dataset", "classes", "image_size")
-        )
-        if same and "dataset" in self.__dict__ and other.request.data_root == self.request.data_root:
+        """Return the same experiment with some fields of the request changed; loaded images are shared.
+
+        Overrides that another method does not allow are left out and named in ``recipe.not_followed``, with a warning.
+        """
+        other = self.derived(**changes)
+        if other.recipe.not_followed:
+            _warn_once(f"{other.recipe.title}: not followed: {'; '.join(other.recipe.not_followed)}")
+        return other
+
+    def derived(self, **changes: Any) -> "Experiment":
+        """Return :meth:`with_` without its warning, for grids, which warn once."""
+        request = dataclasses.replace(self.request, **changes)
+        fields = {field.name: getattr(request, field.name) for field in dataclasses.fields(request)}
+        other = Experiment(recipe=resolve_recipe(request, strict=False), **fields)
+        if "dataset" in self.__dict__ and _images_of(other) == _images_of(self):
             other.__dict__["dataset"] = self.dataset
         return other
 
     @functools.cached_property
     def dataset(self) -> Dataset:
         """The image set."""
-        recipe = self.recipe
-        return load_dataset(recipe.dataset, self.request.data_root, recipe.image_size, recipe.classes)
+        recipe, asked = self.recipe, self.request
+        return load_dataset(
+            recipe.dataset, asked.data_root, recipe.image_size, recipe.classes, image_set=asked.image_set
+        )
 
     def _run(self, stage: Any, settings: Any, make_inputs: Callable[[], Any]) -> Any:
         asked, key = self.request, (stage.__name__, settings)
@@ -117,7 +112,7 @@ class Experiment:
 
     def pretrain(self) -> PretrainResult:
         """Train or load the method's teacher, the first where there are several."""
-        return self._pretrain(self.recipe.teachers[:1])[0]
+        return self._pretrain(self.recipe.teacher_settings[:1])[0]
 
     def teacher(self) -> Teacher:
         """Return the method's teacher, the first where there are several, in evaluation mode."""
@@ -125,20 +120,23 @@ class Experiment:
 
     def image_teachers(self) -> list[PretrainResult]:
         """Train or load the teachers that the images need; none for real images."""
-        return self._pretrain(self.recipe.teachers if self.recipe.needs_image_teachers else ())
+        return self._pretrain(self.recipe.teacher_settings if self.recipe.needs_image_teachers else ())
 
     def label_teachers(self) -> list[PretrainResult]:
         """Train or load the teachers that the labels need; none for true classes."""
-        return self._pretrain(self.recipe.label_teachers if self.recipe.needs_label_teachers else ())
+        return self._pretrain(self.recipe.label_teacher_settings if self.recipe.needs_label_teachers else ())
+
+    @property
+    def distill_settings(self) -> DistillSettings:
+        """The recipe's, with as many images per class as the request asks to distill."""
+        settings = self.recipe.distill
+        return dataclasses.replace(settings, ipc=(self.request.distill_ipc or settings.ipc) if settings.ipc else 0)
 
     def distill(self) -> DistillResult:
         """Make or load the images; only optimisation and mosaics need teachers."""
-        settings = self.recipe.distill
-        if self.request.distill_ipc and settings.ipc:
-            settings = dataclasses.replace(settings, ipc=self.request.distill_ipc)
         return self._run(
             run_distill,
-            settings,
+            self.distill_settings,
             lambda: DistillInputs(self.dataset, [result.folder for result in self.image_teachers()]),
         )
 
@@ -161,11 +159,32 @@ class Experiment:
         )
 
     def row(self) -> dict[str, Any]:
-        """Run everything and return the result row (see :data:`fd2lib.record.COLUMNS`)."""
-        return result_row(self)
+        """Run everything and return the result row (see :data:`fd2lib.record.STUDENTS`)."""
+        done = Finished(
+            recipe=self.recipe,
+            dataset=self.dataset,
+            distill_ipc=self.distill_settings.ipc,
+            images=self.distill(),
+            labels=self.relabel(),
+            student=self.evaluate(),
+            makers=self.image_teachers(),
+            labellers=self.label_teachers(),
+        )
+        return result_row(done)
 
     def record(self, results: str | Path) -> dict[str, Any]:
         """Run everything, add the row to a results file and return it."""
         row = self.row()
         append_result(row, results)
         return row
+
+
+def _images_of(experiment: Experiment) -> tuple[Any, ...]:
+    """What the images of an experiment follow from."""
+    recipe, asked = experiment.recipe, experiment.request
+    return recipe.dataset, recipe.classes, recipe.image_size, asked.data_root, asked.image_set
+
+
+@functools.lru_cache(maxsize=1000)
+def _warn_once(text: str) -> None:
+    logger.warning("%s", text)

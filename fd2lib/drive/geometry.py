@@ -1,8 +1,6 @@
 """The command ``geometry``: how diverse, how distinct and how new distilled images are, seed by seed."""
 
-import argparse
 import functools
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,16 +10,7 @@ from torch import Tensor
 
 from fd2lib.data import Dataset
 from fd2lib.drive.experiment import Experiment
-from fd2lib.drive.measured import (
-    PROVENANCE,
-    SETTING,
-    add_options,
-    first_experiment,
-    provenance_of,
-    setting_of,
-    with_settings,
-)
-from fd2lib.ground import parse_numbers
+from fd2lib.drive.setting import provenance_of, setting_of
 from fd2lib.measure import (
     Nearest,
     embed,
@@ -33,39 +22,11 @@ from fd2lib.measure import (
     spread_and_separation,
 )
 from fd2lib.models import Teacher
-from fd2lib.record import put_rows, read_manifest
+from fd2lib.record import read_manifest
 
 JUDGE_METHOD = "sre2lpp_fd2"  # its teacher has an attention head
 COPY_QUANTILE = 0.05
 _REAL = ("within", "between", "ratio", "similarity", "attention_similarity", "nearest")
-COLUMNS: dict[str, str] = {
-    **SETTING,
-    "method": "random, sre2lpp or sre2lpp_fd2",
-    "start": "what optimisation starts from",
-    "ipc": "images per class",
-    "images": "distilled, or start: what they were before optimisation",
-    "space": "pixels; imagenet: features of the network before any fine-tuning; judge: features of a CAL teacher of "
-    "another seed (or network), which made none of the images",
-    "judge": "the network of the space, and its seed",
-    "within": "root mean square difference of two images of one class, mean over classes, in the space's units",
-    "between": "the same for two images of different classes, mean over pairs of classes",
-    "ratio": "between over within; 1 where classes do not differ",
-    "similarity": "cosine similarity of two images of one class, centred on the mean real image, mean over classes",
-    "attention_similarity": "the same for the judge's attention maps; empty in other spaces",
-    "nearest": "root mean square difference to the nearest training image, mean over images",
-    "own_start": "root mean square difference to the image's own start, mean over images",
-    "copies": "images nearer to a training image than 95 % of training images are to another, %",
-    **{f"real_{name}": f"{name} of all training images (each without itself)" for name in _REAL},
-    "count": "distilled images measured",
-    "fingerprint": "identity of the distillation's run",
-    **PROVENANCE,
-}
-KEY = (
-    *("scale", "dataset", "classes", "image_size", "backbone", "init", "seed", "method", "start", "ipc"),
-    *("images", "space", "judge", "fingerprint"),
-)
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)
@@ -174,7 +135,7 @@ def judge_space(experiment: Experiment, seed: int, backbone: str = "") -> Space:
 
 
 def geometry_rows(experiment: Experiment, spaces: Sequence[Space]) -> list[dict[str, Any]]:
-    """Return one row (see :data:`COLUMNS`) for each space, for an experiment's images and what they started from.
+    """Return one row (see :data:`fd2lib.record.GEOMETRY`) for each space.
 
     Args:
         experiment: its images are loaded, or made if they are not there; at least two per class.
@@ -199,36 +160,3 @@ def geometry_rows(experiment: Experiment, spaces: Sequence[Space]) -> list[dict[
                 | provenance_of(experiment)
             )
     return rows
-
-
-def add_geometry(commands: argparse._SubParsersAction) -> None:
-    """Add the command to the command line's."""
-    command = commands.add_parser(
-        "geometry",
-        help="measure how diverse, how distinct and how new distilled images are",
-        description="Loads (or makes) the images of each method, start and seed, and compares them in pixels and in "
-        "the features of networks that made none of them.",
-    )
-    add_options(command, "results/geometry.csv")
-    command.add_argument("--methods", default="random,sre2lpp,sre2lpp_fd2", help="comma-separated")
-    command.add_argument("--starts", default="whole,pool2", help="comma-separated; of methods that optimise")
-    command.add_argument("--ipc", type=int, default=3, help="images per class, at least 2")
-    command.add_argument("--distill-ipc", type=int, default=0, help="of the run they are a prefix of; 0: the same")
-    command.add_argument("--judge-backbone", default="", help="network of the judging teacher; empty: the same")
-    command.set_defaults(command=run_geometry)
-
-
-def run_geometry(options: argparse.Namespace) -> None:
-    """Measure every seed, method and start, writing each one's rows at once. The next seed's teacher judges."""
-    first, seeds = first_experiment(options), parse_numbers("--seeds", options.seeds)
-    fixed = fixed_spaces(first)
-    for place, seed in enumerate(seeds):
-        judge = seeds[(place + 1) % len(seeds)] if len(seeds) > 1 else seed + 1
-        spaces = [*fixed, judge_space(first.with_(seed=seed), judge, options.judge_backbone)]
-        for method in options.methods.split(","):
-            optimised = first.with_(method=method).recipe.distill.iterations > 0
-            for start in options.starts.split(",") if optimised else [""]:
-                extra = f"distill.start={start}" if start else ""
-                one = with_settings(first, extra, method=method, seed=seed)
-                put_rows(geometry_rows(one, spaces), options.out, list(COLUMNS), KEY)
-                logger.info("seed %d, %s, start %s: measured", seed, method, start or "whole")

@@ -1,75 +1,118 @@
-"""What the measuring commands share: their options, the experiments they name, and tables of rows with provenance."""
+"""Measuring teachers and distilled images: what may be asked, and the rows that it gives, seed by seed."""
 
-import argparse
-import dataclasses
-from typing import Any
+import itertools
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
-from fd2lib.drive.experiment import Experiment, Request, join_settings
-from fd2lib.drive.rows import provenance_columns
-from fd2lib.ground import SCALES
-from fd2lib.record import provenance
+from fd2lib.data import image_set_name
+from fd2lib.drive.attention import OCCLUDED, TEACHERS, attention_rows
+from fd2lib.drive.experiment import Experiment, resolve_recipe
+from fd2lib.drive.geometry import fixed_spaces, geometry_rows, judge_space
+from fd2lib.drive.request import Common, Request, option, split_names
+from fd2lib.ground import SCALES, Recipe, join_overrides, parse_numbers, setting_values
+from fd2lib.measure import part_masks
+from fd2lib.measure.masks import RADIUS
+from fd2lib.record import ATTENTION, GEOMETRY, put_rows
 
-# Columns of every measured table: what was measured, and what the row was made from.
-SETTING: dict[str, str] = {
-    "scale": "toy, reduced or paper; rows of different scales are never compared",
-    "dataset": "name of the image set",
-    "classes": "class subset asked for; empty for all",
-    "num_classes": "number of classes",
-    "image_size": "pixels, square",
-    "backbone": "network of the teachers",
-    "init": "their initial weights",
-    "seed": "seed of every stage",
-}
-PROVENANCE: dict[str, str] = {
-    "device": "device of the measurement",
-    "versions": "torch, torchvision, timm and numpy versions",
-    "commit": "fd2lib commit of the measurement",
-    "date": "time of the measurement, UTC",
-}
+logger = logging.getLogger(__name__)
 
 
-def setting_of(experiment: Experiment) -> dict[str, Any]:
-    """Return the values of :data:`SETTING` for an experiment."""
-    recipe = experiment.recipe
-    return {
-        "scale": recipe.scale,
-        "dataset": recipe.dataset,
-        "classes": recipe.classes,
-        "num_classes": experiment.dataset.num_classes,
-        "image_size": recipe.image_size,
-        "backbone": recipe.pretrain.backbone,
-        "init": recipe.pretrain.init,
-        "seed": experiment.request.seed,
-    }
+@dataclass(frozen=True, kw_only=True)
+class MeasureRequest(Common):
+    """What every measurement is asked."""
+
+    scale: str = option("reduced", "toy (embedded images), reduced (two CPU cores) or paper (a GPU)", choices=SCALES)
+    seeds: str = option("0,1,2", "seeds")
+
+    def measure(self, results: str | Path, progress: bool = True) -> None:
+        """Measure, writing each seed's rows at once."""
+        raise NotImplementedError
+
+    def measured(self) -> Iterator[tuple[str, ...]]:
+        """Yield what the rows are of: the columns that say which runs are measured."""
+        raise NotImplementedError
+
+    def _first(self, progress: bool) -> Experiment:
+        fields = {name: getattr(self, name) for name in Common.__dataclass_fields__}
+        return Experiment(**fields, progress=progress)
+
+    def _seeds(self) -> list[int]:
+        return parse_numbers("seeds", self.seeds)
+
+    def _recipe(self, method: str, seed: int, extra: str = "") -> Recipe:
+        fields = {name: getattr(self, name) for name in Common.__dataclass_fields__}
+        fields["overrides"] = join_overrides(self.overrides, extra)
+        return resolve_recipe(Request(**fields, method=method, seed=seed), strict=False)
+
+    def _place(self, recipe: Recipe) -> tuple[str, ...]:
+        name = image_set_name(recipe.dataset, self.data_root, self.image_set)
+        init = setting_values(recipe.pretrain)["init"]
+        return (recipe.scale, recipe.dataset, name, recipe.classes, str(recipe.image_size), recipe.backbone, init)
 
 
-def provenance_of(experiment: Experiment) -> dict[str, Any]:
-    """Return the values of :data:`PROVENANCE` for a measurement made now."""
-    return provenance_columns(provenance(experiment.device))
+@dataclass(frozen=True, kw_only=True)
+class AttentionRequest(MeasureRequest):
+    """How much of the teachers' attention lies on the parts of the bird, with and without attention head."""
+
+    radius: float = option(RADIUS, "of discs around parts, share of the image's side")
+    occluded: int = option(OCCLUDED, "images that are occluded place by place")
+
+    def measure(self, results: str | Path, progress: bool = True) -> None:
+        """Load or train the teachers of each seed; one row for each kind of map."""
+        first = self._first(progress)
+        parts = part_masks(first.dataset, self.data_root, self.radius)
+        for seed, (kind, method) in itertools.product(self._seeds(), TEACHERS.items()):
+            rows = attention_rows(first.with_(seed=seed, method=method), parts, self.occluded)
+            put_rows(rows, results, ATTENTION)
+            logger.info("seed %d, %s: %s", seed, kind, ", ".join(f"{r['map']} {r['mass']:.1f} %" for r in rows))
+
+    def measured(self) -> Iterator[tuple[str, ...]]:
+        """Yield scale, images, network, seed and kind of teacher of the rows."""
+        for seed, (kind, method) in itertools.product(self._seeds(), TEACHERS.items()):
+            yield (*self._place(self._recipe(method, seed)), str(seed), kind)
 
 
-def add_options(command: argparse.ArgumentParser, out: str) -> None:
-    """Give a command the options that name its experiments, and ``--out``."""
-    command.add_argument("--dataset", default=Request.dataset, help="plumage or cub200")
-    command.add_argument("--data-root", default="", help="folder that holds the set")
-    command.add_argument("--classes", default="", help="subset, as of the command run")
-    command.add_argument("--image-size", type=int, default=0, help="pixels; 0 takes the scale's default")
-    command.add_argument("--backbone", default="", help="timm name; empty takes the scale's default")
-    command.add_argument("--scale", default="reduced", choices=SCALES)
-    command.add_argument("--seeds", default="0,1,2", help="comma-separated")
-    command.add_argument("--set", dest="settings", default="", help="overrides that the runs were made with")
-    command.add_argument("--device", default="auto")
-    command.add_argument("--runs-dir", default="runs", help="where stages keep their artefacts")
-    command.add_argument("--out", default=out, help="the table to write")
-    command.add_argument("--quiet", action="store_true", help="no progress bars")
+@dataclass(frozen=True, kw_only=True)
+class GeometryRequest(MeasureRequest):
+    """How diverse, how distinct and how new images are, in pixels and in networks that made none of them."""
+
+    methods: str = option("random,sre2lpp,sre2lpp_fd2", "methods, as `fd2lib recipes` lists them")
+    starts: str = option("whole,pool2", "what optimisation starts from, of methods that optimise")
+    ipc: int = option(3, "images per class, at least 2")
+    distill_ipc: int = option(0, "images per class of the run that they are the first of; by default ipc")
+    judge_backbone: str = option("", "network of the judging teacher; by default the same")
+
+    def _sets(self) -> Iterator[tuple[int, str, str]]:
+        """Seed, method and the override of its start."""
+        for seed, method in itertools.product(self._seeds(), split_names(self.methods)):
+            optimised = self._recipe(method, seed).distill.iterations > 0
+            for start in split_names(self.starts) if optimised else [""]:
+                yield seed, method, f"distill.start={start}" if start else ""
+
+    def measure(self, results: str | Path, progress: bool = True) -> None:
+        """Load or make the images of each seed, method and start; the next seed's teacher judges."""
+        first, seeds = self._first(progress).with_(ipc=self.ipc, distill_ipc=self.distill_ipc), self._seeds()
+        fixed = fixed_spaces(first)
+        for seed, sets in itertools.groupby(self._sets(), key=lambda one: one[0]):
+            place = seeds.index(seed)
+            judge = seeds[(place + 1) % len(seeds)] if len(seeds) > 1 else seed + 1
+            spaces = [*fixed, judge_space(first.with_(seed=seed), judge, self.judge_backbone)]
+            for _, method, start in sets:
+                overrides = join_overrides(self.overrides, start)
+                one = first.with_(method=method, seed=seed, overrides=overrides)
+                put_rows(geometry_rows(one, spaces), results, GEOMETRY)
+                logger.info("seed %d, %s, %s: measured", seed, method, start or "whole")
+
+    def measured(self) -> Iterator[tuple[str, ...]]:
+        """Yield scale, images, network, seed, method, start and IPC of the rows."""
+        for seed, method, start in self._sets():
+            recipe = self._recipe(method, seed, start)
+            yield (*self._place(recipe), str(seed), method, recipe.distill.start, str(self.ipc))
 
 
-def first_experiment(options: argparse.Namespace, **fixed: Any) -> Experiment:
-    """Return the experiment that the options of :func:`add_options` name; others are made from it ``with_``."""
-    names = {field.name for field in dataclasses.fields(Request)} & vars(options).keys()
-    return Experiment(**{name: getattr(options, name) for name in names}, progress=not options.quiet, **fixed)
-
-
-def with_settings(experiment: Experiment, extra: str, **changes: Any) -> Experiment:
-    """Return an experiment with changes and one further override of the recipe."""
-    return experiment.with_(settings=join_settings(experiment.request.settings, extra), **changes)
+MEASURED: dict[str, type[MeasureRequest]] = {ATTENTION.name: AttentionRequest, GEOMETRY.name: GeometryRequest}
+# Columns of the rows that say which runs they are of, as MeasureRequest.measured yields them.
+_PLACE = ("scale", "dataset", "image_set", "classes", "image_size", "backbone", "init", "seed")
+MEASURED_BY = {ATTENTION.name: (*_PLACE, "teacher_kind"), GEOMETRY.name: (*_PLACE, "method", "start", "ipc")}

@@ -6,15 +6,11 @@ unknown name or a value of the wrong type is refused before anything runs.
 
 import ast
 import contextlib
-import io
 import json
 import logging
-import math
 import os
 import re
-import tokenize
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +19,7 @@ import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
+from fd2lib.drive.request import fitting_option
 from fd2lib.ground import Fd2Error, SettingError, unknown
 
 _KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -33,23 +30,34 @@ class NotebookError(Fd2Error):
     """A notebook that cannot be read, or that failed while running."""
 
 
-@dataclass(frozen=True)
-class Parameter:
-    """One line of a notebook's parameters cell."""
+def notebook_parameters(source: str | Path) -> dict[str, Any]:
+    """Return the defaults of a notebook's parameters, in their order; empty if no cell is tagged ``parameters``.
 
-    name: str
-    default: Any  # a plain literal
-    comment: str  # what stands behind # on its line
-
-
-def notebook_parameters(source: str | Path) -> dict[str, Parameter]:
-    """Return the parameters of a notebook, in their order; empty if no cell is tagged ``parameters``.
+    papermill's own inspection passes over a default with "=" in it, as overrides have.
 
     Raises:
         SettingError: the notebook does not exist.
         NotebookError: it is not a notebook, or its parameters are not plain literals.
     """
-    return _parameters(_read(Path(source)), Path(source))
+    source = Path(source)
+    cells = [cell.source for cell in _read(source).cells if "parameters" in cell.metadata.get("tags", [])]
+    found = {}
+    for node in ast.parse("\n".join(cells)).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            (target,) = node.targets if isinstance(node, ast.Assign) else (node.target,)
+            try:
+                found[ast.unparse(target)] = ast.literal_eval(node.value)
+            except ValueError as error:
+                code = ast.unparse(node)
+                raise NotebookError(
+                    f"{source.name}: parameter {code!r} is not a literal; expected number or text."
+                ) from error
+    return found
+
+
+def _as_template(path: Path) -> str:
+    """A path as papermill takes it: it formats what stands in braces."""
+    return str(path.resolve()).replace("{", "{{").replace("}", "}}")
 
 
 def parse_parameters(source: str | Path, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -88,7 +96,7 @@ def run_notebook(
     """
     source, target = Path(source), Path(target)
     notebook = _read(source)
-    values = _checked(_parameters(notebook, source), parameters or {}, source)
+    values = parse_parameters(source, parameters or {})
     if target.resolve() == source.resolve():
         raise SettingError(f"the executed notebook would overwrite its source {source}; give another target.")
     notebook.metadata["kernelspec"] = dict(_KERNEL)
@@ -103,7 +111,7 @@ def run_notebook(
         with _kernel_environment():
             papermill.execute_notebook(
                 notebook,
-                str(partial.resolve()).replace("{", "{{").replace("}", "}}"),  # papermill formats paths
+                _as_template(partial),
                 parameters=values,
                 kernel_name=_KERNEL["name"],
                 cwd=str(folder.resolve()),
@@ -125,67 +133,26 @@ def _read(source: Path) -> nbformat.NotebookNode:
         hint = unknown("notebook", source.name, nearby) if nearby else "expected an .ipynb file there."
         raise SettingError(f"no notebook {source}: {hint}")
     try:
-        return nbformat.read(source, as_version=4)
+        return nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call]  # nbformat gives no types
     except (nbformat.reader.NotJSONError, nbformat.ValidationError, json.JSONDecodeError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0][:120]
         raise NotebookError(f"{source} is not a notebook ({reason}); expected a Jupyter .ipynb file.") from error
 
 
-def _parameters(notebook: nbformat.NotebookNode, source: Path) -> dict[str, Parameter]:
-    found: dict[str, Parameter] = {}
-    for cell in notebook.cells:
-        if cell.cell_type != "code" or "parameters" not in cell.metadata.get("tags", []):
-            continue
-        comments = _comments(cell.source)
-        for node in ast.parse(cell.source).body:
-            if isinstance(node, ast.AnnAssign) and node.value is not None:
-                targets = [node.target]
-            elif isinstance(node, ast.Assign):
-                targets = node.targets
-            else:
-                continue
-            for target in targets:
-                if isinstance(target, ast.Name):
-                    found[target.id] = Parameter(target.id, _literal(node, source), comments.get(node.lineno, ""))
-    return found
-
-
-def _comments(code: str) -> dict[int, str]:
-    tokens = tokenize.generate_tokens(io.StringIO(code).readline)
-    return {token.start[0]: token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT}
-
-
-def _literal(node: ast.Assign | ast.AnnAssign, source: Path) -> Any:
-    try:
-        return ast.literal_eval(node.value)
-    except ValueError as error:
-        code = ast.unparse(node)
-        raise NotebookError(f"{source.name}: parameter {code!r} is not a literal; expected number or text.") from error
-
-
-def _checked(known: Mapping[str, Parameter], given: Mapping[str, Any], source: Path) -> dict[str, Any]:
+def _checked(known: Mapping[str, Any], given: Mapping[str, Any], source: Path) -> dict[str, Any]:
     for name in given:
         if not known:
             raise SettingError(f"{source.name} has no parameters, so {name!r} cannot be given.")
         if name not in known:
             raise SettingError(unknown(f"parameter of {source.name}", name, known))
-    return {name: _converted(name, value, known[name].default) for name, value in given.items()}
+    return {name: _fitting(name, value, known[name]) for name, value in given.items()}
 
 
-def _converted(name: str, value: Any, default: Any) -> Any:
-    """Return ``value`` as the type of ``default``; text is read, everything else has to fit already."""
-    kind = type(default)
-    fitting = value
-    if isinstance(value, str) and kind is not str:
-        text = value.strip()
-        with contextlib.suppress(ValueError, SyntaxError):
-            fitting = ast.literal_eval({"true": "True", "false": "False"}.get(text.lower(), text))
-    if kind is float and type(fitting) is int:
-        fitting = float(fitting)
-    finite = not isinstance(fitting, float) or math.isfinite(fitting)
-    if type(fitting) is not kind or not finite:
-        raise SettingError(f"parameter {name} is {value!r}; expected {kind.__name__}, such as its default {default!r}.")
-    return fitting
+def _fitting(name: str, value: Any, default: Any) -> Any:
+    """A value as the type of its parameter's default; of a truth value the words are taken too."""
+    if isinstance(default, bool) and isinstance(value, str):
+        value = {"true": True, "false": False}.get(value.strip().lower(), value)
+    return fitting_option(f"parameter {name}", value, default)
 
 
 @contextlib.contextmanager

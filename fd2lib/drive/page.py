@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -80,7 +81,7 @@ def write_page(experiments: Sequence[Experiment], out: str | Path) -> Path:
     return html
 
 
-def _page_config() -> dict:
+def _page_config() -> dict[str, Any]:
     """The book's settings for a page of its own: paths absolute, nothing to leave out."""
     config = yaml.safe_load((_PROJECT / "_config.yml").read_text(encoding="utf-8"))
     config["title"] = "Results"

@@ -1,61 +1,74 @@
 """The result row of an experiment: what was asked, what it reached, what it cost, how it was made."""
 
-import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fd2lib.ground import Recipe
+from fd2lib.data import Dataset
+from fd2lib.ground import Recipe, setting_values
 from fd2lib.record import read_manifest
+from fd2lib.stages import DistillResult, EvaluateResult, PretrainResult, RelabelResult
 
-if TYPE_CHECKING:
-    from fd2lib.drive.experiment import Experiment
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """The results of all stages of an experiment."""
+
+    recipe: Recipe
+    dataset: Dataset
+    distill_ipc: int  # images per class of the distilled set, of which recipe.relabel.ipc were used
+    images: DistillResult
+    labels: RelabelResult
+    student: EvaluateResult
+    makers: Sequence[PretrainResult]  # teachers of the images
+    labellers: Sequence[PretrainResult]  # teachers of the labels
 
 
 def settings_text(recipe: Recipe) -> str:
-    """Return all settings of an experiment as JSON with sorted keys: what identifies its row among others.
+    """Return all settings of an experiment as JSON with sorted keys.
 
-    ``teachers`` is there where several make the images, ``label_teachers`` where others make the labels.
+    ``teacher_settings`` is there where several make the images, ``label_teacher_settings`` where others make the
+    labels. :func:`fd2lib.record.row_identity` compares rows by them.
     """
-    stages: dict[str, Any] = {
-        name: dataclasses.asdict(getattr(recipe, name)) for name in ("pretrain", "distill", "relabel", "evaluate")
-    }
-    if len(recipe.teachers) > 1:
-        stages["teachers"] = [dataclasses.asdict(teacher) for teacher in recipe.teachers]
-    if recipe.label_teachers != recipe.teachers:
-        stages["label_teachers"] = [dataclasses.asdict(teacher) for teacher in recipe.label_teachers]
+    names = ("pretrain", "distill", "relabel", "evaluate")
+    stages: dict[str, Any] = {name: setting_values(getattr(recipe, name)) for name in names}
+    if len(recipe.teacher_settings) > 1:
+        stages["teacher_settings"] = [setting_values(one) for one in recipe.teacher_settings]
+    if recipe.label_teacher_settings != recipe.teacher_settings:
+        stages["label_teacher_settings"] = [setting_values(one) for one in recipe.label_teacher_settings]
     return json.dumps(stages, sort_keys=True)
 
 
-def result_row(experiment: "Experiment") -> dict[str, Any]:
-    """Run an experiment's stages and return its row (see :data:`fd2lib.record.COLUMNS`)."""
-    recipe, data = experiment.recipe, experiment.dataset
-    images, labels, student = experiment.distill(), experiment.relabel(), experiment.evaluate()
-    makers, labellers = experiment.image_teachers(), experiment.label_teachers()
+def result_row(done: Finished) -> dict[str, Any]:
+    """Return the row of a finished experiment (see :data:`fd2lib.record.STUDENTS`)."""
+    recipe, images, labels, student = done.recipe, done.images, done.labels, done.student
     # Real images have no teacher; where labels have one, it is the one to name.
-    teachers = makers or labellers
+    teachers = done.makers or done.labellers
     ipc = recipe.relabel.ipc or len(images.change_by_index)
     manifest = read_manifest(student.folder, "evaluate")
-    made = manifest["provenance"]
     return {
         **_asked(recipe),
-        "num_classes": len(data.classes),
-        "teacher_kind": recipe.teacher if makers else "",
-        "label_teacher": recipe.label_teacher if labellers else "",
-        "teacher": " ".join(teacher.backbone for teacher in recipe.teachers) if teachers else "",
-        "teacher_init": recipe.pretrain.init if teachers else "",
+        "image_set": done.dataset.image_set,
+        "images_fingerprint": done.dataset.fingerprint,
+        "num_classes": len(done.dataset.classes),
+        "distill_ipc": done.distill_ipc,
+        "teacher_kind": recipe.teacher_kind if done.makers else "",
+        "label_teacher_kind": recipe.label_teacher_kind if done.labellers else "",
+        "teacher_backbones": recipe.teacher_backbones if teachers else "",
+        "teacher_init": setting_values(recipe.pretrain)["init"] if teachers else "",
         "last_top1": round(student.last_accuracy, 4),
         "best_top1": round(student.best_accuracy, 4),
         "teacher_top1": _mean([result.backbone_accuracy for result in teachers]),
         "teacher_head_top1": _mean([result.head_accuracy for result in teachers]),
-        "label_teacher_top1": _mean([result.backbone_accuracy for result in labellers]),
+        "label_teacher_top1": _mean([result.backbone_accuracy for result in done.labellers]),
         "test_images": student.test_images,
         "mean_pixel_change": round(sum(images.change_by_index[:ipc]) / ipc, 6),
         "images_bytes": sum(images.bytes_by_index[:ipc]),
         "labels_bytes": labels.label_bytes,
-        **_costs(experiment, len(teachers), len(labellers)),
+        **_costs(done, len(teachers)),
         "pretrain_seconds": round(sum(result.seconds for result in teachers), 2),
         "distill_seconds": images.seconds,
         "relabel_seconds": labels.seconds,
@@ -66,44 +79,39 @@ def result_row(experiment: "Experiment") -> dict[str, Any]:
         "evaluate_peak_mib": _peak([student.folder], "evaluate"),
         "fingerprint": manifest["fingerprint"],
         "settings": settings_text(recipe),
-        **provenance_columns(made),
+        **provenance_columns(manifest["provenance"]),
     }
 
 
-def provenance_columns(made: Mapping[str, Any]) -> dict[str, str]:
+def provenance_columns(made: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns that say what a row was made with, from :func:`fd2lib.record.provenance`."""
     versions = " ".join(f"{name} {version}" for name, version in made["versions"].items())
-    return {"device": made["device"], "versions": versions, "commit": made["commit"], "date": made["date"]}
+    return {name: made[name] for name in ("device", "threads", "commit", "date")} | {"versions": versions}
 
 
 def _asked(recipe: Recipe) -> dict[str, Any]:
     """The columns that say what was asked for."""
     return {
-        "scale": recipe.scale,
-        "dataset": recipe.dataset,
-        "classes": recipe.classes,
-        "image_size": recipe.image_size,
-        "bundle": recipe.bundle,
-        "method": recipe.method,
+        **{name: getattr(recipe, name) for name in ("scale", "dataset", "classes", "image_size", "bundle", "method")},
         "start": recipe.distill.start,
         "ipc": recipe.relabel.ipc,
         "seed": recipe.evaluate.seed,
         "student": recipe.evaluate.student,
-        "student_init": recipe.evaluate.student_init,
+        "student_init": setting_values(recipe.evaluate)["student_init"],
         "labels": recipe.evaluate.labels,
         "headline": recipe.headline,
     }
 
 
-def _costs(experiment: "Experiment", teachers: int, labellers: int) -> dict[str, int]:
+def _costs(done: Finished, teachers: int) -> dict[str, int]:
     """Images passed through networks, stage by stage, from settings and set sizes."""
-    recipe, data = experiment.recipe, experiment.dataset
+    recipe, data = done.recipe, done.dataset
     views = {"release": 3 if recipe.pretrain.attention else 1, "random": 3, "paper": 1}[recipe.pretrain.views]
     count = recipe.relabel.ipc * len(data.classes) or len(data.train)
     return {
         "pretrain_images": teachers * views * recipe.pretrain.epochs * len(data.train),
         "distill_images": recipe.distill.iterations * recipe.relabel.ipc * len(data.classes),
-        "relabel_images": labellers * recipe.relabel.epochs * count,
+        "relabel_images": len(done.labellers) * recipe.relabel.epochs * count,
         "evaluate_images": recipe.relabel.epochs * count,
     }
 

@@ -1,6 +1,8 @@
 """Writing files so that a killed process or a full disk never leaves half of one behind."""
 
 import contextlib
+import functools
+import hashlib
 import json
 import os
 import tempfile
@@ -57,3 +59,20 @@ def read_json(source: str | Path) -> Any:
         raise ArtefactError(f"no file {source}; expected JSON there. Run the stage that writes it.") from error
     except ValueError as error:
         raise ArtefactError(f"{source} is not valid JSON ({error}). Move it away and run the stage again.") from error
+
+
+def file_digest(path: str | Path) -> str:
+    """Return the hex SHA-256 of a file's bytes; one that did not change is read once.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    status = os.stat(path)
+    return _digest(os.path.abspath(path), status.st_size, status.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4096)
+def _digest(path: str, size: int, modified: int) -> str:
+    del size, modified  # they tell whether the file changed
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

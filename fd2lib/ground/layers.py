@@ -1,106 +1,209 @@
-"""How a recipe's tables are laid over one another, and how callers override them."""
+"""How a recipe's tables are laid over one another: the package's, a user's, pieces', a caller's overrides."""
 
 import dataclasses
 import functools
 import math
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from fd2lib.ground.errors import SettingError, unknown
-from fd2lib.ground.settings import STAGES, build_settings
+from fd2lib.ground.settings import STAGES, GeneralSettings, build_settings, fitting, setting_fields
 
 Entry = dict[str, Any]  # {"value": …, "from": where it comes from}
+GENERAL = "general"
+SCALES = ("toy", "reduced", "paper")
+NAMED = ("methods", "bundles", "studies", "plans")  # files of named tables, which are added to and never replaced
+# What a caller gives by a name of its own, by the setting that an override would have to name.
+CALLERS = {
+    "general.backbone": "backbone",
+    "general.image_size": "image_size",
+    "general.classes": "classes",
+    "general.teacher_backbones": "teacher_backbones",
+    "pretrain.backbone": "backbone or teacher_backbones",
+    "evaluate.student": "student",
+    "distill.ipc": "ipc",
+    "relabel.ipc": "ipc",
+    **{f"{stage}.seed": "seed" for stage in STAGES},
+    **{f"{stage}.threads": "general.threads" for stage in STAGES},
+}
+_added: dict[str, dict[str, Any]] = {}  # a user's file -> its tables
 
 
 @functools.cache
 def read_tables(name: str) -> dict[str, Any]:
-    """Return one of the package's recipe files."""
+    """Return one of the package's recipe files, with what users' files add to it (see :func:`add_recipes`)."""
     text = resources.files("fd2lib.ground").joinpath("recipes", f"{name}.toml").read_text(encoding="utf-8")
-    return tomllib.loads(text)
+    tables = tomllib.loads(text)
+    for own in _added.values():
+        tables = _merged(tables, own.get(name, {}))
+    return tables
+
+
+def add_recipes(path: str | Path) -> None:
+    """Add methods, studies, plans, bundles and values of recipes from a user's TOML file.
+
+    Its tables are named like the package's files: ``[methods.method.mine]``, ``[studies.mine]``, ``[plans.mine]``,
+    ``[reduced.dataset.my_birds.distill]``. A value may be plain; its source is then the file. Reading a file again
+    takes what it says now.
+
+    Raises:
+        SettingError: the file is missing or no TOML, a table has another name, or one replaces the package's.
+    """
+    path = Path(path)
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingError(f"cannot read recipes from {path} ({error}); expected a TOML file.") from error
+    for name in tables:
+        if name not in (*SCALES, *NAMED):
+            raise SettingError(f"{path}: {unknown('table', name, (*SCALES, *NAMED))}")
+    key = str(path.resolve())
+    _added.pop(key, None)
+    read_tables.cache_clear()
+    for name in NAMED:
+        if twice := _leaves(tables.get(name, {})) & _leaves(read_tables(name)):
+            raise SettingError(f"{path} defines {name} {sorted(twice)[0]!r}, which exists; choose another name.")
+    _added[key] = {name: table if name in NAMED else _sourced(table, path.name) for name, table in tables.items()} | {
+        "methods": _sourced_pieces(tables.get("methods", {}), path.name)
+    }
+    read_tables.cache_clear()
+
+
+def _leaves(tables: Mapping[str, Any]) -> set[str]:
+    """Names that a file of named tables defines; of methods one level deeper."""
+    deep = [f"{kind}.{name}" for kind in ("method", "piece", "teacher") for name in tables.get(kind, {})]
+    return set(deep) | {name for name in tables if name not in ("method", "piece", "teacher")}
+
+
+def _sourced(table: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Plain values as entries whose source is the file."""
+    return {
+        name: (entry if "value" in entry else _sourced(entry, source))
+        if isinstance(entry, Mapping)
+        else {"value": entry, "from": source}
+        for name, entry in table.items()
+    }
+
+
+def _sourced_pieces(methods: Mapping[str, Any], source: str) -> dict[str, Any]:
+    return {**methods, "piece": _sourced(methods.get("piece", {}), source)}
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    both = dict(below)
+    for name, value in above.items():
+        nested = isinstance(value, Mapping) and isinstance(both.get(name), Mapping) and "value" not in value
+        both[name] = _merged(both[name], value) if nested else value
+    return both
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Every value and its source, keyed ``stage.setting``, and the overrides that a method's pieces do not allow."""
+
+    values: dict[str, Any]
+    sources: dict[str, str]
+    refused: dict[str, str] = field(default_factory=dict)  # setting -> what fixes it
+
+    def settings(self, stage: str) -> Any:
+        """Return one stage's settings object."""
+        own = {key.split(".", 1)[1]: value for key, value in self.values.items() if key.startswith(f"{stage}.")}
+        return build_settings(stage, own)
 
 
 @dataclass(frozen=True)
 class Layers:
-    """Tables of a scale, then of a bundle, then what the method's pieces fix; later ones win.
+    """Declared defaults, then tables of a scale, then of a bundle, then what the method's pieces fix; later ones win.
 
     Within a scale or bundle: ``all``, ``piece``, ``dataset``, ``backbone``, ``pair`` (data set and backbone),
     ``dataset_piece``.
     """
 
-    tables: Sequence[dict]  # the scale's, then the bundle's where one is asked for
-    fixing: Mapping[str, dict]  # piece -> stage -> settings it fixes at every scale
+    tables: Sequence[Mapping[str, Any]]  # the scale's, then the bundle's where one is asked for
+    fixing: Mapping[str, Mapping[str, Any]]  # piece -> stage -> settings it fixes at every scale
     dataset: str
+    asked: Mapping[str, Any]  # overrides
 
     def stage(self, stage: str, backbone: str, pieces: Sequence[str]) -> dict[str, Entry]:
-        """Return one stage's entries, without what pieces fix."""
+        """Return one stage's entries, without what pieces fix and what is asked for."""
         keys = [("piece", piece) for piece in pieces]
         keys += [("dataset", self.dataset), ("backbone", backbone), ("pair", f"{self.dataset}/{backbone}")]
         keys += [("dataset_piece", f"{self.dataset}/{piece}") for piece in pieces]
-        merged: dict[str, Entry] = {}
+        declared = setting_fields(GeneralSettings if stage == GENERAL else STAGES[stage])
+        merged: dict[str, Entry] = {
+            name: {"value": one.default, "from": one.metadata["source"]}
+            for name, one in declared.items()
+            if one.default is not dataclasses.MISSING
+        }
         for tables in self.tables:
             merged |= tables.get("all", {}).get(stage, {})
             for group, key in keys:
                 merged |= tables.get(group, {}).get(key, {}).get(stage, {})
         return merged
 
-    def resolve(
-        self, pieces: Sequence[str], given: Mapping[str, Any], asked: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, str]]:
-        """Return all values and their sources, keyed ``stage.setting``.
+    def general(self, backbone: str, pieces: Sequence[str]) -> tuple[GeneralSettings, dict[str, str]]:
+        """Return what is said besides the stages, and the source of each value."""
+        entries = self.stage(GENERAL, backbone, pieces)
+        for key, value in self.asked.items():
+            stage, _, name = key.partition(".")
+            if stage == GENERAL and name in entries:
+                entries[name] = {"value": value, "from": "override"}
+        fields = setting_fields(GeneralSettings)
+        for name in entries:
+            if name not in fields:
+                raise SettingError(unknown("general setting", name, fields))
+        values = {name: fitting(f"general.{name}", fields[name], one["value"]) for name, one in entries.items()}
+        return GeneralSettings(**values), {f"general.{name}": one["from"] for name, one in entries.items()}
+
+    def resolve(self, pieces: Sequence[str], given: Mapping[str, Any]) -> Resolved:
+        """Return all values and their sources.
 
         Args:
             pieces: what the method is made of.
-            given: ``backbone``, ``student``, ``ipc``, ``seed``.
-            asked: overrides; one that would make the method another one is not followed.
+            given: ``backbone``, ``student``, ``ipc``, ``seed``, ``threads``.
 
         Raises:
-            SettingError: an unknown setting is asked for.
+            SettingError: an unknown setting is asked for, or one that the caller gives by a name of its own.
         """
-        values: dict[str, Any] = {
-            f"{stage}.{field.name}": field.default
-            for stage, kind in STAGES.items()
-            for field in dataclasses.fields(kind)
-            if field.metadata.get("declared")
-        }
-        sources: dict[str, str] = dict.fromkeys(values, "default")
-        fixed: set[str] = set()
+        values: dict[str, Any] = {}
+        sources: dict[str, str] = {}
+        fixed: dict[str, str] = {}
         for stage in STAGES:
             of_pieces = [self.fixing[piece].get(stage, {}) for piece in pieces]
-            fixed |= {f"{stage}.{name}" for layer in of_pieces for name in layer}
             backbone = given["student"] if stage == "evaluate" else given["backbone"]
-            for layer in [_of_caller(stage, given), self.stage(stage, backbone, pieces), *of_pieces]:
+            for layer in [self.stage(stage, backbone, pieces), _of_caller(stage, given), *of_pieces]:
                 values |= {f"{stage}.{name}": plain_value(entry) for name, entry in layer.items()}
                 sources |= {f"{stage}.{name}": entry["from"] for name, entry in layer.items()}
-        for key, value in asked.items():
+            fixed |= {f"{stage}.{name}": entry["from"] for layer in of_pieces for name, entry in layer.items()}
+        refused = {}
+        for key, value in self.asked.items():
+            if key.startswith(f"{GENERAL}."):
+                continue
             if key not in values:
                 near = [name for name in values if name.split(".")[0] == key.split(".")[0]] or values
                 raise SettingError(unknown("setting", key, near))
-            if key not in fixed:
+            if key in fixed:
+                if value != values[key]:
+                    refused[key] = f"{values[key]!r} ({fixed[key]})"
+            else:
                 values[key], sources[key] = value, "override"
-        if not values["pretrain.attention"] and "distill.attention_ratio" not in asked:
+        if not values["pretrain.attention"] and "distill.attention_ratio" not in self.asked:
             values["distill.attention_ratio"], sources["distill.attention_ratio"] = 0.0, "the teacher has no head"
-        return values, sources
-
-
-def build_stage(stage: str, values: Mapping[str, Any]) -> Any:
-    """Return one stage's settings object from values keyed ``stage.setting``."""
-    own = {key.split(".", 1)[1]: value for key, value in values.items() if key.startswith(f"{stage}.")}
-    return build_settings(stage, own)
+        if values["evaluate.labels"] == "hard" and "relabel.store" not in self.asked:
+            values["relabel.store"], sources["relabel.store"] = False, "hard labels need no teacher"
+        return Resolved(values, sources, refused)
 
 
 def _of_caller(stage: str, given: Mapping[str, Any]) -> dict[str, Entry]:
     """Settings that the caller gives rather than a recipe."""
-    entries: dict[str, Any] = {"seed": given["seed"]}
-    if stage in ("distill", "relabel"):
-        entries["ipc"] = given["ipc"]
-    if stage == "pretrain":
-        entries["backbone"] = given["backbone"]
-    if stage == "evaluate":
-        entries["student"] = given["student"]
-    return {name: {"value": value, "from": "caller"} for name, value in entries.items()}
+    own = {"pretrain": ("backbone",), "distill": ("ipc",), "relabel": ("ipc",), "evaluate": ("student",)}[stage]
+    caller = {name: {"value": given[name], "from": "caller"} for name in ("seed", *own)}
+    return caller | {"threads": {"value": given["threads"], "from": "general.threads"}}
 
 
 def plain_value(entry: Entry) -> Any:
@@ -116,23 +219,27 @@ def plain_value(entry: Entry) -> Any:
 
 
 def parse_overrides(overrides: Mapping[str, Any] | str | None) -> dict[str, Any]:
-    """Return overrides as a dictionary; text is split at blanks or commas into ``stage.setting=value``.
+    """Return overrides as a dictionary; text is split at white space or commas into ``stage.setting=value``.
 
     A value with blanks stands in double quotes, as in ``distill.phases="3@40 4@48"``.
 
     Raises:
-        SettingError: a piece of text that is not ``stage.setting=value``.
+        SettingError: a piece of text that is not ``stage.setting=value``, or a setting that has a name of its own.
     """
-    if not isinstance(overrides, str):
-        return dict(overrides or {})
     parsed: dict[str, Any] = {}
-    for item in _split(overrides):
-        key, sign, text = item.partition("=")
-        if not sign or "." not in key:
-            raise SettingError(
-                f"override {item!r} is not of the form stage.setting=value, as in distill.iterations=100."
-            )
-        parsed[key] = _literal(text)
+    if not isinstance(overrides, str):
+        parsed |= overrides or {}
+    else:
+        for item in _split(overrides):
+            key, sign, text = item.partition("=")
+            if not sign or "." not in key or "#" in item:
+                raise SettingError(
+                    f"override {item!r} is not of the form stage.setting=value, as in distill.iterations=100."
+                )
+            parsed[key] = _literal(text)
+    for key in parsed:
+        if key in CALLERS:
+            raise SettingError(f"override {key} is not followed: give {CALLERS[key]} instead.")
     return parsed
 
 
@@ -148,12 +255,14 @@ def parse_numbers(name: str, text: str) -> list[int]:
         raise SettingError(f"{name} is {text!r}; expected whole numbers separated by commas, as 1,3.") from error
 
 
+def join_overrides(*texts: str) -> str:
+    """Return several texts of overrides as one; of the same setting the last counts."""
+    return " ".join(filter(None, texts))
+
+
 def _split(text: str) -> list[str]:
-    """Split at blanks and commas outside double quotes."""
-    parts = text.split('"')
-    outside = ["\0".join(part.replace(",", " ").split(" ")) for part in parts[::2]]
-    parts[::2] = outside
-    return [item for item in '"'.join(parts).split("\0") if item.strip()]
+    """Split at white space and commas outside double quotes."""
+    return [item for item in re.findall(r'(?:"[^"]*"|[^\s,"]|"(?=[^"]*$))+', text) if item]
 
 
 def _literal(text: str) -> Any:

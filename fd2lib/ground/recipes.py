@@ -10,10 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fd2lib.ground.errors import SettingError, unknown
-from fd2lib.ground.layers import Layers, build_stage, parse_overrides, plain_value, read_tables
+from fd2lib.ground.layers import SCALES, Layers, Resolved, parse_overrides, read_tables
 from fd2lib.ground.settings import STAGES, DistillSettings, EvaluateSettings, PretrainSettings, RelabelSettings
-
-SCALES = ("toy", "reduced", "paper")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,19 +27,25 @@ class Recipe:
     headline: str  # which accuracy the bundle's reading compares: "last" or "best" (selected on test images)
     image_size: int  # pixels, square
     classes: str  # class subset, "" for all
-    teacher: str  # kind of the teachers that make the images
-    label_teacher: str  # kind of the teachers that make the labels
-    teachers: tuple[PretrainSettings, ...]  # of the images, used in turn
-    label_teachers: tuple[PretrainSettings, ...]  # of the labels, averaged
+    teacher_kind: str  # of the teachers that make the images
+    label_teacher_kind: str  # of the teachers that make the labels
+    teacher_settings: tuple[PretrainSettings, ...]  # of the images' teachers, used in turn
+    label_teacher_settings: tuple[PretrainSettings, ...]  # of the labels' teachers, averaged
     distill: DistillSettings
     relabel: RelabelSettings
     evaluate: EvaluateSettings
     sources: Mapping[str, str] = field(hash=False)  # "distill.learning_rate" -> where the value comes from
+    not_followed: tuple[str, ...] = ()  # overrides that the method does not allow, with what fixes each
 
     @property
     def pretrain(self) -> PretrainSettings:
         """The first teacher's settings."""
-        return self.teachers[0]
+        return self.teacher_settings[0]
+
+    @property
+    def teacher_backbones(self) -> str:
+        """Names of the image teachers' networks, in turn, separated by blanks."""
+        return " ".join(teacher.backbone for teacher in self.teacher_settings)
 
     @property
     def needs_label_teachers(self) -> bool:
@@ -58,8 +62,8 @@ class Recipe:
 
         Of further teachers, ``pretrain[2].setting`` and so on say what differs from the first.
         """
-        general = {f"general.{name}": getattr(self, name) for name in ("image_size", "classes", "headline")}
-        general["general.teachers"] = " ".join(teacher.backbone for teacher in self.teachers)
+        names = ("image_size", "classes", "headline", "teacher_backbones")
+        general = {f"general.{name}": getattr(self, name) for name in names}
         stages = {
             f"{stage}.{name}": value
             for stage in STAGES
@@ -67,7 +71,7 @@ class Recipe:
         }
         further = {
             f"pretrain[{number}].{name}": value
-            for number, teacher in enumerate(self.teachers[1:], 2)
+            for number, teacher in enumerate(self.teacher_settings[1:], 2)
             for name, value in dataclasses.asdict(teacher).items()
             if value != getattr(self.pretrain, name)
         }
@@ -76,21 +80,21 @@ class Recipe:
 
 def list_methods() -> dict[str, str]:
     """Return every method's name and display title."""
-    return _titles("method")
+    return _titles(read_tables("methods")["method"])
 
 
-def list_teachers() -> dict[str, str]:
+def list_teacher_kinds() -> dict[str, str]:
     """Return every kind of teacher and its display title."""
-    return _titles("teacher")
+    return _titles(read_tables("methods")["teacher"])
 
 
 def list_bundles() -> dict[str, str]:
     """Return every bundle's name and display title."""
-    return {name: table["title"] for name, table in read_tables("bundles").items()}
+    return _titles(read_tables("bundles"))
 
 
-def _titles(kind: str) -> dict[str, str]:
-    return {name: table["title"] for name, table in read_tables("methods")[kind].items()}
+def _titles(tables: Mapping[str, Any]) -> dict[str, str]:
+    return {name: table["title"] for name, table in tables.items()}
 
 
 def load_recipe(
@@ -104,11 +108,12 @@ def load_recipe(
     image_size: int = 0,
     classes: str | None = None,
     bundle: str = "",
-    teacher: str = "",
-    label_teacher: str = "",
-    teachers: str = "",
+    teacher_kind: str = "",
+    label_teacher_kind: str = "",
+    teacher_backbones: str = "",
     student: str = "",
     overrides: Mapping[str, Any] | str | None = None,
+    strict: bool = True,
 ) -> Recipe:
     """Resolve a recipe.
 
@@ -122,34 +127,33 @@ def load_recipe(
         image_size: pixels; 0 takes the scale's default for the data set.
         classes: class subset; ``None`` takes the scale's default for the data set, ``""`` all classes.
         bundle: ``paper`` or ``release`` sets everything that the two read differently; empty keeps the scale's values.
-        teacher: kind of teacher that makes the images, one of :func:`list_teachers`; empty takes the method's.
-        label_teacher: kind of teacher that makes the labels; empty takes ``teacher``.
-        teachers: the teachers' backbones separated by blanks; empty takes the method's (most have one: ``backbone``).
+        teacher_kind: of the teachers that make the images, one of :func:`list_teacher_kinds`; empty: the method's.
+        label_teacher_kind: of the teachers that make the labels; empty takes the images'.
+        teacher_backbones: the teachers' networks, by blanks; empty: the method's (most have one: ``backbone``).
         student: the student's backbone; empty takes ``backbone``.
         overrides: ``{"distill.iterations": 100}``, or the same as ``"distill.iterations=100 pretrain.epochs=3"``.
-            What makes a method what it is stays: random real images are not optimised whatever is asked of others.
+        strict: an override of what makes the method what it is, such as optimising random real images, is an error;
+            otherwise it is left out and named in ``not_followed``, for grids that override several methods at once.
 
     Raises:
-        SettingError: an unknown scale, method, bundle, teacher or setting, or a value out of range.
+        SettingError: an unknown scale, method, bundle, kind or setting, a value out of range, or an override that the
+            method does not allow.
     """
     methods = read_tables("methods")
     _require("method", method, methods["method"])
-    layers = Layers(_tables(scale, bundle), methods["piece"], dataset)
-    kind, pieces = _with_teacher(methods, method, teacher)
-    label_kind, label_pieces = _with_teacher(methods, method, label_teacher or kind, for_labels=True)
-    chosen = backbone or _plain(layers.stage("general", "", pieces), "backbone")
-    general = layers.stage("general", chosen, pieces)
-    given = {"backbone": chosen, "student": student or chosen, "ipc": ipc, "seed": seed}
-    asked = parse_overrides(overrides)
-    values, sources = layers.resolve(pieces, given, asked)
-    if values["evaluate.labels"] == "hard" and "relabel.store" not in asked:
-        values["relabel.store"], sources["relabel.store"] = False, "hard labels need no teacher"
-    names = (teachers or _plain(general, "teachers") or chosen).split()
-    step = _plain(general, "seed_step")
-    makers, maker_sources = _teachers(layers, pieces, given, asked, names, step)
-    sources |= maker_sources
-    sources |= {f"general.{name}": entry["from"] for name, entry in general.items()}
-    caller = {"image_size": image_size, "classes": classes is not None, "teachers": teachers}
+    layers = Layers(_tables(scale, bundle), methods["piece"], dataset, parse_overrides(overrides))
+    kind, pieces = _with_teacher(methods, method, teacher_kind)
+    label_kind, label_pieces = _with_teacher(methods, method, label_teacher_kind or kind, for_labels=True)
+    chosen = backbone or layers.general("", pieces)[0].backbone
+    general, sources = layers.general(chosen, pieces)
+    given = {"backbone": chosen, "student": student or chosen, "ipc": ipc, "seed": seed, "threads": general.threads}
+    resolved = layers.resolve(pieces, given)
+    not_followed = tuple(f"{key}={layers.asked[key]}: fixed at {why}" for key, why in resolved.refused.items())
+    if strict and resolved.refused:
+        raise SettingError(_not_followed(layers, methods, method, resolved))
+    names = (teacher_backbones or general.teacher_backbones or chosen).split()
+    makers, maker_sources = _teachers(layers, pieces, given, names, general.seed_step)
+    caller = {"image_size": image_size, "classes": classes is not None, "teacher_backbones": teacher_backbones}
     sources |= {f"general.{name}": "caller" for name, given_by_caller in caller.items() if given_by_caller}
     return Recipe(
         scale=scale,
@@ -158,16 +162,30 @@ def load_recipe(
         method=method,
         title=methods["method"][method]["title"],
         bundle=bundle,
-        headline=_plain(general, "headline"),
-        image_size=image_size or _plain(general, "image_size"),
-        classes=_plain(general, "classes") if classes is None else classes,
-        teacher=kind,
-        label_teacher=label_kind,
-        teachers=makers,
-        label_teachers=_teachers(layers, label_pieces, given, asked, names, step)[0],
-        sources=sources,
-        **{stage: build_stage(stage, values) for stage in ("distill", "relabel", "evaluate")},
+        headline=general.headline,
+        image_size=image_size or general.image_size,
+        classes=general.classes if classes is None else classes,
+        teacher_kind=kind,
+        label_teacher_kind=label_kind,
+        teacher_settings=makers,
+        label_teacher_settings=_teachers(layers, label_pieces, given, names, general.seed_step)[0],
+        sources=resolved.sources | maker_sources | sources,
+        not_followed=not_followed,
+        **{stage: resolved.settings(stage) for stage in ("distill", "relabel", "evaluate")},
     )
+
+
+def _not_followed(layers: Layers, methods: Mapping[str, Any], method: str, resolved: Resolved) -> str:
+    """The sentence about the first override that a method does not allow, with the methods that do."""
+    key, why = next(iter(resolved.refused.items()))
+    stage, name = key.split(".", 1)
+
+    def fixes(pieces: Sequence[str]) -> bool:
+        return any(name in layers.fixing[piece].get(stage, {}) for piece in pieces)
+
+    free = [other for other, table in methods["method"].items() if not fixes(table["pieces"])]
+    remedy = f"Take a method that leaves it open ({', '.join(free)}), or leave it away." if free else "Leave it away."
+    return f"override {key}={layers.asked[key]} is not of method {method!r}, which fixes it at {why}. {remedy}"
 
 
 def _require(kind: str, name: str, choices: Any) -> None:
@@ -175,7 +193,7 @@ def _require(kind: str, name: str, choices: Any) -> None:
         raise SettingError(unknown(kind, name, choices))
 
 
-def _tables(scale: str, bundle: str) -> list[dict]:
+def _tables(scale: str, bundle: str) -> list[Mapping[str, Any]]:
     """The scale's tables, then the bundle's where one is asked for."""
     _require("scale", scale, SCALES)
     if not bundle:
@@ -184,14 +202,19 @@ def _tables(scale: str, bundle: str) -> list[dict]:
     return [read_tables(scale), read_tables("bundles")[bundle]]
 
 
-def _with_teacher(methods: dict, method: str, kind: str, for_labels: bool = False) -> tuple[str, list[str]]:
+def _with_teacher(
+    methods: Mapping[str, Any], method: str, kind: str, for_labels: bool = False
+) -> tuple[str, list[str]]:
     """The kind of teacher and the method's pieces, with another teacher's piece where one is asked for."""
-    pieces = list(methods["method"][method]["pieces"])
+    pieces: list[str] = list(methods["method"][method]["pieces"])
+    for piece in pieces:
+        _require("piece", piece, methods["piece"])
     kinds = methods["teacher"]
-    own = next(name for name, table in kinds.items() if table["pieces"][0] in pieces)
+    own = next((name for name, table in kinds.items() if table["pieces"][0] in pieces), "")
+    _require(f"teacher among the pieces of {method}:", own, kinds)
     if not kind or kind == own:
         return own, pieces
-    _require("teacher", kind, kinds)
+    _require("kind of teacher", kind, kinds)
     if kind == "plain" and "constraints" in pieces and not for_labels:
         raise SettingError(
             f"method {method!r} with teacher 'plain': its constraints need an attention head, which a plain teacher "
@@ -202,29 +225,19 @@ def _with_teacher(methods: dict, method: str, kind: str, for_labels: bool = Fals
 
 
 def _teachers(
-    layers: Layers,
-    pieces: Sequence[str],
-    given: Mapping[str, Any],
-    asked: Mapping[str, Any],
-    names: Sequence[str],
-    seed_step: int,
+    layers: Layers, pieces: Sequence[str], given: Mapping[str, Any], names: Sequence[str], seed_step: int
 ) -> tuple[tuple[PretrainSettings, ...], dict[str, str]]:
     """One teacher's settings per name, and their sources; those that share a backbone get seeds ``seed_step`` apart."""
-    made, sources = [], {}
+    made: list[PretrainSettings] = []
+    sources: dict[str, str] = {}
     for position, name in enumerate(names):
         seed = given["seed"] + seed_step * names[:position].count(name)
-        values, own = layers.resolve(pieces, {**given, "backbone": name, "seed": seed}, asked)
-        made.append(build_stage("pretrain", values))
+        resolved = layers.resolve(pieces, {**given, "backbone": name, "seed": seed})
+        made.append(resolved.settings("pretrain"))
         prefix = f"pretrain[{position + 1}]" if position else "pretrain"
         sources |= {
             f"{prefix}.{key.removeprefix('pretrain.')}": text
-            for key, text in own.items()
+            for key, text in resolved.sources.items()
             if key.startswith("pretrain.")
         }
     return tuple(made), sources
-
-
-def _plain(entries: dict[str, dict], name: str) -> Any:
-    if name not in entries:
-        raise SettingError(f"the recipe says nothing about {name}; give it explicitly.")
-    return plain_value(entries[name])

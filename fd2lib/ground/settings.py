@@ -1,141 +1,154 @@
-"""Every setting of the four stages, as frozen dataclasses.
+"""Every setting, declared once: name, type, default and its source, range or choices, unit.
 
-Field comments carry the unit, the choices and the place in the method that the setting names.
-Values come from recipes (see :mod:`fd2lib.ground.recipes`); a settings object never changes.
+A stage's settings are a frozen dataclass whose fields are made by :func:`setting`. Defaults are those of the paper's
+scale; recipes (see :mod:`fd2lib.ground.recipes`) hold what differs at a scale, for a data set or in a method's pieces.
 """
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass
 from typing import Any
 
 from fd2lib.ground.errors import SettingError, unknown
+from fd2lib.ground.files import file_digest
 
-CHOICES: dict[str, tuple[str, ...]] = {
-    "stem": ("auto", "small", "standard"),
-    "views": ("release", "paper", "random"),
-    "head_gradient": ("flows", "stopped"),
-    "prototype_rule": ("ema", "release"),
-    "prototype_norm": ("unit", "raw"),
-    "optimizer": ("sgd", "adamw"),
-    "schedule": ("exponential", "cosine"),
-    "precision": ("fp32", "bf16", "mixed"),
-    "start": ("noise", "pool1", "pool2", "whole", "all"),
-    "mosaics": ("distinct", "repeated"),
-    "base_cross_entropy": ("replaced", "kept"),
-    "similarity_views": ("plain", "cropped"),
-    "label_mode": ("batch", "evaluation"),
-    "label_source": ("backbone", "head"),
-    "labels": ("soft", "hard"),
-}
+PACKAGED_INITS = ("random", "imagenet")  # initial weights that are known by name; anything else is a file
+STEMS = ("auto", "small", "standard")
+DIGEST = "sha256:"  # weights of a file are known by what is in it, not by where it lies
 
 
-class _Checked:
-    """Checks choices and ranges when a settings object is made."""
+def setting(
+    default: Any = MISSING,
+    source: str = "",
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] = (),
+    unit: str = "",
+    before: Any = MISSING,
+    weights: bool = False,
+) -> Any:
+    """Declare a setting as a dataclass field.
+
+    Args:
+        default: value at the paper's scale; without one the caller of a recipe gives it.
+        source: where the default comes from.
+        low: smallest number allowed.
+        high: largest number allowed.
+        choices: words allowed.
+        unit: of the number, for people.
+        before: what runs were made with before the setting existed; it still identifies them.
+        weights: names initial weights: ``random``, ``imagenet`` or a file.
+    """
+    about = {"source": source, "low": low, "high": high, "choices": tuple(choices), "unit": unit}
+    return dataclasses.field(default=default, metadata={**about, "before": before, "weights": weights})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSettings:
+    """What the settings of all stages have in common; checks choices and ranges when one is made."""
+
+    precision: str = setting("fp32", "release", choices=("fp32", "bf16", "mixed"))
+    seed: int = setting(low=0)
+    threads: int = setting(1, "ours: the same numbers on every machine", low=1, unit="CPU threads", before=1)
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            value = getattr(self, field.name)
-            choices = CHOICES.get(field.name)
-            if choices and value not in choices:
-                raise SettingError(unknown(field.name, value, choices))
-            _check_range(field, value)
+        for field in dataclasses.fields(self):
+            _check(field, getattr(self, field.name))
 
 
-def _check_range(field: dataclasses.Field, value: Any) -> None:
-    low, high = field.metadata.get("range", (None, None))
+def _check(field: dataclasses.Field[Any], value: Any) -> None:
+    about = field.metadata
+    if about["choices"] and value not in about["choices"]:
+        raise SettingError(unknown(field.name, value, about["choices"]))
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
+    low, high = about["low"], about["high"]
     if (low is not None and value < low) or (high is not None and value > high) or value != value:
         bounds = f"at least {low}" if high is None else f"between {low} and {high}"
         raise SettingError(f"{field.name} is {value}; expected {bounds}.")
 
 
-def _number(low: float, high: float | None = None, *, before: Any = dataclasses.MISSING) -> Any:
-    """A number with a range; ``before`` as in :func:`_later`."""
-    return dataclasses.field(
-        default=before, metadata={"range": (low, high), "later": before is not dataclasses.MISSING}
-    )
-
-
-def _later(before: Any) -> Any:
-    """A setting added after runs existed: ``before`` is what they were made with, and still identifies them."""
-    return dataclasses.field(default=before, metadata={"later": True})
-
-
-def _declared(before: int) -> Any:
-    return dataclasses.field(default=before, metadata={"range": (1, None), "later": True, "declared": True})
-
-
-def identity(settings: Any) -> dict[str, Any]:
-    """Return what identifies settings: every value, but a setting added later only where it was changed.
-
-    So a run made before a setting existed is found again, and a new value of it makes another run.
-    """
-    return {
-        field.name: value
-        for field in dataclasses.fields(settings)
-        for value in [getattr(settings, field.name)]
-        if not (field.metadata.get("later") and value == field.default)
-    }
-
-
 @dataclass(frozen=True, kw_only=True)
-class PretrainSettings(_Checked):
+class PretrainSettings(StageSettings):
     """Stage 1, a teacher on the whole training set (method section 3)."""
 
-    backbone: str  # timm name or one of fd2lib's small variants
-    init: str  # "random", "imagenet", or the path of a state dict
-    stem: str  # "auto" is small for 64 px and below with random weights
-    attention: bool  # True: attention head, counterfactual loss and prototypes (CAL)
-    num_maps: int = _number(1)  # M, attention maps
-    attention_ratio: float = _number(0, 1)  # λ, weight of the head's loss
-    views: str  # "release" adds attention crop and drop, "random" two random crops; "paper" adds none
-    prototype_rule: str  # how class prototypes are updated
-    prototype_momentum: float = _number(0, 1)  # step of the prototype update
-    epochs: int = _number(1)
-    batch_size: int = _number(2)  # images
-    optimizer: str  # "adamw" copes better with few epochs: the head multiplies its features by 100
-    learning_rate: float = _number(0)  # for this batch size
-    momentum: float = _number(0, 1)  # of SGD, or AdamW's first beta
-    weight_decay: float = _number(0)
-    schedule: str  # "exponential" is rate × 0.9^(epoch/2); "cosine" falls to final_learning_rate
-    final_learning_rate: float = _number(0)
-    jitter: float = _number(0, 1)  # brightness, contrast, saturation ±; hue ± half of it
-    rotation: float = _number(0, 180)  # degrees, ±
-    precision: str
-    seed: int = _number(0)
-    threads: int = _declared(1)
-    head_gradient: str = _later("flows")  # "stopped": the head only reads the features, the backbone stays plain
+    backbone: str = setting()  # timm name or one of fd2lib's small variants
+    init: str = setting("imagenet", "release", weights=True)
+    stem: str = setting(
+        "standard", "torchvision's networks", choices=STEMS
+    )  # "auto": small up to 64 px, random weights
+    attention: bool = setting(True, "paper")  # attention head, counterfactual loss and prototypes (CAL)
+    num_maps: int = setting(16, "the most frequent of the release's tables", low=1, unit="maps")  # M
+    # λ, weight of the head's loss
+    attention_ratio: float = setting(0.4, "the most frequent of the release's tables", low=0, high=1)
+    # "release" adds attention crop and drop, "random" two random crops; "paper" adds none
+    views: str = setting(
+        "paper", "paper (second-hand): no crop and drop terms; release: release", choices=("release", "paper", "random")
+    )
+    # how class prototypes are updated
+    prototype_rule: str = setting(
+        "ema", "paper (second-hand); the release's rule is 'release'", choices=("ema", "release")
+    )
+    prototype_momentum: float = setting(0.05, "release", low=0, high=1)  # step of the prototype update
+    epochs: int = setting(51, "release", low=1, unit="epochs")
+    batch_size: int = setting(4, "release", low=2, unit="images")
+    optimizer: str = setting("sgd", "release", choices=("sgd", "adamw"))  # "adamw" copes better with few epochs
+    learning_rate: float = setting(1e-3, "release", low=0)  # for this batch size
+    momentum: float = setting(0.9, "release", low=0, high=1)  # of SGD, or AdamW's first beta
+    weight_decay: float = setting(1e-5, "release", low=0)
+    # "exponential" is rate × 0.9^(epoch/2); "cosine" falls to final_learning_rate
+    schedule: str = setting("exponential", "release: rate × 0.9^(epoch/2)", choices=("exponential", "cosine"))
+    final_learning_rate: float = setting(0.0, "not used by the exponential schedule", low=0)
+    # brightness, contrast, saturation ±; hue ± half of it
+    jitter: float = setting(0.2, "release: brightness, contrast, saturation 0.2, hue 0.1", low=0, high=1)
+    rotation: float = setting(15.0, "release", low=0, high=180, unit="degrees, ±")
+    # "stopped": the head only reads the features, the backbone stays plain
+    head_gradient: str = setting("flows", "paper", choices=("flows", "stopped"), before="flows")
 
 
 @dataclass(frozen=True, kw_only=True)
-class DistillSettings(_Checked):
+class DistillSettings(StageSettings):
     """Stage 2, images from a teacher (method section 4)."""
 
-    ipc: int = _number(0)  # images per class; 0 for start "all"
-    start: str  # what optimisation starts from; with iterations 0, the result. "all": every training image
-    iterations: int = _number(0)  # optimisation steps per image index, all phases together
-    learning_rate: float = _number(0)  # Adam, in units of the teacher's normalised pixels
-    cross_entropy_weight: float = _number(0)  # of the classification term
-    attention_ratio: float = _number(0, 1)  # λ, head against backbone cross-entropy; 0 for a teacher without head
-    base_cross_entropy: str  # "kept": the backbone's cross-entropy is added once more beside the mixture
-    bn_weight: float = _number(0)  # of the BatchNorm matching term
-    bn_first_multiplier: float = _number(0)  # for the first BatchNorm layer
-    characteristic_weight: float = _number(0)  # w_F
-    similarity_weight: float = _number(0)  # w_S
-    prototype_norm: str  # "unit" normalises prototypes before the characteristic constraint
-    similarity_views: str  # how earlier images are seen: whole, or one random crop and flip
-    group_size: int = _number(1)  # N_S, images of a class compared with each other
-    min_crop_scale: float = _number(0.01, 1)  # smallest area of the random resized crop
-    shift: int = _number(0)  # pixels, circular, both ways
-    chunk_classes: int = _number(1)  # classes optimised together; BatchNorm matching sees a chunk
-    precision: str
-    seed: int = _number(0)
-    threads: int = _declared(1)
-    phases: str = _later("")  # "3@200 4@224": sizes (pixels) in turn and their shares of the iterations; "": one phase
-    residual: float = _number(0, 1, before=0.0)  # share of the start mixed in between phases (FADRM)
-    mosaics: str = _later("distinct")  # "repeated": drawn with replacement, so that a set may hold one twice
-    own_ratio: bool = _later(False)  # True: each teacher's own λ in place of attention_ratio
+    ipc: int = setting(low=0, unit="images per class")  # 0 for start "all"
+    # what optimisation starts from; with iterations 0, the result. "all": every training image
+    start: str = setting(
+        "pool2", "release: 2×2 mosaics for SRe2L++", choices=("noise", "pool1", "pool2", "whole", "all")
+    )
+    iterations: int = setting(4000, "SRe2L++", low=0, unit="steps per image index, all phases together")
+    learning_rate: float = setting(1e-3, "release", low=0, unit="of the teacher's normalised pixels")  # Adam
+    cross_entropy_weight: float = setting(1.0, "release", low=0)  # of the classification term
+    # λ, head against backbone cross-entropy; 0 for a teacher without head
+    attention_ratio: float = setting(0.4, "as in pretraining", low=0, high=1)
+    # "kept": the backbone's cross-entropy is added once more beside the mixture
+    base_cross_entropy: str = setting("replaced", "a base method has one cross-entropy", choices=("replaced", "kept"))
+    bn_weight: float = setting(1e-3, "release", low=0)  # of the BatchNorm matching term
+    bn_first_multiplier: float = setting(10.0, "release", low=0)  # for the first BatchNorm layer
+    characteristic_weight: float = setting(0.8, "paper (second-hand); release 0.9", low=0)  # w_F
+    similarity_weight: float = setting(0.2, "paper (second-hand); release 0.1", low=0)  # w_S
+    # "unit" normalises prototypes before the characteristic constraint
+    prototype_norm: str = setting(
+        "unit", "ours: raw prototypes of the release weaken the constraint tenfold", choices=("unit", "raw")
+    )
+    # how earlier images are seen: whole, or one random crop and flip
+    similarity_views: str = setting("plain", "paper; release: cropped", choices=("plain", "cropped"))
+    group_size: int = setting(4, "release", low=1, unit="images of a class compared with each other")  # N_S
+    min_crop_scale: float = setting(0.08, "release", low=0.01, high=1)  # smallest area of the random resized crop
+    shift: int = setting(32, "release", low=0, unit="pixels, circular, both ways")
+    chunk_classes: int = setting(100, "release", low=1, unit="classes")  # optimised together: statistics of a chunk
+    # "3@200 4@224": sizes (pixels) in turn and their shares of the iterations; "": one phase
+    phases: str = setting("", "SRe2L++: one phase", before="")
+    # share of the start mixed in between phases (FADRM)
+    residual: float = setting(0.0, "SRe2L++: none", low=0, high=1, before=0.0)
+    # "repeated": drawn with replacement, so that a set may hold one twice
+    mosaics: str = setting(
+        "distinct",
+        "ours: a repeated mosaic teaches nothing new; release: repeated",
+        choices=("distinct", "repeated"),
+        before="distinct",
+    )
+    own_ratio: bool = setting(False, "one teacher", before=False)  # each teacher's own λ in place of attention_ratio
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -148,40 +161,56 @@ class DistillSettings(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RelabelSettings(_Checked):
+class RelabelSettings(StageSettings):
     """Stage 3, soft labels for every augmented batch (method section 5)."""
 
-    ipc: int = _number(0)  # the first this many images of each class; 0: all there are
-    epochs: int = _number(1)
-    batch_size: int = _number(2)  # images; each batch is used as two halves
-    min_crop_scale: float = _number(0.01, 1)
-    cutmix: bool
-    label_mode: str  # "batch": BatchNorm statistics of each half batch; "evaluation": running statistics
-    label_source: str  # whose logits are stored
-    store: bool  # False: nothing is stored and evaluation asks the teachers again
-    precision: str
-    seed: int = _number(0)
-    threads: int = _declared(1)
+    ipc: int = setting(low=0, unit="images per class")  # the first this many; 0: all there are
+    epochs: int = setting(400, "release", low=1, unit="epochs")
+    batch_size: int = setting(20, "release", low=2, unit="images")  # each batch is used as two halves
+    min_crop_scale: float = setting(0.08, "release", low=0.01, high=1)
+    cutmix: bool = setting(True, "release")
+    # "batch": BatchNorm statistics of each half batch; "evaluation": running statistics
+    label_mode: str = setting("batch", "release", choices=("batch", "evaluation"))
+    label_source: str = setting("backbone", "release", choices=("backbone", "head"))  # whose logits are stored
+    store: bool = setting(True, "release")  # False: nothing is stored and evaluation asks the teachers again
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateSettings(_Checked):
+class EvaluateSettings(StageSettings):
     """Stage 4, a student on distilled images and their labels (method section 6)."""
 
-    student: str  # backbone name
-    student_init: str  # "random", "imagenet", or the path of a state dict
-    stem: str
-    labels: str  # "soft" logits of the teachers, or "hard" class labels
-    learning_rate: float = _number(0)  # AdamW
-    weight_decay: float = _number(0)  # on weights with more than one dimension
-    temperature: float = _number(0.01)
-    test_every: int = _number(1)  # epochs between tests; the last epoch is always tested
-    precision: str
-    seed: int = _number(0)
-    threads: int = _declared(1)
+    student: str = setting()  # backbone name
+    student_init: str = setting(
+        "random", "open question: the release gives only some students ImageNet weights", weights=True
+    )
+    stem: str = setting("standard", "torchvision's networks", choices=STEMS)
+    labels: str = setting("soft", "release", choices=("soft", "hard"))  # logits of the teachers, or class labels
+    learning_rate: float = setting(1e-3, "release", low=0)  # AdamW
+    weight_decay: float = setting(1e-5, "release", low=0)  # on weights with more than one dimension
+    temperature: float = setting(20.0, "release", low=0.01)
+    test_every: int = setting(10, "ours", low=1, unit="epochs")  # the last epoch is always tested
 
 
-STAGES: dict[str, type] = {
+@dataclass(frozen=True, kw_only=True)
+class GeneralSettings:
+    """What a recipe says besides the stages' settings."""
+
+    backbone: str = setting("resnet18", "paper, main table")  # of teacher and student
+    image_size: int = setting(224, "paper", low=1, unit="pixels, square")
+    classes: str = setting("", "paper: all classes")  # class subset
+    teacher_backbones: str = setting("", "one teacher: the backbone")  # separated by blanks
+    seed_step: int = setting(1000, "ours: teachers that share a backbone share nothing else", low=0)
+    # which accuracy is compared: after the last epoch, or the best (selected on test images)
+    headline: str = setting("last", "nothing is selected on test images; release: best", choices=("last", "best"))
+    threads: int = setting(1, "ours: the same numbers on every machine", low=1, unit="CPU threads")
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            _check(field, getattr(self, field.name))
+
+
+# Of each stage the class that its settings are made of; settings declared elsewhere are added to it.
+STAGES: dict[str, type[StageSettings]] = {
     "pretrain": PretrainSettings,
     "distill": DistillSettings,
     "relabel": RelabelSettings,
@@ -190,43 +219,134 @@ STAGES: dict[str, type] = {
 
 
 def declare_setting(
-    stage: str, name: str, default: Any, *, low: float | None = None, high: float | None = None, source: str
+    stage: str,
+    name: str,
+    default: bool | int | float | str,
+    source: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] = (),
+    unit: str = "",
 ) -> None:
-    """Add a setting to a stage from outside; runs made with its default keep their identity."""
-    field = dataclasses.field(
-        default=default, metadata={"range": (low, high), "later": True, "declared": True, "source": source}
-    )
-    base = STAGES[stage]
-    STAGES[stage] = dataclasses.make_dataclass(
-        base.__name__, [(name, type(default), field)], bases=(base,), frozen=True, kw_only=True
-    )
+    """Add a setting to a stage from outside this file; runs made without it keep their identity.
 
-
-def build_settings(stage: str, values: dict[str, Any]) -> Any:
-    """Build one stage's settings from a plain dictionary.
+    Args:
+        stage: one of :data:`STAGES`.
+        name: of the setting.
+        default: its value unless a recipe or an override says otherwise; its type is the setting's.
+        source: where the default comes from.
+        low: smallest number allowed.
+        high: largest number allowed.
+        choices: words allowed.
+        unit: of the number.
 
     Raises:
-        SettingError: unknown stage or setting, a missing one, or a value of the wrong type.
+        SettingError: the stage is unknown or has a setting of that name.
+    """
+    kind = stage_settings(stage)
+    if name in setting_fields(kind):
+        raise SettingError(f"{stage} has a setting {name!r} already; choose another name.")
+    field = setting(default, source, low=low, high=high, choices=choices, unit=unit, before=default)
+    # A subclass, so that what takes the stage's settings takes these as well.
+    STAGES[stage] = dataclasses.make_dataclass(
+        kind.__name__, [(name, type(default), field)], bases=(kind,), frozen=True, kw_only=True
+    )
+
+
+def stage_settings(stage: str) -> type[StageSettings]:
+    """Return the class of a stage's settings.
+
+    Raises:
+        SettingError: no such stage.
     """
     if stage not in STAGES:
         raise SettingError(unknown("stage", stage, STAGES))
-    fields = {field.name: field for field in dataclasses.fields(STAGES[stage])}
+    return STAGES[stage]
+
+
+def setting_fields(kind: Any) -> dict[str, dataclasses.Field[Any]]:
+    """Return the fields of a settings class, by name."""
+    return {field.name: field for field in dataclasses.fields(kind)}
+
+
+def build_settings(stage: str, values: Mapping[str, Any], *, as_before: bool = False) -> Any:
+    """Build one stage's settings from a plain dictionary; what is left out has its default.
+
+    Args:
+        stage: one of :data:`STAGES`.
+        values: by name.
+        as_before: settings of a run that was made before some of today's existed: what is left out has the value that
+            runs had then.
+
+    Raises:
+        SettingError: unknown stage or setting, one that only the caller can give, or a value of the wrong type.
+    """
+    kind = stage_settings(stage)
+    fields = setting_fields(kind)
     for name in values:
         if name not in fields:
             raise SettingError(unknown(f"{stage} setting", name, fields))
-    missing = [name for name in fields if name not in values]
+    if as_before:
+        before = {name: field.metadata["before"] for name, field in fields.items()}
+        values = {name: value for name, value in before.items() if value is not MISSING} | dict(values)
+    missing = [name for name, field in fields.items() if name not in values and field.default is MISSING]
     if missing:
         raise SettingError(f"{stage} settings lack {', '.join(missing)}; a recipe or an override must give them.")
-    return STAGES[stage](**{name: _coerce(stage, fields[name], values[name]) for name in fields})
+    return kind(**{name: fitting(f"{stage}.{name}", fields[name], value) for name, value in values.items()})
 
 
-def _coerce(stage: str, field: dataclasses.Field, value: Any) -> Any:
-    """Accept exactly the declared type; an int is a float where a float is expected."""
-    kind = (
-        field.type if isinstance(field.type, type) else {"int": int, "float": float, "bool": bool}.get(field.type, str)
-    )
+def fitting(name: str, field: dataclasses.Field[Any], value: Any) -> Any:
+    """Return a value as a field's declared type: exactly that, but an int where a float is expected.
+
+    Raises:
+        SettingError: another type.
+    """
+    kind = field.type
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if type(value) is not kind:
-        raise SettingError(f"{stage}.{field.name} is {value!r}; expected {kind.__name__}, got {type(value).__name__}.")
+        wanted = kind.__name__ if isinstance(kind, type) else kind
+        raise SettingError(f"{name} is {value!r}; expected {wanted}, got {type(value).__name__}.")
     return value
+
+
+def setting_values(settings: StageSettings) -> dict[str, Any]:
+    """Return every value of a stage's settings; weights of a file as the digest of what is in it.
+
+    Raises:
+        SettingError: the file of weights is not there.
+    """
+    return {
+        field.name: _weights(field.name, value) if field.metadata.get("weights") else value
+        for field in dataclasses.fields(settings)
+        for value in [getattr(settings, field.name)]
+    }
+
+
+def _weights(name: str, value: str) -> str:
+    if value in PACKAGED_INITS or value.startswith(DIGEST):
+        return value
+    try:
+        return DIGEST + file_digest(value)
+    except OSError as error:
+        raise SettingError(
+            f"{name} is {value!r}; expected {', '.join(PACKAGED_INITS)} or a file of weights ({error.strerror})."
+        ) from error
+
+
+def identity(settings: StageSettings) -> dict[str, Any]:
+    """Return what identifies settings: every value, but a setting added later only where it was changed.
+
+    So a run made before a setting existed is found again, and a new value of it makes another run.
+    """
+    return identifying(setting_fields(settings), setting_values(settings))
+
+
+def identifying(fields: Mapping[str, dataclasses.Field[Any]], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that identify settings, of a dictionary such as a result row holds; unknown ones all do."""
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in fields or value != fields[name].metadata.get("before", MISSING)
+    }

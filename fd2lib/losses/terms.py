@@ -1,13 +1,12 @@
 """The terms of distillation's objective: each is declared once, in the file of its loss, and known here by name."""
 
-import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from fd2lib.ground import DistillSettings, SettingError, declare_setting
-from fd2lib.ground.settings import STAGES
+from fd2lib.ground.settings import setting_fields, stage_settings
 from fd2lib.losses.pretrain import PRETRAIN_TITLES
 
 TOTAL = "total"  # the weighted sum, a column beside the terms
@@ -97,7 +96,7 @@ def register_term(term: Term) -> None:
         raise SettingError(
             f"term name {term.name!r} cannot be used; expected an identifier other than {taken}. Choose another name."
         )
-    if term.weight not in {field.name for field in dataclasses.fields(STAGES["distill"])}:
+    if term.weight not in setting_fields(stage_settings("distill")):
         declare_setting("distill", term.weight, 0.0, low=0.0, source=f"weight of {term.title}; 0: not computed")
     _TERMS[term.name] = term
 

@@ -1,22 +1,41 @@
 """Record: run folders, manifests, provenance and result rows."""
 
-from fd2lib.record.manifest import RunFolder, content_fingerprint, file_digest, fingerprint, read_manifest
+from fd2lib.ground import file_digest
+from fd2lib.record.columns import ATTENTION, GEOMETRY, STUDENTS, TABLES, Column, Table
+from fd2lib.record.manifest import RunFolder, content_fingerprint, fingerprint, read_manifest
 from fd2lib.record.provenance import describe_device, provenance
-from fd2lib.record.results import COLUMNS, append_result, put_rows, read_results
+from fd2lib.record.results import (
+    append_result,
+    doubles,
+    put_rows,
+    read_rows,
+    require_single,
+    row_identity,
+    settings_identity,
+)
 from fd2lib.record.runs import StageInputs, run_or_load
 
 __all__ = [
-    "COLUMNS",
+    "ATTENTION",
+    "GEOMETRY",
+    "STUDENTS",
+    "TABLES",
+    "Column",
     "RunFolder",
     "StageInputs",
+    "Table",
     "append_result",
     "content_fingerprint",
     "describe_device",
+    "doubles",
     "file_digest",
     "fingerprint",
     "provenance",
     "put_rows",
     "read_manifest",
-    "read_results",
+    "read_rows",
+    "require_single",
+    "row_identity",
     "run_or_load",
+    "settings_identity",
 ]

@@ -16,7 +16,7 @@ from typing import Any
 import filelock
 import torch
 
-from fd2lib.ground import ArtefactError, atomic_path, identity, read_json, write_json
+from fd2lib.ground import ArtefactError, StageSettings, atomic_path, file_digest, identity, read_json, write_json
 from fd2lib.record.provenance import provenance, reset_peak_memory
 
 SCHEMA = 1
@@ -27,12 +27,6 @@ def fingerprint(stage: str, settings: Mapping[str, Any], inputs: Mapping[str, st
     """Return the hex SHA-256 of what determines a stage's output, the device aside."""
     text = json.dumps([SCHEMA, stage, dict(settings), dict(inputs)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def file_digest(path: str | Path) -> str:
-    """Return the hex SHA-256 of a file's bytes."""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_manifest(folder: str | Path, stage: str) -> dict[str, Any]:
@@ -65,10 +59,10 @@ class RunFolder:
         inputs: name to fingerprint of everything the stage reads.
     """
 
-    def __init__(self, folder: str | Path, stage: str, settings: Any, inputs: Mapping[str, str]) -> None:
+    def __init__(self, folder: str | Path, stage: str, settings: StageSettings, inputs: Mapping[str, str]) -> None:
         self.folder = Path(folder)
         self.stage = stage
-        self.identity = {"stage": stage, "settings": identity(settings), "inputs": dict(inputs)}
+        self.identity: dict[str, Any] = {"stage": stage, "settings": identity(settings), "inputs": dict(inputs)}
         self.fingerprint = fingerprint(stage, self.identity["settings"], inputs)
         self._since = time.perf_counter()
         self._earlier_seconds = 0.0

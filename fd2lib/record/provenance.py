@@ -59,7 +59,7 @@ class _Peak:
 
 def reset_peak_memory() -> None:
     """Begin a new measurement of peak memory, for one stage, where the system can (CUDA, Linux)."""
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # torch gives no types
         _keep_peak("cuda")
         torch.cuda.reset_peak_memory_stats()
         _Peak.reset.add("cuda")

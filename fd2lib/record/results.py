@@ -1,136 +1,175 @@
-"""Result rows: one line of a CSV file per trained student."""
+"""Result rows: read, added and compared by what they mean.
+
+Two rows are of one identity when they are of the same images and settings, whatever the version that wrote them called
+these and however many settings have been added since. Such rows are the same student, or the same student made again
+(with other kernels, say): the first replaces, the second is refused where numbers are made of rows.
+"""
 
 import csv
+import functools
 import io
-from collections.abc import Collection, Mapping, Sequence
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import filelock
 
 from fd2lib.ground import ArtefactError, SettingError, atomic_path
+from fd2lib.ground.settings import STAGES, identifying, setting_fields
+from fd2lib.record.columns import STUDENTS, Table
 
-# Name, and what it holds. results/SCHEMA.md says the same for people; a test keeps them equal.
-COLUMNS: dict[str, str] = {
-    "scale": "toy, reduced or paper; rows of different scales are never compared",
-    "dataset": "name of the image set",
-    "classes": "class subset asked for; empty for all",
-    "num_classes": "number of classes",
-    "image_size": "pixels, square",
-    "bundle": "paper or release where one of the two readings was asked for; empty for the scale's own",
-    "method": "name of the method, as python -m fd2lib recipes lists them",
-    "start": "what optimisation starts from: noise, pool1, pool2 (2×2 mosaic), whole (a real image); all: whole set",
-    "ipc": "images per class; 0: all there are",
-    "seed": "seed of every stage",
-    "teacher_kind": "kind of the teachers that made the images: plain, probed, crops or cal",
-    "label_teacher": "kind of the teachers that made the labels; empty for true classes",
-    "teacher": "the teachers' backbones, in turn",
-    "teacher_init": "teacher's initial weights",
-    "student": "student's backbone",
-    "student_init": "student's initial weights",
-    "labels": "soft or hard",
-    "headline": "last or best: which of the next two the bundle's reading compares",
-    "last_top1": "student's test accuracy after the last epoch, %",
-    "best_top1": "best test accuracy over the tested epochs, % (selected on test data)",
-    "teacher_top1": "test accuracy of the image teachers' backbone classifier, %, their mean; empty without teacher",
-    "teacher_head_top1": "test accuracy of their attention head, %; empty without head",
-    "label_teacher_top1": "test accuracy of the label teachers' backbone classifier, %, their mean; empty without",
-    "test_images": "number of test images",
-    "mean_pixel_change": "mean absolute change from the start, share of the pixel range",
-    "images_bytes": "bytes of the distilled images as lossless PNG",
-    "labels_bytes": "bytes of the stored soft labels",
-    "pretrain_images": "images passed through networks to train the teachers of the images",
-    "distill_images": "images passed through networks to make the images of this IPC, scoring of mosaics aside",
-    "relabel_images": "images passed through teachers for the labels",
-    "evaluate_images": "images passed through the student in training",
-    "pretrain_seconds": "wall time of the image teachers' training",
-    "distill_seconds": "wall time of making the images (all IPC of the run they are a prefix of)",
-    "relabel_seconds": "wall time of making the labels",
-    "evaluate_seconds": "wall time of the student's training and tests",
-    "pretrain_peak_mib": "peak memory of the teachers' training, MiB; empty where it was not measured stage by stage",
-    "distill_peak_mib": "likewise of making the images",
-    "relabel_peak_mib": "likewise of making the labels",
-    "evaluate_peak_mib": "likewise of the student",
-    "fingerprint": "identity of the student's run: settings and inputs",
-    "settings": "JSON of all four stages' settings; teachers and label_teachers where there are several or others",
-    "device": "device of the student's run",
-    "versions": "torch, torchvision, timm and numpy versions",
-    "commit": "fd2lib commit",
-    "date": "end of the student's run, UTC",
-}
+# What the settings of a row were called before.
+_FORMERLY = {"teachers": "teacher_settings", "label_teachers": "label_teacher_settings"}
+logger = logging.getLogger(__name__)
+
+
+def row_identity(row: Mapping[str, Any], table: Table = STUDENTS) -> tuple[str, ...]:
+    """Return what a row is of: images and settings of a student, or what was measured and where.
+
+    The fingerprint of the images is not part of it: rows made before it was recorded have none. Rows that agree here
+    and have different ones are of different images (see :func:`doubles`).
+    """
+    return tuple(
+        settings_identity(str(row[name])) if name == "settings" else str(row[name])
+        for name in table.key
+        if name != "images_fingerprint"
+    )
+
+
+def settings_identity(text: str) -> str:
+    """Return the settings of a row in the one form that is compared, from their JSON of any version.
+
+    A setting added later counts only where it has another value than runs had before it existed.
+
+    Raises:
+        ArtefactError: no JSON object of objects.
+    """
+    return _identity_of(text, tuple(STAGES.values()))
+
+
+@functools.lru_cache(maxsize=100_000)
+def _identity_of(text: str, stages_known: tuple[type, ...]) -> str:
+    del stages_known  # settings may be declared at any time; what was read before counts as before
+    try:
+        given = json.loads(text)
+        stages = {_FORMERLY.get(name, name): value for name, value in given.items()}
+    except (ValueError, AttributeError) as error:
+        raise ArtefactError(f"a row's settings are {text[:80]!r}; expected a JSON object of stages.") from error
+    return json.dumps({name: _identifying(name, value) for name, value in stages.items()}, sort_keys=True)
+
+
+def _identifying(name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return [_identifying("pretrain", one) for one in value]
+    return identifying(setting_fields(STAGES[name]), value) if name in STAGES and isinstance(value, dict) else value
+
+
+def doubles(rows: Iterable[Mapping[str, Any]], table: Table = STUDENTS) -> list[tuple[int, int]]:
+    """Return the places of rows that are of one identity, as pairs of a row and a later one."""
+    found: list[tuple[int, int]] = []
+    seen: dict[tuple[str, ...], list[tuple[int, str]]] = {}
+    for place, row in enumerate(rows):
+        images = str(row.get("images_fingerprint", ""))
+        for earlier, other in seen.setdefault(row_identity(row, table), []):
+            if images == other or not images or not other:
+                found.append((earlier, place))
+        seen[row_identity(row, table)].append((place, images))
+    return found
+
+
+def require_single(rows: Sequence[Mapping[str, Any]], source: str | Path, table: Table = STUDENTS) -> None:
+    """Check that no two rows are of one identity, before numbers are made of them.
+
+    Raises:
+        ArtefactError: naming the first two.
+    """
+    for first, second in doubles(rows, table):
+        told = [
+            f"line {place + 2} ({rows[place].get('date')}, commit {rows[place].get('commit')})"
+            for place in (first, second)
+        ]
+        raise ArtefactError(
+            f"{source} holds the same experiment twice: {told[0]} and {told[1]}. "
+            "Means would count it as two seeds; take one of the two lines out."
+        )
 
 
 def append_result(row: Mapping[str, object], path: str | Path) -> None:
-    """Add ``row`` to the CSV at ``path``; a row with the same fingerprint and settings is replaced.
+    """Add a student's row to the CSV at ``path``; a row of the same run is replaced.
 
-    Both count: other settings can lead to the very same images (a constraint that never applies at IPC 1), and that
-    they do is a result.
+    A row of one identity with it but of another run, made with other kernels say, stays, and a warning names both.
 
     Args:
-        row: a value for each of :data:`COLUMNS`.
+        row: a value for each column of :data:`fd2lib.record.STUDENTS`.
         path: the CSV file; made with its header when missing.
 
     Raises:
         SettingError: the row lacks a column or has one too many.
         ArtefactError: the file is not a results file.
     """
-    put_rows([row], path, COLUMNS, ("fingerprint", "settings"))
+    put_rows([row], path, STUDENTS)
 
 
-def put_rows(
-    rows: Sequence[Mapping[str, object]], path: str | Path, columns: Collection[str], key: Sequence[str]
-) -> None:
-    """Add rows to a CSV table; a row that agrees with one there in every column of ``key`` replaces it.
+def put_rows(rows: Sequence[Mapping[str, object]], path: str | Path, table: Table) -> None:
+    """Add rows to a CSV table; each replaces what is there of the same identity and run.
+
+    A file with fewer columns, or columns under earlier names, is written with today's; nothing of it is lost.
 
     Args:
         rows: a value for each column.
-        path: the table; made with its header when missing.
-        columns: of the table, in their order.
-        key: columns that identify a row.
+        path: the file; made with its header when missing.
+        table: its columns.
 
     Raises:
         SettingError: a row lacks a column or has one too many.
         ArtefactError: the file has other columns, or could not be written.
     """
     for row in rows:
-        if wrong := set(columns) ^ row.keys():
+        if wrong := set(table.columns) ^ row.keys():
             raise SettingError(f"row and columns differ in {', '.join(sorted(wrong))}; give exactly the columns.")
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(path.with_name(f".{path.name}.lock")):
-        given = [{name: str(row[name]) for name in columns} for row in rows]
-        every = [*read_rows(path, columns), *given]
-        last = {tuple(row[name] for name in key): index for index, row in enumerate(every)}
+        every = [*read_rows(path, table), *({name: str(row[name]) for name in table.columns} for row in rows)]
+        last = {(*row_identity(row, table), row["fingerprint"]): place for place, row in enumerate(every)}
+        kept = [every[place] for place in sorted(last.values())]
+        for first, second in doubles(kept, table):
+            logger.warning("%s: lines %d and %d are one experiment, made twice", path, first + 2, second + 2)
         stream = io.StringIO()
-        writer = csv.DictWriter(stream, fieldnames=list(columns), lineterminator="\n")
+        writer = csv.DictWriter(stream, fieldnames=list(table.columns), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(every[index] for index in sorted(last.values()))
+        writer.writerows(kept)
         with atomic_path(path) as temporary:
             temporary.write_text(stream.getvalue(), encoding="utf-8")
 
 
-def read_results(path: str | Path) -> list[dict[str, str]]:
-    """Return the rows of a results file as text; none when the file is missing.
+def read_rows(path: str | Path, table: Table = STUDENTS) -> list[dict[str, str]]:
+    """Return the rows of a results file as text under today's column names; none when the file is missing.
+
+    What an earlier version did not write is empty, but for the name of images that have a registered one.
 
     Raises:
-        ArtefactError: the file's header is not :data:`COLUMNS`.
-    """
-    return read_rows(path, COLUMNS)
-
-
-def read_rows(path: str | Path, columns: Collection[str]) -> list[dict[str, str]]:
-    """Return the rows of a table with these columns as text; none when the file is missing.
-
-    Raises:
-        ArtefactError: the file has other columns.
+        ArtefactError: the file has columns that the table never had, or none of what identifies a row.
     """
     path = Path(path)
     if not path.is_file():
         return []
     with open(path, encoding="utf-8", newline="") as stream:
         reader = csv.DictReader(stream)
-        if list(reader.fieldnames or []) != list(columns):
-            raise ArtefactError(
-                f"{path} has columns {reader.fieldnames}; expected those of results/SCHEMA.md. "
-                "Name another results file."
-            )
-        return list(reader)
+        names = {name: table.named(name) for name in reader.fieldnames or []}
+        foreign = [name for name, today in names.items() if today not in table.columns]
+        missing = [name for name in ("dataset", "seed") if name not in names.values()]
+        if foreign or missing:
+            wrong = f"unknown columns {', '.join(foreign)}" if foreign else f"no columns {', '.join(missing)}"
+            raise ArtefactError(f"{path} has {wrong}; expected those of results/SCHEMA.md. Name another results file.")
+        rows = [{names[name]: value for name, value in row.items() if name in names} for row in reader]
+    blank = dict.fromkeys(table.columns, "")
+    return [_with_name(blank | row) for row in rows]
+
+
+def _with_name(row: dict[str, str]) -> dict[str, str]:
+    if not row["image_set"] and row["dataset"] != "folder":
+        row["image_set"] = row["dataset"]
+    return row

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import torch
+
 from fd2lib.ground.settings import STAGES, identity
 from fd2lib.record.manifest import fingerprint
 
@@ -27,7 +29,7 @@ def run_or_load(
     inputs: StageInputs,
     runs_dir: str | Path,
     *,
-    device: str = "cpu",
+    device: str | torch.device = "cpu",
     progress: bool = True,
 ) -> Result:
     """Run a stage below ``runs_dir``, or load it when it was run before.

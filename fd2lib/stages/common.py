@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
 from fd2lib.ground import SettingError, TrainingError, atomic_path
+from fd2lib.ground.settings import StageSettings
 from fd2lib.record import RunFolder, StageInputs, content_fingerprint
 
 
@@ -56,7 +57,7 @@ Made = tuple[dict[str, Any], list[str]]  # a stage's result, and the files that 
 def run_stage(
     kind: type[Result],
     stage: str,
-    settings: Any,
+    settings: StageSettings,
     inputs: StageInputs,
     out_dir: str | Path,
     device: str | torch.device,

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fd2lib.data import Dataset, ImageSplit, batches, resident
-from fd2lib.ground import EvaluateSettings, RelabelSettings, SettingError, atomic_path
+from fd2lib.ground import EvaluateSettings, RelabelSettings, SettingError, atomic_path, build_settings
 from fd2lib.losses import soft_label_loss
 from fd2lib.models import Backbone, Teacher, create_backbone
 from fd2lib.record import RunFolder, content_fingerprint, read_manifest
@@ -103,7 +103,7 @@ class _Lesson:
     @classmethod
     def load(cls, inputs: EvaluateInputs, settings: EvaluateSettings, device: torch.device) -> "_Lesson":
         manifest = read_manifest(inputs.labels, "relabel")
-        relabel = RelabelSettings(**manifest["settings"])
+        relabel = build_settings("relabel", manifest["settings"], as_before=True)
         distilled = load_distilled(manifest["result"]["distilled"], relabel.ipc)
         if len(distilled.classes) != len(inputs.dataset.classes):
             raise SettingError(

@@ -29,7 +29,7 @@ def own_images(tmp_path_factory):
 def _run(own_images, tmp_path, *extra):
     return main(
         ["run", "--dataset", "folder", "--data-root", str(own_images), "--scale", "toy", "--image-size", "32",
-         "--device", "cpu", "--methods", "random,sre2lpp_fd2", "--ipc", "1", "--seeds", "0", "--set", TINY,
+         "--device", "cpu", "--methods", "random,sre2lpp_fd2", "--ipc", "1", "--seeds", "0", "--overrides", TINY,
          "--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "out"), "--no-page", "--quiet", *extra]
     )  # fmt: skip
 
@@ -38,7 +38,7 @@ def test_own_images_end_in_rows(own_images, tmp_path):
     assert _run(own_images, tmp_path) == 0
     lines = (tmp_path / "out" / "runs.csv").read_text().splitlines()
     assert len(lines) == 3
-    assert all(line.startswith("toy,folder,,2,32,") for line in lines[1:])
+    assert all(line.startswith("toy,folder,my_birds,") and ",,2,32," in line for line in lines[1:])
 
 
 def test_listing_names_every_set_with_licence_and_source(capsys):
@@ -58,7 +58,7 @@ def test_listing_names_every_set_with_licence_and_source(capsys):
         (["--backbone", "resnet19"], ["SettingError", "resnet19", "resnet18"]),
         (["--ipc", "one"], ["SettingError", "'one'", "1,3"]),
         (["--ipc", "9"], ["DataError", "9", "4"]),
-        (["--set", "distill.iteration=3"], ["SettingError", "distill.iterations"]),
+        (["--overrides", "distill.iteration=3"], ["SettingError", "distill.iterations"]),
         (["--classes", "eagle"], ["eagle"]),
         (["--device", "tpu9"], ["SettingError", "tpu9"]),
         (["--image-size", "-3"], ["-3"]),

@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
-from fd2lib.drive import Experiment, grid, run_grid
-from fd2lib.record import COLUMNS, read_results
+from fd2lib.drive import Experiment, GridRequest, experiments_of, grid_requests, run_grid
+from fd2lib.record import STUDENTS, read_rows
 
 TINY = (
     "pretrain.epochs=1 pretrain.num_maps=2 distill.iterations=2 "
@@ -32,23 +32,26 @@ def tiny_grid(tmp_path_factory):
         scale="toy",
         classes="4",
         image_size=32,
-        settings=TINY,
+        overrides=TINY,
         device="cpu",
         runs_dir=str(root / "runs"),
-        progress=False,
+        methods="random,random_cal,sre2lpp_fd2",
+        starts="whole,noise",
+        ipc="1,2",
+        seeds="0",
     )
-    return root, lambda: list(grid(["random", "random_cal", "sre2lpp_fd2"], ["whole", "noise"], [1, 2], [0], **request))
+    return root, lambda: experiments_of(grid_requests(GridRequest(**request)), progress=False)
 
 
 def test_a_grid_leaves_one_complete_row_per_student_and_can_be_repeated(tiny_grid):
     root, make = tiny_grid
     first = run_grid(make(), root / "runs.csv", progress=False)
-    rows = read_results(root / "runs.csv")
+    rows = read_rows(root / "runs.csv")
     assert len(rows) == len(first) == 2 * (1 + 1 + 2)  # IPC × (random, random with CAL labels, FD² from two starts)
     assert {(row["method"], row["start"]) for row in rows} == {
         ("random", "whole"), ("random_cal", "whole"), ("sre2lpp_fd2", "whole"), ("sre2lpp_fd2", "noise"),
     }  # fmt: skip
-    assert all(list(row) == list(COLUMNS) for row in rows)
+    assert all(list(row) == list(STUDENTS.columns) for row in rows)
     assert all(json.loads(row["settings"])["distill"]["iterations"] >= 0 for row in rows)
     written = (root / "runs.csv").read_text()
     run_grid(make(), root / "runs.csv", progress=False)

@@ -1,15 +1,11 @@
 """The measuring commands: complete rows, replaced rather than repeated, described for people."""
 
-import argparse
-from pathlib import Path
-
-import pandas as pd
 import pytest
 
 from fd2lib.drive import Experiment, attention, geometry
-from fd2lib.ground import ArtefactError, SettingError
+from fd2lib.drive.cli import main
 from fd2lib.measure import part_masks
-from fd2lib.record import put_rows
+from fd2lib.record import ATTENTION, GEOMETRY, read_rows
 
 SMALL = "pretrain.epochs=1 distill.iterations=2 pretrain.batch_size=16"
 
@@ -17,7 +13,7 @@ SMALL = "pretrain.epochs=1 distill.iterations=2 pretrain.batch_size=16"
 @pytest.fixture(scope="module")
 def experiment(tmp_path_factory):
     runs = tmp_path_factory.mktemp("runs")
-    return Experiment(classes="2", image_size=32, ipc=2, settings=SMALL, runs_dir=str(runs), progress=False)
+    return Experiment(classes="2", image_size=32, ipc=2, overrides=SMALL, runs_dir=str(runs), progress=False)
 
 
 def test_attention_rows_are_complete(experiment):
@@ -27,8 +23,8 @@ def test_attention_rows_are_complete(experiment):
         for method in attention.TEACHERS.values()
         for row in attention.attention_rows(experiment.with_(method=method), parts, occluded=4)
     ]
-    assert all(row.keys() == attention.COLUMNS.keys() for row in rows)
-    kinds = [(row["teacher"], row["map"]) for row in rows]
+    assert all(row.keys() == ATTENTION.columns.keys() for row in rows)
+    kinds = [(row["teacher_kind"], row["map"]) for row in rows]
     both = ["class_activation", "channel_mean", "occlusion"]
     assert [kind for teacher, kind in kinds if teacher == "plain"] == both
     assert {kind for teacher, kind in kinds if teacher == "cal"} == {*both, "head_attention", "head_occlusion"}
@@ -42,7 +38,7 @@ def test_geometry_rows_are_complete(experiment):
     assert [space.name for space in spaces] == ["pixels", "judge"]  # no ImageNet weights at toy scale
     real = geometry.geometry_rows(experiment.with_(method="random"), spaces)
     made = geometry.geometry_rows(experiment, spaces)
-    assert all(row.keys() == geometry.COLUMNS.keys() for row in real + made)
+    assert all(row.keys() == GEOMETRY.columns.keys() for row in real + made)
     assert [(row["images"], row["space"]) for row in made] == [
         (stage, space) for space in ("pixels", "judge") for stage in ("distilled", "start")
     ]
@@ -55,45 +51,14 @@ def test_geometry_rows_are_complete(experiment):
     assert -1 <= made[-1]["attention_similarity"] <= 1
 
 
-def test_rows_with_the_same_key_are_replaced(tmp_path):
-    path, columns = tmp_path / "new" / "rows.csv", ["seed", "map", "mass"]
-    put_rows([{"seed": 0, "map": "a", "mass": 1.5}, {"seed": 1, "map": "", "mass": 2}], path, columns, ["seed", "map"])
-    put_rows([{"seed": 1, "map": "", "mass": 3}], path, columns, ["seed", "map"])
-    assert path.read_text() == "seed,map,mass\n0,a,1.5\n1,,3\n"
-    with pytest.raises(SettingError, match="mass"):
-        put_rows([{"seed": 1, "map": "a"}], path, columns, ["seed"])
-    with pytest.raises(ArtefactError, match=r"SCHEMA\.md"):
-        put_rows([{"other": 1}], path, ["other"], ["other"])
-    assert len(pd.read_csv(path)) == 2
-
-
 def test_commands_take_their_options_and_write(tmp_path):
-    parser = argparse.ArgumentParser()
-    commands = parser.add_subparsers()
-    attention.add_attention(commands)
-    geometry.add_geometry(commands)
-    common = ["--scale", "toy", "--classes", "2", "--image-size", "32", "--seeds", "0", "--quiet", "--set", SMALL]
+    common = ["--scale", "toy", "--classes", "2", "--image-size", "32", "--seeds", "0", "--quiet", "--overrides", SMALL]
     common += ["--runs-dir", str(tmp_path / "runs")]
-    options = parser.parse_args(["attention", *common, "--occluded", "2", "--out", str(tmp_path / "attention.csv")])
-    options.command(options)
-    assert list(pd.read_csv(tmp_path / "attention.csv")) == list(attention.COLUMNS)
+    assert main(["attention", *common, "--occluded", "2", "--out", str(tmp_path / "attention.csv")]) == 0
+    assert len(read_rows(tmp_path / "attention.csv", ATTENTION)) == 8
     words = ["geometry", *common, "--methods", "random,sre2lpp", "--starts", "whole", "--ipc", "2"]
-    options = parser.parse_args([*words, "--out", str(tmp_path / "geometry.csv")])
-    options.command(options)
-    rows = pd.read_csv(tmp_path / "geometry.csv")
-    assert rows.groupby("method").size().to_dict() == {"random": 2, "sre2lpp": 4}
-    with pytest.raises(SettingError, match="--seeds is '0,x'"):
-        options.command(parser.parse_args([*words, "--seeds", "0,x"]))
-
-
-def test_the_schema_for_people_names_every_column():
-    text = (Path(__file__).parents[2] / "results" / "SCHEMA.md").read_text(encoding="utf-8")
-    for columns in (attention.COLUMNS, geometry.COLUMNS):
-        assert [name for name in columns if f"| `{name}` | {columns[name]} |" not in text] == []
-
-
-def test_committed_tables_have_these_columns():
-    results = Path(__file__).parents[2] / "results"
-    for name, columns in (("attention", attention.COLUMNS), ("geometry", geometry.COLUMNS)):
-        table = pd.read_csv(results / f"{name}.csv")
-        assert list(table) == list(columns) and len(table)
+    words += ["--out", str(tmp_path / "geometry.csv")]
+    assert main(words) == 0
+    methods = [row["method"] for row in read_rows(tmp_path / "geometry.csv", GEOMETRY)]
+    assert {name: methods.count(name) for name in methods} == {"random": 2, "sre2lpp": 4}
+    assert main([*words, "--seeds", "0,x"]) == 1

@@ -6,9 +6,9 @@ import pytest
 
 from fd2lib.drive import Experiment, list_studies, load_study, run_grid, study_grid, study_rows
 from fd2lib.drive.cli import main
-from fd2lib.drive.recipes import diff_recipes, parse_recipe
+from fd2lib.drive.recipe_text import diff_recipes, parse_recipe
 from fd2lib.ground import SCALES, SettingError, list_methods
-from fd2lib.record import COLUMNS, read_results
+from fd2lib.record import STUDENTS, read_rows
 
 TINY = (
     "pretrain.epochs=1 pretrain.num_maps=2 distill.iterations=4 "
@@ -20,20 +20,21 @@ TINY = (
 def request_(tmp_path_factory):
     runs = tmp_path_factory.mktemp("runs")
     return dict(
-        scale="toy", classes="4", image_size=32, settings=TINY, device="cpu", runs_dir=str(runs), progress=False
+        scale="toy", classes="4", image_size=32, overrides=TINY, device="cpu", runs_dir=str(runs), progress=False
     )
 
 
 @pytest.fixture(scope="module")
 def rows(request_):
     """One row of each method at IPC 2."""
-    return {method: Experiment(method=method, ipc=2, **request_).row() for method in list_methods()}
+    first = Experiment(ipc=2, **request_)
+    return {method: first.with_(method=method).row() for method in list_methods()}
 
 
 @pytest.mark.parametrize("method", list_methods())
 def test_a_method_passes_through_all_stages_and_leaves_a_complete_row(rows, method):
     row = rows[method]
-    assert row.keys() == COLUMNS.keys()
+    assert row.keys() == STUDENTS.columns.keys()
     assert (row["method"], row["num_classes"]) == (method, 4)
     assert 0 <= row["last_top1"] <= row["best_top1"] <= 100
     optimised = method.startswith(("sre2lpp", "fadrm"))
@@ -41,7 +42,7 @@ def test_a_method_passes_through_all_stages_and_leaves_a_complete_row(rows, meth
 
 
 def test_rows_say_who_made_images_and_labels(rows):
-    kinds = {name: (row["teacher_kind"], row["label_teacher"]) for name, row in rows.items()}
+    kinds = {name: (row["teacher_kind"], row["label_teacher_kind"]) for name, row in rows.items()}
     assert kinds == {
         "random": ("", "plain"),
         "random_cal": ("", "cal"),
@@ -52,9 +53,9 @@ def test_rows_say_who_made_images_and_labels(rows):
         "fadrm_fd2": ("cal", "cal"),
         "whole_set": ("", ""),
     }
-    assert rows["fadrm_fd2"]["teacher"] == "convnet4 resnet10_narrow"
+    assert rows["fadrm_fd2"]["teacher_backbones"] == "convnet4 resnet10_narrow"
     settings = json.loads(rows["fadrm_fd2"]["settings"])
-    assert [teacher["backbone"] for teacher in settings["teachers"]] == ["convnet4", "resnet10_narrow"]
+    assert [teacher["backbone"] for teacher in settings["teacher_settings"]] == ["convnet4", "resnet10_narrow"]
 
 
 def test_costs_count_images_and_the_whole_set_asks_no_teacher(rows):
@@ -69,15 +70,15 @@ def test_costs_count_images_and_the_whole_set_asks_no_teacher(rows):
 
 
 def test_the_teacher_of_images_and_that_of_labels_can_be_told_apart(request_):
-    row = Experiment(method="sre2lpp_fd2", teacher="probed", label_teacher="cal", ipc=1, **request_).row()
-    assert (row["teacher_kind"], row["label_teacher"]) == ("probed", "cal")
-    label_teachers = json.loads(row["settings"])["label_teachers"]
+    row = Experiment(method="sre2lpp_fd2", teacher_kind="probed", label_teacher_kind="cal", ipc=1, **request_).row()
+    assert (row["teacher_kind"], row["label_teacher_kind"]) == ("probed", "cal")
+    label_teachers = json.loads(row["settings"])["label_teacher_settings"]
     assert [teacher["head_gradient"] for teacher in label_teachers] == ["flows"]
 
 
 def test_true_classes_train_no_teacher(tmp_path, request_):
-    changes = {**request_, "runs_dir": str(tmp_path), "settings": TINY + " evaluate.labels=hard"}
-    row = Experiment(method="random", ipc=1, **changes).row()
+    changes = {**request_, "runs_dir": str(tmp_path), "overrides": TINY + " evaluate.labels=hard"}
+    row = Experiment(ipc=1, **changes).with_(method="random").row()
     assert (row["labels"], row["labels_bytes"], row["teacher_top1"]) == ("hard", 0, "")
     assert not (tmp_path / "pretrain").exists()
 
@@ -90,7 +91,7 @@ def test_every_arm_of_a_study_resolves_and_differs_from_the_others(name, scale):
     experiments = list(study_grid(study, [2], [0], scale=scale, dataset=dataset, device="cpu"))
     assert study.reference in study.arms and len(experiments) == len(study.arms)
     recipes = [one.recipe for one in experiments]
-    told_apart = {(str(recipe.values()), recipe.label_teachers) for recipe in recipes}
+    told_apart = {(str(recipe.values()), recipe.label_teacher_settings) for recipe in recipes}
     same = 1 if (name, scale) in {("weights", "paper"), ("movement", "paper")} else 0
     assert len(told_apart) >= len(study.arms) - same
 
@@ -98,12 +99,12 @@ def test_every_arm_of_a_study_resolves_and_differs_from_the_others(name, scale):
 def test_a_study_is_found_again_by_its_settings(tmp_path, request_):
     study = load_study("parts").only(["none", "similarity"])
     run_grid(list(study_grid(study, [1, 2], [0], **request_)), tmp_path / "runs.csv", progress=False)
-    rows = read_results(tmp_path / "runs.csv")
+    rows = read_rows(tmp_path / "runs.csv")
     found = study_rows(load_study("parts"), rows, [1, 2], [0, 1], **request_)
     assert [(row["arm"], row["asked_ipc"]) for row in found] == [
         ("none", "1"), ("none", "2"), ("similarity", "1"), ("similarity", "2"),
     ]  # fmt: skip
-    assert not study_rows(study, rows, [1], [0], **{**request_, "settings": TINY + " distill.iterations=5"})
+    assert not study_rows(study, rows, [1], [0], **{**request_, "overrides": TINY + " distill.iterations=5"})
     with pytest.raises(SettingError, match="'silimarity'"):
         study.only(["silimarity"])
 

@@ -10,7 +10,7 @@ from fd2lib.ground import (
     identity,
     list_bundles,
     list_methods,
-    list_teachers,
+    list_teacher_kinds,
     load_recipe,
     read_tables,
 )
@@ -59,27 +59,29 @@ def test_an_unknown_bundle_teacher_or_method_names_the_choices():
     with pytest.raises(SettingError, match=r"'relase'.*release"):
         _recipe(bundle="relase")
     with pytest.raises(SettingError, match=r"'CAL'.*cal"):
-        _recipe(teacher="CAL")
+        _recipe(teacher_kind="CAL")
     with pytest.raises(SettingError, match=r"'plain'.*probed"):
-        _recipe(teacher="plain")
-    assert set(list_teachers()) == {"plain", "probed", "crops", "cal"}
+        _recipe(teacher_kind="plain")
+    assert set(list_teacher_kinds()) == {"plain", "probed", "crops", "cal"}
 
 
 def test_label_teachers_are_of_the_kind_asked_for_and_images_do_not_change():
-    own, other = _recipe(), _recipe(label_teacher="plain")
-    assert own.distill == other.distill and own.teachers == other.teachers
-    assert not other.label_teachers[0].attention
-    assert other.label_teachers == _recipe(method="sre2lpp").teachers
+    own, other = _recipe(), _recipe(label_teacher_kind="plain")
+    assert own.distill == other.distill and own.teacher_settings == other.teacher_settings
+    assert not other.label_teacher_settings[0].attention
+    assert other.label_teacher_settings == _recipe(method="sre2lpp").teacher_settings
 
 
 def test_cal_alone_differs_from_both_only_in_the_constraints():
-    alone, both = _recipe(method="sre2lpp", teacher="cal"), _recipe()
-    assert alone.teachers == both.teachers
+    alone, both = _recipe(method="sre2lpp", teacher_kind="cal"), _recipe()
+    assert alone.teacher_settings == both.teacher_settings
     assert _differing(alone, both) == {"distill.characteristic_weight", "distill.similarity_weight"}
 
 
 def test_teachers_that_share_a_backbone_have_seeds_of_their_own():
-    seeds = [teacher.seed for teacher in _recipe(teachers="resnet18 resnet50 resnet18", seed=3).teachers]
+    seeds = [
+        teacher.seed for teacher in _recipe(teacher_backbones="resnet18 resnet50 resnet18", seed=3).teacher_settings
+    ]
     assert seeds[0] == seeds[1] == 3 != seeds[2]
 
 
@@ -107,7 +109,11 @@ def test_sets_without_images_are_refused():
 
 def test_a_setting_added_later_identifies_a_run_only_where_it_was_changed():
     plain = _recipe(method="sre2lpp").distill
-    later = {field.name for field in dataclasses.fields(DistillSettings) if field.metadata.get("later")}
+    later = {
+        field.name
+        for field in dataclasses.fields(DistillSettings)
+        if field.metadata["before"] is not dataclasses.MISSING
+    }
     assert later and not later & identity(plain).keys()
     changed = dataclasses.replace(plain, residual=0.5)
     assert identity(changed) == identity(plain) | {"residual": 0.5}

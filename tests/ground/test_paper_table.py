@@ -39,9 +39,9 @@ def test_a_row_of_the_papers_table_resolves_to_its_settings(row):
     recipe = load_recipe("paper", dataset=dataset, backbone=student, ipc=ipc, method=method)
     fd2, fadrm = method.endswith("fd2"), method.startswith("fadrm")
     names = FOUR if fadrm else [student]
-    assert [teacher.backbone for teacher in recipe.teachers] == names
-    assert recipe.label_teachers == recipe.teachers
-    for teacher in recipe.teachers:
+    assert [teacher.backbone for teacher in recipe.teacher_settings] == names
+    assert recipe.label_teacher_settings == recipe.teacher_settings
+    for teacher in recipe.teacher_settings:
         assert teacher.attention == fd2
         if fd2:
             assert (teacher.num_maps, teacher.attention_ratio) == HEADS[dataset][teacher.backbone]

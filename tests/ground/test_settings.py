@@ -8,6 +8,7 @@ from fd2lib.ground import (
     SCALES,
     SettingError,
     build_settings,
+    identity,
     list_methods,
     load_recipe,
     parse_numbers,
@@ -66,8 +67,51 @@ def test_fd2_differs_from_its_base_only_in_teacher_and_constraints():
 
 
 def test_random_real_optimises_nothing_whatever_is_asked_of_the_others():
-    recipe = load_recipe("reduced", dataset="cub200", method="random", overrides="distill.iterations=9")
-    assert (recipe.distill.iterations, recipe.distill.start) == (0, "whole")
+    asked = dict(dataset="cub200", method="random", overrides="distill.iterations=9 relabel.epochs=3")
+    recipe = load_recipe("reduced", **asked, strict=False)
+    assert (recipe.distill.iterations, recipe.distill.start, recipe.relabel.epochs) == (0, "whole", 3)
+    assert [text.split(":")[0] for text in recipe.not_followed] == ["distill.iterations=9"]
+    with pytest.raises(SettingError, match=r"iterations=9 is not of method 'random'.*0.*Take .*sre2lpp"):
+        load_recipe("reduced", **asked)
+    same = load_recipe("reduced", dataset="cub200", method="random", overrides="distill.iterations=0")
+    assert not same.not_followed  # what it is anyway
+
+
+@pytest.mark.parametrize("key", ["distill.ipc", "relabel.ipc", "evaluate.seed", "pretrain.backbone", "relabel.threads"])
+def test_what_has_a_name_of_its_own_is_no_override(key):
+    with pytest.raises(SettingError, match=rf"override {key} is not followed: give "):
+        load_recipe("toy", dataset="plumage", method="sre2lpp", overrides={key: 2})
+
+
+def test_the_number_of_threads_is_one_for_all_stages_and_part_of_what_is_fixed():
+    one, two = (
+        load_recipe("toy", dataset="plumage", method="sre2lpp", overrides=f"general.threads={number}")
+        for number in (1, 2)
+    )
+    assert [getattr(two, stage).threads for stage in STAGES] == [2] * 4
+    assert "threads" not in identity(one.distill) and identity(two.distill)["threads"] == 2
+
+
+def test_weights_of_a_file_are_known_by_what_is_in_it(tmp_path):
+    first, copy = tmp_path / "first.pth", tmp_path / "deeper" / "copy.pth"
+    copy.parent.mkdir()
+    for path in (first, copy):
+        path.write_bytes(b"weights")
+    settings = [build_settings("pretrain", {"backbone": "a", "seed": 0, "init": str(path)}) for path in (first, copy)]
+    assert identity(settings[0]) == identity(settings[1])
+    before = identity(settings[0])["init"]
+    first.write_bytes(b"other weights")
+    assert identity(settings[0])["init"] != before
+    with pytest.raises(SettingError, match=r"nowhere\.pth"):
+        identity(build_settings("pretrain", {"backbone": "a", "seed": 0, "init": str(tmp_path / "nowhere.pth")}))
+
+
+def test_overrides_are_split_at_any_white_space_and_values_may_hold_blanks():
+    text = 'distill.phases="3@40 4@48"\nrelabel.epochs=3,\tdistill.start=whole'
+    expected = {"distill.phases": "3@40 4@48", "relabel.epochs": 3, "distill.start": "whole"}
+    assert parse_overrides(text) == expected
+    with pytest.raises(SettingError, match="#"):
+        parse_overrides("relabel.epochs=3 # few")
 
 
 def test_overrides_from_text_reach_the_settings_and_their_sources():
@@ -104,7 +148,7 @@ def test_wrong_names_and_values_are_refused_in_one_line(call, words):
 
 
 def test_build_settings_says_what_is_missing():
-    with pytest.raises(SettingError, match=r"lack student"):
+    with pytest.raises(SettingError, match=r"lack seed, student"):
         build_settings("evaluate", {})
     with pytest.raises(SettingError, match="unknown stage"):
         build_settings("squeeze", {})

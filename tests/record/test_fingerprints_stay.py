@@ -18,8 +18,8 @@ DATASETS = {"toy": ("plumage",), "reduced": ("plumage", "cub200", "flowers102"),
 def stages_of(recipe) -> dict[str, str]:
     """Fingerprint of each stage's settings, with the inputs left open; ``pretrain`` stands for every teacher."""
     found = {name: fingerprint(name, identity(getattr(recipe, name)), {})[:16] for name in STAGES[1:]}
-    for name in ("teachers", "label_teachers"):
-        found[name] = " ".join(fingerprint("pretrain", identity(one), {})[:16] for one in getattr(recipe, name))
+    for name, today in (("teachers", "teacher_settings"), ("label_teachers", "label_teacher_settings")):
+        found[name] = " ".join(fingerprint("pretrain", identity(one), {})[:16] for one in getattr(recipe, today))
     return found
 
 

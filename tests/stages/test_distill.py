@@ -17,9 +17,9 @@ from fd2lib.stages.starts import make_starts
 CPU = torch.device("cpu")
 
 
-def _starts(recipe, data, teacher=None, ipc=1, **changes):
+def _starts(recipe, data, teacher=None, ipc=1, seed=0, **changes):
     changes = {f"distill.{name}": value for name, value in changes.items()}
-    return make_starts(recipe(ipc=ipc, **changes).distill, data, teacher, CPU)
+    return make_starts(recipe(ipc=ipc, seed=seed, **changes).distill, data, teacher, CPU)
 
 
 def _distill(recipe, data, folders, out, **kwargs):

@@ -41,7 +41,7 @@ PRETRAIN = {
 DISTILL = {
     "random": ("random", "plain", {}),
     "whole set": ("whole_set", "plain", {}),
-    "rded": ("rded", "plain", {"distill.ipc": 1}),
+    "rded": ("rded", "plain", {"ipc": 1}),
     "mosaics": ("sre2lpp", "plain", {"distill.start": "pool1", "distill.mosaics": "repeated"}),
     "sre2lpp": ("sre2lpp", "plain", {}),
     "sre2lpp_fd2": ("sre2lpp_fd2", "cal", {}),
@@ -94,7 +94,7 @@ def made(root, data, recipe) -> dict[str, dict]:
         parts = [_of_tensors(folder / "teacher.safetensors"), (folder / "history.csv").read_bytes()]
         found[f"pretrain: {name}"] = {"digest": _digest(*parts), "last": _last(folder)}
     for name, (method, which, changes) in DISTILL.items():
-        settings = recipe(method, **{"distill.ipc": 3, **changes}).distill
+        settings = recipe(method, **{"ipc": 3, **changes}).distill
         inputs = DistillInputs(data, [teachers[one] for one in which.split()])
         folder = run_distill(settings, inputs, root / "distill" / name, progress=False).folder
         images[name] = folder

@@ -29,7 +29,7 @@ tiny = {
     "pretrain.epochs": 1, "pretrain.batch_size": 16, "distill.iterations": 2, "distill.start": "pool1",
     "relabel.epochs": 2, "relabel.batch_size": 8, "evaluate.test_every": 1,
 }
-tiny |= {f"{stage}.threads": threads for stage in ("pretrain", "distill", "relabel", "evaluate")}
+tiny["general.threads"] = threads
 recipe = load_recipe("toy", dataset="plumage", method="sre2lpp_fd2", ipc=2, overrides=tiny)
 teacher = run_pretrain(recipe.pretrain, PretrainInputs(data), root / "teacher", progress=False).folder
 images = run_distill(recipe.distill, DistillInputs(data, [teacher]), root / "images", progress=False).folder

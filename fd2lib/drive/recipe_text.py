@@ -1,6 +1,5 @@
 """Recipes for people: all of them, one in full, or two side by side, every value with its source."""
 
-import argparse
 from typing import Any
 
 from fd2lib.ground import SCALES, Recipe, SettingError, list_bundles, list_methods, load_recipe, unknown
@@ -83,17 +82,3 @@ def _text(value: Any) -> str:
 def _table(rows: list[tuple[str, str, str]]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in (0, 1)]
     return "\n".join(f"  {key:<{widths[0]}}  {value:<{widths[1]}}  {source}".rstrip() for key, value, source in rows)
-
-
-def add_recipes(commands: argparse._SubParsersAction) -> None:
-    """Register ``recipes``, ``recipes show NAME`` and ``recipes diff A B``."""
-    recipes = commands.add_parser("recipes", help="every setting's value and source", description=f"Names: {NAME}.")
-    recipes.set_defaults(command=lambda _: print(format_all()))
-    inner = recipes.add_subparsers(metavar="show | diff")
-    show = inner.add_parser("show", help="one recipe in full")
-    show.add_argument("name", help=f"{NAME}, as in paper/fadrm_fd2/cub200/resnet50@release")
-    show.set_defaults(command=lambda options: print(format_recipe(parse_recipe(options.name))))
-    diff = inner.add_parser("diff", help="what differs between two, as in: diff paper release")
-    diff.add_argument("first", help=NAME)
-    diff.add_argument("second", help=NAME)
-    diff.set_defaults(command=lambda options: print(format_diff(options.first, options.second)))

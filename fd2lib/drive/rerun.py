@@ -1,0 +1,98 @@
+"""Running a row of a results file again, from its settings alone."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fd2lib.drive.experiment import Experiment
+from fd2lib.drive.plugins import load_additions
+from fd2lib.drive.request import Machine
+from fd2lib.ground import Recipe, SettingError, build_settings, list_methods, setting_values
+from fd2lib.ground.settings import DIGEST
+from fd2lib.record import read_rows, settings_identity
+
+
+def find_row(path: str | Path, which: str) -> dict[str, str]:
+    """Return a row of a results file by its place (1 is the first) or by the beginning of its fingerprint.
+
+    Raises:
+        SettingError: there is no such row, or several.
+    """
+    rows = read_rows(path)
+    if not rows:
+        raise SettingError(f"{path} holds no rows; expected a results file that `fd2lib run` wrote.")
+    if which.isdecimal() and len(which) < 8:
+        if not 1 <= int(which) <= len(rows):
+            raise SettingError(f"row {which} of {path}; expected 1 to {len(rows)}, or the beginning of a fingerprint.")
+        return rows[int(which) - 1]
+    found = [row for row in rows if row["fingerprint"].startswith(which)]
+    if len(found) != 1:
+        raise SettingError(f"{len(found)} rows of {path} have a fingerprint that begins with {which!r}; expected one.")
+    return found[0]
+
+
+def experiment_of_row(row: Mapping[str, str], machine: Machine, *, weights: str = "", **request: Any) -> Experiment:
+    """Return the experiment that a row came from.
+
+    Args:
+        row: of :func:`fd2lib.record.read_rows`.
+        machine: where the images lie and where to run.
+        weights: the file of initial weights, of rows that started from one.
+        **request: further fields of the request, such as ``progress``.
+
+    Raises:
+        SettingError: a setting that this version does not know, or weights that are not the row's.
+    """
+    load_additions(machine)
+    recipe = _recipe_of(row, weights)
+    fields = {field.name: getattr(machine, field.name) for field in dataclasses.fields(Machine)}
+    image_set = "" if row["image_set"] == row["dataset"] else row["image_set"]
+    return Experiment(
+        recipe=recipe,
+        **fields,
+        dataset=row["dataset"],
+        image_set=image_set,
+        classes=row["classes"],
+        image_size=int(row["image_size"]),
+        scale=row["scale"],
+        method=row["method"],
+        seed=int(row["seed"]),
+        ipc=int(row["ipc"]),
+        distill_ipc=int(row["distill_ipc"] or 0),
+        **request,
+    )
+
+
+def _recipe_of(row: Mapping[str, str], weights: str) -> Recipe:
+    stages: dict[str, Any] = json.loads(settings_identity(row["settings"]))
+    teachers = [_built("pretrain", one, weights) for one in stages.get("teacher_settings", [stages["pretrain"]])]
+    labellers = [_built("pretrain", one, weights) for one in stages.get("label_teacher_settings", [])]
+    return Recipe(
+        scale=row["scale"],
+        dataset=row["dataset"],
+        method=row["method"],
+        bundle=row["bundle"],
+        headline=row["headline"],
+        classes=row["classes"],
+        backbone=teachers[0].backbone,
+        title=list_methods().get(row["method"], row["method"]),
+        image_size=int(row["image_size"]),
+        teacher_kind=row["teacher_kind"],
+        label_teacher_kind=row["label_teacher_kind"],
+        teacher_settings=tuple(teachers),
+        label_teacher_settings=tuple(labellers or teachers),
+        sources={},
+        **{stage: _built(stage, stages[stage], weights) for stage in ("distill", "relabel", "evaluate")},
+    )
+
+
+def _built(stage: str, values: Mapping[str, Any], weights: str) -> Any:
+    """Settings of a row; a setting that it lacks has the value that runs had before it existed."""
+    given = {name: weights or value if str(value).startswith(DIGEST) else value for name, value in values.items()}
+    settings = build_settings(stage, given, as_before=True)
+    for name, value in values.items():
+        if str(value).startswith(DIGEST) and setting_values(settings)[name] != value:
+            raise SettingError(f"{stage}.{name} of the row is {value}; give the file with these weights (--weights).")
+    return settings
