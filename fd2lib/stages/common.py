@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
-from fd2lib.ground import SettingError, TrainingError, atomic_path
-from fd2lib.ground.settings import StageSettings
+from fd2lib.ground import SettingError, StageSettings, TrainingError, atomic_path
 from fd2lib.record import RunFolder, StageInputs, content_fingerprint
 
 
