@@ -20,7 +20,7 @@ unexport MPLBACKEND
 
 help:
 	@echo "make book    run the notebooks at toy scale, build the book, say which page to open"
-	@echo "make test    ruff, unit tests, and the notebooks against their stored outputs"
+	@echo "make test    style and types, unit tests, and the notebooks against their stored outputs"
 	@echo "make setup   only create $(VENV) and install into it (the two above do it too)"
 	@echo "Other scales and data: make book CONFIG=\"scale=reduced dataset=cub200 data_root=/data\""
 
@@ -70,6 +70,9 @@ lint: $(STAMP)
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check --quiet . || { $(PY) -m ruff format --diff .; exit 1; }
 	@$(PY) -m mypy
+	@$(PY) -m check_jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(PY) -m check_jsonschema --quiet --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
+	@$(PY) -m check_jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 
 unit: $(STAMP)
 	@$(PY) -m pytest

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 TEXT = (ROOT / "requirements.txt").read_text(encoding="utf-8")
 LINES = [line for line in TEXT.splitlines() if line[:1] not in ("", "#")]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 PINS = {canonicalize_name(r.name): r for r in (Requirement(line.split("#")[0]) for line in LINES)}
 RANGES = [Requirement(text) for text in PROJECT["dependencies"]]
 RANGES += [Requirement(text) for extra in PROJECT["optional-dependencies"].values() for text in extra]
@@ -58,3 +59,53 @@ def test_make_and_environment_use_the_list():
 
 def test_jupyter_book_stays_at_version_one():
     assert str(PINS["jupyter-book"].specifier) == "==1.0.4.post1"
+
+
+# Workflow files and pre-commit settings; `make lint` checks the workflows' form
+
+
+def workflow(name):
+    return yaml.safe_load((ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8"))
+
+
+def commands(job):
+    return "\n".join(step.get("run", "") for step in job["steps"])
+
+
+def python_of(job):
+    (version,) = [step["with"]["python-version"] for step in job["steps"] if "setup-python" in step.get("uses", "")]
+    return version
+
+
+def test_oldest_and_newest_versions_are_those_that_are_promised():
+    jobs = workflow("tests")["jobs"]
+    pythons = [text.split(" :: ")[-1] for text in PROJECT["classifiers"] if "Python :: 3." in text]
+    assert f">={python_of(jobs['oldest'])}" == PROJECT["requires-python"] and python_of(jobs["oldest"]) == pythons[0]
+    assert python_of(jobs["newest"]) == pythons[-1]
+    # The lowest version of each range, so that no second list of versions has to agree with pyproject.toml.
+    (extras,) = re.findall(r"--resolution lowest-direct .*--editable \"\.\[(.*)\]\"", commands(jobs["oldest"]))
+    assert set(extras.split(",")) == set(PROJECT["optional-dependencies"])
+    for needed in RANGES:
+        assert any(part.operator in (">=", "==") for part in needed.specifier), f"{needed.name} has no lower end"
+    assert "make test" in commands(jobs["newest"]) and "make book" in commands(workflow("book")["jobs"]["build"])
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_may_do_little_and_use_what_was_reviewed(path):
+    told = workflow(path.stem)
+    assert told["permissions"] == {"contents": "read"} and told["concurrency"]["group"]
+    for name, job in told["jobs"].items():
+        extra = {"pages": "write", "id-token": "write"} if name == "publish" else None
+        assert job.get("permissions") == extra and job["timeout-minutes"]
+        for action in (step["uses"] for step in job["steps"] if "uses" in step):
+            assert re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action), f"{action}: name a full commit"
+
+
+def test_pre_commit_runs_the_checks_of_make_lint():
+    (told,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    lint = re.search(r"^lint:.*?\n\n", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M | re.S)[0]
+    assert told["repo"] == "local" and len(told["hooks"]) == 4
+    for hook in told["hooks"]:
+        command = hook["entry"].removeprefix(".venv/bin/python ").removesuffix(" --force-exclude")
+        assert hook["language"] == "system" and hook["entry"].startswith(".venv/bin/python -m ")
+        assert all(word in lint for word in command.split())

@@ -1,34 +1,51 @@
 """Data: the registry of image sets, their readers, and batches that live on the device."""
 
+from fd2lib.data import readers  # noqa: F401  # they register themselves
 from fd2lib.data.batches import Batch, batches, resident
-from fd2lib.data.cache import cache_folder
-from fd2lib.data.folder import check_folder
-from fd2lib.data.load import load_dataset
+from fd2lib.data.folder import check_folder, scan_folder
+from fd2lib.data.listing import Listing, SplitListing, make_listing
+from fd2lib.data.load import image_set_name, load_dataset
 from fd2lib.data.packs import prepare
 from fd2lib.data.parts import Parts, SplitParts, load_parts
-from fd2lib.data.registry import dataset_info, format_listing, list_datasets
+from fd2lib.data.pixels import cache_folder
+from fd2lib.data.registry import (
+    DatasetInfo,
+    Reader,
+    dataset_info,
+    format_card,
+    format_listing,
+    list_datasets,
+    register_reader,
+)
 from fd2lib.data.subsets import require_per_class, select_classes
-from fd2lib.data.types import Dataset, DatasetInfo, ImageSplit, display_name, image_set_name
+from fd2lib.data.types import Dataset, ImageSplit, display_name
 
 __all__ = [
     "Batch",
     "Dataset",
     "DatasetInfo",
     "ImageSplit",
+    "Listing",
     "Parts",
+    "Reader",
+    "SplitListing",
     "SplitParts",
     "batches",
     "cache_folder",
     "check_folder",
     "dataset_info",
     "display_name",
+    "format_card",
     "format_listing",
     "image_set_name",
     "list_datasets",
     "load_dataset",
     "load_parts",
+    "make_listing",
     "prepare",
+    "register_reader",
     "require_per_class",
     "resident",
+    "scan_folder",
     "select_classes",
 ]

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -62,9 +62,11 @@ def batches(
     if drop_last:
         order = order[: len(split) // batch_size * batch_size]
     split = resident(split, device)
+    # The order moves to the device once, not at every batch.
+    chunks = list(zip(torch.split(order, batch_size), torch.split(order.to(device), batch_size), strict=True))
     if split.images is not None and _on(split.images, device):
-        return _from_memory(split, order, batch_size)
-    return _from_loader(split, order, batch_size, device, workers)
+        return _from_memory(split.images, split.labels, chunks)
+    return _from_loader(split, chunks, device, workers)
 
 
 def resident(split: ImageSplit, device: str | torch.device) -> ImageSplit:
@@ -89,41 +91,26 @@ def _fits(nbytes: int, device: torch.device) -> bool:
     return False
 
 
-def _from_memory(split: ImageSplit, order: Tensor, batch_size: int) -> Iterator[Batch]:
-    images, labels = split.images, split.labels
-    on_device = order.to(images.device)
-    for start in range(0, len(order), batch_size):
-        index = on_device[start : start + batch_size]
-        yield Batch(images.index_select(0, index), labels.index_select(0, index), order[start : start + batch_size])
-
-
-class _Rows(torch.utils.data.Dataset):
-    """Gives whole batches: the loader passes each list of indices as one item."""
-
-    def __init__(self, split: ImageSplit) -> None:
-        self.split = split
-
-    def __getitem__(self, indices: list[int]) -> Tensor:
-        return self.split.take(indices)
+def _from_memory(images: Tensor, labels: Tensor, chunks: Sequence[tuple[Tensor, Tensor]]) -> Iterator[Batch]:
+    for chunk, index in chunks:
+        yield Batch(images.index_select(0, index), labels.index_select(0, index), chunk)
 
 
 def _from_loader(
-    split: ImageSplit, order: Tensor, batch_size: int, device: torch.device, workers: int | None
+    split: ImageSplit, chunks: Sequence[tuple[Tensor, Tensor]], device: torch.device, workers: int | None
 ) -> Iterator[Batch]:
-    chunks = order.split(batch_size)
     if split.images is not None:
         workers = 0  # copying rows needs no processes, which would each hold the pixels
     elif workers is None:
         workers = min(8, os.cpu_count() or 1)
-    loader = DataLoader(
-        _Rows(split.to("cpu")),
-        sampler=[chunk.tolist() for chunk in chunks],
+    loader: DataLoader[Tensor] = DataLoader(
+        [chunk.tolist() for chunk, _ in chunks],  # type: ignore[arg-type]  # a list serves as a set of whole batches
         batch_size=None,
+        collate_fn=split.to("cpu").take,
         num_workers=workers,
         pin_memory=device.type == "cuda",
         generator=torch.Generator(),  # otherwise the loader draws from the global one
     )
     labels = split.labels.to(device)
-    on_device = order.to(device).split(batch_size)
-    for chunk, index, images in zip(chunks, on_device, loader, strict=True):
+    for (chunk, index), images in zip(chunks, loader, strict=True):
         yield Batch(images.to(device, non_blocking=True), labels.index_select(0, index), chunk)

@@ -5,10 +5,11 @@ import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -16,6 +17,7 @@ from fd2lib.data.listing import SplitListing
 from fd2lib.ground import DataError
 
 CHUNK = 256  # images decoded before any is handed on: bounds memory when streaming
+THREADS = min(8, os.cpu_count() or 1)
 PROGRESS_FROM = 500  # images; fewer decode faster than a bar is worth
 # What Pillow raises for damaged files depends on the format.
 UNREADABLE = (OSError, ValueError, SyntaxError, TypeError, EOFError, struct.error, Image.DecompressionBombError)
@@ -39,8 +41,8 @@ def warp(image: Image.Image, size: int, crop_bottom: int = 0) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class Reader:
-    """Reads one image of a split: ``reader(index)`` gives uint8 ``[3, size, size]``. Travels to worker processes."""
+class ImageLoader:
+    """Reads one image of a split: ``loader(index)`` gives uint8 ``[3, size, size]``. Travels to worker processes."""
 
     files: SplitListing
     size: int
@@ -66,58 +68,51 @@ class Reader:
             ) from error
 
 
-def decode(reader: Reader, *, progress: bool = True, what: str = "images") -> Iterator[tuple[int, Tensor]]:
+def decode(loader: ImageLoader, *, progress: bool = True, what: str = "images") -> Iterator[tuple[int, Tensor]]:
     """Yield (index of the first image, uint8 ``[n, 3, S, S]``) over a split, in order.
 
     Raises:
         DataError: unreadable images; raised after the whole split was tried, naming how many there are.
     """
     errors: list[DataError] = []
-
-    def attempt(index: int) -> Tensor | None:
-        try:
-            return reader(index)
-        except DataError as error:
-            errors.append(error)
-            return None
-
     # None leaves the choice to tqdm: no bar where standard error is not a terminal.
-    disable = None if progress and len(reader) >= PROGRESS_FROM else True
+    disable = None if progress and len(loader) >= PROGRESS_FROM else True
     with (
-        ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
-        tqdm(total=len(reader), desc=f"reading {what}", unit="image", disable=disable) as bar,
+        ThreadPoolExecutor(THREADS) as pool,
+        tqdm(total=len(loader), desc=f"reading {what}", unit="image", disable=disable) as bar,
     ):
-        for start in range(0, len(reader), CHUNK):
-            images = list(pool.map(attempt, range(start, min(start + CHUNK, len(reader)))))
-            bar.update(len(images))
+        for start in range(0, len(loader), CHUNK):
+            found = list(pool.map(partial(_attempt, loader), range(start, min(start + CHUNK, len(loader)))))
+            bar.update(len(found))
+            errors += [item for item in found if isinstance(item, DataError)]
             if not errors:
-                yield start, torch.stack(images)
+                yield start, torch.stack([item for item in found if isinstance(item, Tensor)])
     if len(errors) == 1:
         raise errors[0]
     if errors:
         first = min(str(error) for error in errors)
-        raise DataError(f"{len(errors)} of {len(reader)} {what} are unreadable, among them: {first}")
+        raise DataError(f"{len(errors)} of {len(loader)} {what} are unreadable, among them: {first}")
 
 
-def unreadable(files: SplitListing) -> list[tuple[str, str]]:
-    """Return (path, reason) of every file of a split that cannot be decoded."""
-    reader = Reader(files, 8)
+def unreadable(files: SplitListing) -> list[DataError]:
+    """Return what is wrong with every file of a split that cannot be decoded."""
+    loader = ImageLoader(files, 8)
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = pool.map(partial(_attempt, loader), range(len(files)))
+        return [error for error in found if isinstance(error, DataError)]
 
-    def attempt(index: int) -> tuple[str, str] | None:
-        try:
-            reader(index)
-        except DataError as error:
-            return files.paths[index], _reason(error.__cause__ or error)
-        return None
 
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        return [found for found in pool.map(attempt, range(len(files))) if found]
+def _attempt(loader: ImageLoader, index: int) -> Tensor | DataError:
+    try:
+        return loader(index)
+    except DataError as error:
+        return error
 
 
 def _reason(error: BaseException) -> str:
     """One line on why a file cannot be decoded, without its path."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
-    if isinstance(error, Image.UnidentifiedImageError):
+    if isinstance(error, UnidentifiedImageError):
         return "not an image that Pillow knows"
     return " ".join(str(error).split()) or type(error).__name__

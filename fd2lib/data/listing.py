@@ -1,10 +1,12 @@
 """A listing: which files (or arrays) make up a data set, before any pixel is decoded."""
 
 import os
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fd2lib.ground import DataError
 
@@ -24,22 +26,26 @@ class SplitListing:
     names: tuple[str, ...]
     labels: tuple[int, ...]
     paths: tuple[str, ...] = ()
-    pixels: np.ndarray | None = None
+    pixels: NDArray[np.uint8] | None = None
     crop_bottom: int = 0
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def keep(self, indices: Sequence[int], relabel: dict[int, int] | None = None) -> "SplitListing":
-        """Return the images at ``indices``, their labels mapped through ``relabel``."""
-        labels = [self.labels[i] for i in indices]
+    def keep(self, indices: Sequence[int]) -> "SplitListing":
+        """Return the images at ``indices``."""
         return replace(
             self,
             names=tuple(self.names[i] for i in indices),
-            labels=tuple(labels if relabel is None else [relabel[label] for label in labels]),
+            labels=tuple(self.labels[i] for i in indices),
             paths=tuple(self.paths[i] for i in indices) if self.paths else (),
             pixels=None if self.pixels is None else self.pixels[list(indices)],
         )
+
+    def counts(self, num_classes: int) -> list[int]:
+        """Return how many images each class has, in label order."""
+        counts = Counter(self.labels)
+        return [counts[label] for label in range(num_classes)]
 
     def stamps(self) -> list[tuple[str, int, int]]:
         """Return (name, bytes, modification time in ns) of every file.
@@ -51,10 +57,9 @@ class SplitListing:
         for name, path in zip(self.names, self.paths, strict=bool(self.paths)):
             try:
                 status = os.stat(path)
+                stamps.append((name, status.st_size, status.st_mtime_ns))
             except OSError:
                 missing.append(path)
-                continue
-            stamps.append((name, status.st_size, status.st_mtime_ns))
         if missing:
             raise DataError(
                 f"{len(missing)} of {len(self.paths)} listed images are missing, the first is {missing[0]}; "
@@ -72,20 +77,50 @@ class Listing:
     test: SplitListing
     report: tuple[str, ...] = ()
 
-    def splits(self) -> tuple[tuple[str, SplitListing], tuple[str, SplitListing]]:
-        """Return the two splits with their names."""
-        return ("train", self.train), ("test", self.test)
+    def splits(self) -> dict[str, SplitListing]:
+        """Return the two splits by name."""
+        return {"train": self.train, "test": self.test}
+
+    def summary(self) -> list[str]:
+        """Return remarks on the number of classes, their order, and the images per class of each split."""
+        names = self.classes
+        many = f"{len(names)} classes in label order: {names[0]} … {names[-1]}"
+        lines = [many if len(names) > 1 else f"1 class: {names[0]}"]
+        for split, files in self.splits().items():
+            counts = files.counts(len(names))
+            low, high = min(counts), max(counts)
+            fewest = f"{low}–{high} per class, fewest in {names[counts.index(low)]}"
+            lines.append(f"{split}: {len(files)} images, {fewest if low < high else f'{low} per class'}")
+        return lines
 
 
-def sorted_split(split: str, items: Sequence[tuple[int, str, str]], classes: Sequence[str], **extra) -> SplitListing:
-    """Build a split from (label, file name, path) in the order of labels, then of file names.
+def make_listing(
+    classes: Iterable[str],
+    train: Iterable[tuple[str | os.PathLike[str], int]],
+    test: Iterable[tuple[str | os.PathLike[str], int]],
+    *,
+    report: Iterable[str] = (),
+    crop_bottom: int = 0,
+) -> Listing:
+    """Return the listing of image files in the order of labels, then of file names.
 
     Every layout goes through here, so that the same images come in the same order and under the same names.
+
+    Args:
+        classes: names in label order; a slash in one becomes a hyphen.
+        train: (path, label) of each image; torchvision's sets give these with ``loader=str``.
+        test: likewise.
+        report: remarks.
+        crop_bottom: rows cut off every image before it is warped.
     """
-    items = sorted(items, key=lambda item: (item[0], item[1]))
-    return SplitListing(
-        names=tuple(f"{split}/{classes[label]}/{file}" for label, file, _ in items),
-        labels=tuple(label for label, _, _ in items),
-        paths=tuple(path for _, _, path in items),
-        **extra,
-    )
+    names = tuple(name.replace("/", "-") for name in classes)
+    splits = {}
+    for split, pairs in (("train", train), ("test", test)):
+        items = sorted((int(label), os.path.basename(path), os.fspath(path)) for path, label in pairs)
+        splits[split] = SplitListing(
+            names=tuple(f"{split}/{names[label]}/{file}" for label, file, _ in items),
+            labels=tuple(label for label, _, _ in items),
+            paths=tuple(path for _, _, path in items),
+            crop_bottom=crop_bottom,
+        )
+    return Listing(names, splits["train"], splits["test"], tuple(report))

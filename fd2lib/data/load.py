@@ -1,19 +1,26 @@
-"""``load_dataset``: from a name and a root to pixels, labels, statistics and a report."""
+"""``load_dataset``: a set is found below a root, listed, cut to a subset, and read with statistics and a report."""
 
+import contextlib
+import os
+import pickle
+import unicodedata
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from fd2lib.data.cache import cache_folder, cache_key
-from fd2lib.data.embedded import load_plumage
-from fd2lib.data.find import find_listing
-from fd2lib.data.folder import summarise
+from fd2lib.data.folder import scan_folder
 from fd2lib.data.listing import Listing
-from fd2lib.data.pixels import fingerprint, read_splits
-from fd2lib.data.registry import dataset_info
-from fd2lib.data.subsets import subset_classes, subset_images
-from fd2lib.data.types import Dataset, DatasetInfo
-from fd2lib.ground import SettingError
+from fd2lib.data.pixels import cache_folder, cache_key, fingerprint, read_splits
+from fd2lib.data.registry import DatasetInfo, Reader, get_reader
+from fd2lib.data.subsets import keep_classes, keep_images, select_classes
+from fd2lib.data.types import Dataset
+from fd2lib.ground import DataError, SettingError
 
 MEMORY_LIMIT = 8 * 2**30  # bytes per split
+UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # Unicode's control characters, halves of characters, line separators
+
+# What torchvision raises for archives that are missing, damaged or cannot be fetched.
+_TROUBLE = (RuntimeError, OSError, KeyError, ValueError, IndexError, ImportError, EOFError, pickle.UnpicklingError)
 
 
 def load_dataset(
@@ -22,7 +29,6 @@ def load_dataset(
     size: int = 64,
     classes: str = "",
     *,
-    image_set: str = "",
     seed: int = 0,
     train_per_class: int = 0,
     test_per_class: int = 0,
@@ -30,6 +36,7 @@ def load_dataset(
     memory_limit: int = MEMORY_LIMIT,
     download: bool = False,
     progress: bool = True,
+    image_set: str = "",
 ) -> Dataset:
     """Load a data set with every image warped to ``size`` × ``size``.
 
@@ -47,33 +54,30 @@ def load_dataset(
         memory_limit: bytes of pixels above which a split is read from files at each use.
         download: fetch the set into ``root`` where its source allows it and it is not there yet.
         progress: show a bar while reading many images.
+        image_set: a name of one's own for these images; by default the folder's for ``folder``, else ``name``.
 
     Raises:
-        SettingError: an unknown name, or a size out of range.
+        SettingError: an unknown name, a size or number out of range, or a name of one's own that cannot be one.
         DataError: the set is not under ``root``, unreadable images, or a class that is missing or too small.
     """
-    info = dataset_info(name)
+    reader = get_reader(name)
     if not 1 <= size <= 2048:
         raise SettingError(f"size is {size}; expected 1 to 2048 pixels.")
-    if info.embedded:
-        import dataclasses
-
-        from fd2lib.data.types import image_set_name
-
-        return dataclasses.replace(
-            load_plumage(size, classes, seed, train_per_class, test_per_class),
-            image_set=image_set_name(name, str(root), image_set),
-        )
-    listing = find_listing(name, root, download=download)
-    remarks = [*_against(info, listing), *listing.report]
-    listing = subset_classes(listing, classes)
-    listing = Listing(
-        listing.classes,
-        subset_images(listing.train, listing.classes, "train", train_per_class, seed),
-        subset_images(listing.test, listing.classes, "test", test_per_class, seed),
-    )
-    key = cache_key(name, listing, size)
+    for split, count in (("train", train_per_class), ("test", test_per_class)):
+        if count < 0:
+            raise SettingError(f"{split}_per_class is {count}; expected 0 (all images) or more.")
+    image_set = image_set_name(name, root, image_set)
+    if reader.draw:
+        listing = reader.draw(size, classes, seed, train_per_class, test_per_class)
+    else:
+        listing = find_listing(name, root, download=download)
+        remarks = (*_against(reader.info, listing), *listing.report)
+        listing = keep_classes(listing, select_classes(listing.classes, classes))
+        train = keep_images(listing.train, listing.classes, "train", train_per_class, seed)
+        test = keep_images(listing.test, listing.classes, "test", test_per_class, seed)
+        listing = Listing(listing.classes, train, test, remarks)
     folder = None if listing.train.pixels is not None else cache_folder(cache)  # arrays are as quick to read
+    key = cache_key(name, listing, size)
     splits, statistics = read_splits(listing, size, memory_limit, folder, key, progress)
     return Dataset(
         name=name,
@@ -84,9 +88,26 @@ def load_dataset(
         mean=statistics.mean,
         std=statistics.std,
         fingerprint=fingerprint(name, listing.classes, size, statistics.digests),
-        report=(*summarise(listing), *remarks),
-        image_set=image_set or (Path(root).resolve().name if name == "folder" else name),
+        report=(*listing.summary(), *listing.report),
+        image_set=image_set,
     )
+
+
+def image_set_name(dataset: str, root: str | Path, given: str) -> str:
+    """Return the name of one's own for images: the one given, else the folder's where the root is the set, else theirs.
+
+    Raises:
+        SettingError: it is no name, or no such set is registered.
+    """
+    reader = get_reader(dataset)
+    own = data_root(reader.info.name, root).resolve().name if reader.in_root and not given else ""
+    name = given or own or reader.info.name
+    if any(unicodedata.category(letter) in UNPRINTABLE for letter in name) or not 1 <= len(name.strip()) <= 100:
+        whose = "image_set" if given else "the folder's name"
+        raise SettingError(
+            f"{whose} is {name!r}; expected 1 to 100 characters of one line. Name the images otherwise with image_set."
+        )
+    return name.strip()
 
 
 def _against(info: DatasetInfo, listing: Listing) -> list[str]:
@@ -101,3 +122,75 @@ def _against(info: DatasetInfo, listing: Listing) -> list[str]:
         for what, official, seen in pairs
         if official and seen != official
     ]
+
+
+class Place(NamedTuple):
+    """Where a set lies: its own folder, and whether that holds class folders or is as the authors' archive unpacks."""
+
+    path: Path
+    class_folders: bool
+
+
+def data_root(name: str, root: str | Path) -> Path:
+    """Return ``root``, or where it is empty the environment's ``FD2LIB_DATA_ROOT``.
+
+    Raises:
+        DataError: neither is given.
+    """
+    text = str(root) or os.environ.get("FD2LIB_DATA_ROOT", "")
+    if not text:
+        raise DataError(f"data set {name!r} needs a root folder; pass root=FOLDER or set FD2LIB_DATA_ROOT.")
+    return Path(text).expanduser()
+
+
+def locate(reader: Reader, root: Path) -> Place | None:
+    """Return where a registered set lies below ``root``, or at ``root`` itself; ``None`` if nowhere."""
+    name = reader.info.name
+    if reader.in_root:
+        return Place(root, reader.read is None)
+    for folder in (root / name, *([root] if root.name == name else [])):
+        if (folder / "train").is_dir():
+            return Place(folder, True)
+    for unpacked in reader.unpacked:
+        for base in (root / name, root, *([root.parent] if root.name == unpacked else [])):
+            if (base / unpacked).is_dir():
+                return Place(base / unpacked, reader.read is None)
+    return None
+
+
+def find_listing(name: str, root: str | Path, *, download: bool = False) -> Listing:
+    """List a set's files.
+
+    Raises:
+        DataError: no root, nothing of the set below it, a layout that is incomplete, or a download that failed.
+    """
+    reader = get_reader(name)
+    info, root = reader.info, data_root(name, root)
+    if not root.is_dir() and not download:
+        raise DataError(f"data root {root} does not exist; pass the folder that holds {info.layout}.")
+    place = locate(reader, root)
+    if place is None and download and reader.download:
+        with _explained(f"fetch {info.title} into {root}", f"fetch it from {info.source} by hand"):
+            root.mkdir(parents=True, exist_ok=True)
+            reader.download(root)
+        place = locate(reader, root)
+    if place is None:
+        fetch = "pass download=True" if info.downloadable else f"get the archive from {info.source}"
+        raise DataError(
+            f"no {name} under {root}; expected {info.layout} there. "
+            f"Unpack tars with `python -m fd2lib data prepare {name} --from FOLDER --root ROOT`, or {fetch}."
+        )
+    if place.class_folders or not reader.read:
+        return scan_folder(place.path, reader.class_names)
+    with _explained(f"read {info.title} in {place.path}", "unpack the whole archive there again"):
+        return reader.read(place.path)
+
+
+@contextlib.contextmanager
+def _explained(what: str, remedy: str) -> Iterator[None]:
+    """Say what could not be done, why, and what to do, whatever a reader raises."""
+    try:
+        yield
+    except _TROUBLE as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"cannot {what} ({reason}); {remedy}.") from error

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import shutil
 import tarfile
 import tempfile
 import zlib
@@ -65,66 +64,49 @@ def prepare(name: str, source: str | Path, root: str | Path, *, progress: bool =
 
 
 def _unpack(tars: list[Path], folder: Path, name: str, progress: bool) -> None:
-    disable = None if progress else True
     total = sum(tar.stat().st_size for tar in tars)
-    with tqdm(total=total, desc=f"unpacking {name}", unit="B", unit_scale=True, disable=disable) as bar:
+    with tqdm(
+        total=total, desc=f"unpacking {name}", unit="B", unit_scale=True, disable=None if progress else True
+    ) as bar:
         for tar in tars:
-            with _opened(tar) as archive:
-                for member in _members(archive, tar, name):
-                    _extract(archive, member, folder)
+            with _opened(tar, name) as (archive, members):
+                archive.extractall(folder, members, filter="data")  # owners, links and odd modes are not taken over
             bar.update(tar.stat().st_size)
     if not (folder / name / "train").is_dir() or not (folder / name / "test").is_dir():
         raise DataError(f"the tars of {name} hold no {name}/train and {name}/test; fetch them again.")
 
 
 @contextlib.contextmanager
-def _opened(tar: Path) -> Iterator[tarfile.TarFile]:
+def _opened(tar: Path, name: str) -> Iterator[tuple[tarfile.TarFile, Iterator[tarfile.TarInfo]]]:
+    """Open a tar, and give its members, each checked when it comes to be a plain file or folder under ``name/``."""
     try:
         with tarfile.open(tar) as archive:
-            yield archive
+            yield archive, (_checked(member, tar, name) for member in archive)
     except (tarfile.TarError, EOFError, zlib.error) as error:
         reason = str(error).split("\n")[0]
         raise DataError(f"{tar} is damaged or cut short ({reason}); nothing of it was kept. Fetch it again.") from error
 
 
-def _members(archive: tarfile.TarFile, tar: Path, name: str) -> Iterator[tarfile.TarInfo]:
-    """Members of a tar, each checked to be a plain file or folder under ``name/``."""
-    for member in archive:
-        path = PurePosixPath(member.name)
-        inside = not path.is_absolute() and ".." not in path.parts and path.parts[:1] == (name,)
-        if not inside or not (member.isreg() or member.isdir()):
-            raise DataError(
-                f"{tar} holds {member.name!r}, which is not a plain file or folder under {name}/; "
-                "nothing was unpacked. Fetch the tars again from where they came."
-            )
-        yield member
-
-
-def _extract(archive: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
-    """Write one checked member; owner, mode and links of the tar are not taken over."""
-    path = folder.joinpath(*PurePosixPath(member.name).parts)
-    if member.isdir():
-        path.mkdir(parents=True, exist_ok=True)
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = archive.extractfile(member)
-    with open(path, "wb") as file:
-        shutil.copyfileobj(content, file)
-    if path.stat().st_size != member.size:
-        raise EOFError(f"{member.name} is cut short")
+def _checked(member: tarfile.TarInfo, tar: Path, name: str) -> tarfile.TarInfo:
+    path = PurePosixPath(member.name)
+    inside = not path.is_absolute() and ".." not in path.parts and path.parts[:1] == (name,)
+    if not inside or not (member.isreg() or member.isdir()):
+        raise DataError(
+            f"{tar} holds {member.name!r}, which is not a plain file or folder under {name}/; "
+            "nothing was unpacked. Fetch the tars again from where they came."
+        )
+    return member
 
 
 def _check_prepared(target: Path, tars: list[Path]) -> None:
     """Check that ``target`` holds every file of the tars with its size."""
     count, wrong = 0, []
     for tar in tars:
-        with _opened(tar) as archive:
-            for member in _members(archive, tar, target.name):
-                if member.isdir():
-                    continue
-                count += 1
+        with _opened(tar, target.name) as (_, members):
+            for member in members:
+                count += member.isreg()
                 path = target.parent.joinpath(*PurePosixPath(member.name).parts)
-                if not path.is_file() or path.stat().st_size != member.size:
+                if member.isreg() and not (path.is_file() and path.stat().st_size == member.size):
                     wrong.append(member.name)
     if wrong:
         raise DataError(

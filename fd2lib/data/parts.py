@@ -6,13 +6,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from fd2lib.data.cub import read_table
-from fd2lib.data.find import data_root, locate
+from fd2lib.data.load import data_root, locate
+from fd2lib.data.readers.cub200 import read_table
+from fd2lib.data.registry import get_reader
 from fd2lib.data.types import Dataset
 from fd2lib.ground import DataError
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,16 +43,6 @@ class Parts:
     test: SplitParts
 
 
-@dataclass(frozen=True)
-class _Tables:
-    """Annotations by image number, in the pixels of the stored images."""
-
-    numbers: dict[str, int]  # CLASS/FILE -> image number
-    names: tuple[str, ...]
-    locations: np.ndarray  # [highest number + 1, P, 3]: x, y, visible
-    boxes: np.ndarray  # [highest number + 1, 4]: x, y, width, height
-
-
 def load_parts(root: str | Path, dataset: Dataset) -> Parts:
     """Return the part locations, their visibility and the boxes of a loaded ``cub200``.
 
@@ -62,30 +56,37 @@ def load_parts(root: str | Path, dataset: Dataset) -> Parts:
     if dataset.name != "cub200":
         raise DataError(f"part locations are known for cub200, not for {dataset.name!r}; load cub200.")
     root = data_root(dataset.name, root)
-    place = locate("cub200", root)
+    place = locate(get_reader("cub200"), root)
     if place is None:
         raise DataError(f"no cub200 under {root}; pass the root it was loaded from.")
-    pack = place.kind == "folders"
-    folder = place.path / "metadata" if pack else place.path
-    tables = _read_tables(folder, "_128" if pack else "")
-    sizes = _pack_sizes(folder) if pack else None
+    folder, suffix = (place.path / "metadata", "_128") if place.class_folders else (place.path, "")
+    files, names = read_table(folder / "images.txt"), read_table(folder / "parts" / "parts.txt")
+    points = _numbers(folder / "parts" / f"part_locs{suffix}.txt", by=(0, 1))
+    boxes = _numbers(folder / f"bounding_boxes{suffix}.txt", by=(0,))
+    if len(points) != len(files) * len(names) or len(boxes) != len(files):
+        raise DataError(
+            f"{folder} has {len(points)} part locations and {len(boxes)} boxes for {len(files)} images; "
+            f"expected {len(names)} parts and 1 box each. Unpack it again."
+        )
+    rows = {files[number]: row for row, number in enumerate(sorted(files))}
+    locations = points.reshape(len(files), len(names), 5)[..., 2:]
 
-    def annotate(names: Sequence[str]) -> SplitParts:
-        keys = [name.split("/", 1)[1] for name in names]
-        unknown = [key for key in keys if key not in tables.numbers]
-        if unknown:
+    def annotate(images: Sequence[str]) -> SplitParts:
+        keys = [image.split("/", 1)[1] for image in images]
+        if unknown := [key for key in keys if key not in rows]:
             raise DataError(
                 f"{len(unknown)} images have no annotations in {folder}, the first is {unknown[0]}; "
                 "pass the root that the data set was loaded from."
             )
-        numbers = np.array([tables.numbers[key] for key in keys])
-        size = sizes[numbers] if sizes is not None else _file_sizes([place.path / "images" / key for key in keys])
-        return _scaled(tables.locations[numbers], tables.boxes[numbers], size, dataset.image_size)
+        at = [rows[key] for key in keys]
+        stored = images if place.class_folders else [f"images/{key}" for key in keys]
+        return _scaled(locations[at], boxes[at, 1:], _sizes([place.path / file for file in stored]), dataset.image_size)
 
-    return Parts(tables.names, annotate(dataset.train.names), annotate(dataset.test.names))
+    parts = tuple(names[number] for number in sorted(names))
+    return Parts(parts, annotate(dataset.train.names), annotate(dataset.test.names))
 
 
-def _scaled(locations: np.ndarray, boxes: np.ndarray, sizes: np.ndarray, side: int) -> SplitParts:
+def _scaled(locations: Floats, boxes: Floats, sizes: Floats, side: int) -> SplitParts:
     """From stored pixels of images of ``sizes [N, 2]`` (width, height) to those of side × side."""
     visible = locations[..., 2] > 0
     scale = side / sizes  # [N, 2]
@@ -100,49 +101,18 @@ def _scaled(locations: np.ndarray, boxes: np.ndarray, sizes: np.ndarray, side: i
     )
 
 
-def _read_tables(folder: Path, suffix: str) -> _Tables:
-    files = read_table(folder / "images.txt")
-    names = read_table(folder / "parts" / "parts.txt")
-    points = _numbers(folder / "parts" / f"part_locs{suffix}.txt", 5)
-    rows = _numbers(folder / f"bounding_boxes{suffix}.txt", 5)
-    highest = max(files)
-    if len(points) != len(files) * len(names) or len(rows) != len(files):
-        raise DataError(
-            f"{folder} has {len(points)} part locations and {len(rows)} boxes for {len(files)} images; "
-            f"expected {len(names)} parts and 1 box each. Unpack it again."
-        )
-    locations = np.zeros((highest + 1, max(names) + 1, 3))
-    locations[points[:, 0].astype(int), points[:, 1].astype(int)] = points[:, 2:]
-    boxes = np.zeros((highest + 1, 4))
-    boxes[rows[:, 0].astype(int)] = rows[:, 1:]
-    order = sorted(names)
-    return _Tables(
-        numbers={file: number for number, file in files.items()},
-        names=tuple(names[number] for number in order),
-        locations=locations[:, order],
-        boxes=boxes,
-    )
-
-
-def _numbers(path: Path, columns: int) -> np.ndarray:
+def _numbers(path: Path, by: tuple[int, ...]) -> Floats:
+    """Read a table of five numbers a line, sorted by the columns ``by``."""
     try:
         table = np.loadtxt(path, dtype=np.float64, ndmin=2, comments="#")
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {path} ({' '.join(str(error).split())}); unpack the set again.") from error
-    if table.shape[1] != columns:
-        raise DataError(f"{path} has {table.shape[1]} columns; expected {columns}. Unpack the set again.")
-    return table
+    if table.shape[1] != 5:
+        raise DataError(f"{path} has {table.shape[1]} columns; expected 5. Unpack the set again.")
+    return table[np.lexsort([table[:, column] for column in reversed(by)])]
 
 
-def _pack_sizes(folder: Path) -> np.ndarray:
-    """Width and height of each stored image of the pack, by image number."""
-    table = _numbers(folder / "image_sizes.txt", 5)
-    sizes = np.ones((int(table[:, 0].max()) + 1, 2))
-    sizes[table[:, 0].astype(int)] = table[:, 3:]
-    return sizes
-
-
-def _file_sizes(paths: Sequence[Path]) -> np.ndarray:
+def _sizes(paths: Sequence[Path]) -> Floats:
     """Width and height of each file, from its header."""
     sizes = []
     for path in paths:

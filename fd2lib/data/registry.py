@@ -1,156 +1,107 @@
-"""The registry: every data set the library knows, with its size, split, terms and source."""
+"""The registry: every image set that can be loaded by name, each declared by one call of :func:`register_reader`."""
 
-from fd2lib.data.types import DatasetInfo
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from fd2lib.data.listing import Listing
 from fd2lib.ground import SettingError, unknown
 
-RESEARCH = "non-commercial research and education"
-IMAGENET = f"{RESEARCH} (ImageNet's terms; the lists are Apache-2.0)"
+RESEARCH = "non-commercial research and education"  # terms of several sets
 
-_INFOS = (
-    DatasetInfo(
-        name="plumage",
-        title="Plumage",
-        num_classes=8,
-        train_images=480,
-        test_images=200,
-        native_size="any",
-        split="drawn for the library; up to 64 classes and any number of images on request",
-        licence="MIT, as fd2lib",
-        source="drawn by fd2lib.data.plumage",
-        citation="fd2lib",
-        layout="no files",
-        embedded=True,
-    ),
-    DatasetInfo(
-        name="folder",
-        title="Your own images",
-        num_classes=0,
-        train_images=0,
-        test_images=0,
-        native_size="any",
-        split="yours: train/ and test/",
-        licence="yours",
-        source="yours",
-        citation="",
-        layout="train/CLASS/IMAGE, test/CLASS/IMAGE",
-    ),
-    DatasetInfo(
-        name="cub200",
-        title="CUB-200-2011",
-        num_classes=200,
-        train_images=5994,
-        test_images=5794,
-        native_size="about 500 on the longer side",
-        split="official",
-        licence=f"{RESEARCH}; the photographers keep their rights",
-        source="https://www.vision.caltech.edu/datasets/cub_200_2011/",
-        citation="Wah, Branson, Welinder, Perona and Belongie 2011, Caltech CNS-TR-2011-001",
-        layout="cub200/{train,test}/CLASS/IMAGE or CUB_200_2011/",
-        downloadable=True,
-    ),
-    DatasetInfo(
-        name="aircraft",
-        title="FGVC-Aircraft",
-        num_classes=100,
-        train_images=6667,
-        test_images=3333,
-        native_size="about 1,000 on the longer side",
-        split="official; train is training and validation; classes are variants",
-        licence="non-commercial research; the photographers keep their rights",
-        source="https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/",
-        citation="Maji, Rahtu, Kannala, Blaschko and Vedaldi 2013, arXiv 1306.5151",
-        layout="aircraft/{train,test}/CLASS/IMAGE or fgvc-aircraft-2013b/",
-        downloadable=True,
-    ),
-    DatasetInfo(
-        name="cars196",
-        title="Stanford Cars",
-        num_classes=196,
-        train_images=8144,
-        test_images=8041,
-        native_size="varied",
-        split="official",
-        licence=RESEARCH,
-        source="https://ai.stanford.edu/~jkrause/cars/car_dataset.html (no longer served)",
-        citation="Krause, Stark, Deng and Fei-Fei 2013, 3dRR workshop at ICCV",
-        layout="cars196/{train,test}/CLASS/IMAGE or stanford_cars/{devkit,cars_train,cars_test,*_withlabels.mat}",
-    ),
-    DatasetInfo(
-        name="flowers102",
-        title="Oxford Flowers-102",
-        num_classes=102,
-        train_images=2040,
-        test_images=6149,
-        native_size="500 on the shorter side",
-        split="official; train is training and validation",
-        licence=f"none stated by the authors; use for {RESEARCH}",
-        source="https://www.robots.ox.ac.uk/~vgg/data/flowers/102/",
-        citation="Nilsback and Zisserman 2008, ICVGIP",
-        layout="flowers102/{train,test}/CLASS/IMAGE or flowers-102/{jpg,imagelabels.mat,setid.mat}",
-        downloadable=True,
-    ),
-    DatasetInfo(
-        name="cifar10",
-        title="CIFAR-10",
-        num_classes=10,
-        train_images=50000,
-        test_images=10000,
-        native_size="32 × 32",
-        split="official",
-        licence="none stated by the authors",
-        source="https://www.cs.toronto.edu/~kriz/cifar.html",
-        citation="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
-        layout="cifar-10-batches-py/",
-        downloadable=True,
-    ),
-    DatasetInfo(
-        name="cifar100",
-        title="CIFAR-100",
-        num_classes=100,
-        train_images=50000,
-        test_images=10000,
-        native_size="32 × 32",
-        split="official",
-        licence="none stated by the authors",
-        source="https://www.cs.toronto.edu/~kriz/cifar.html",
-        citation="Krizhevsky 2009, Learning Multiple Layers of Features from Tiny Images",
-        layout="cifar-100-python/",
-        downloadable=True,
-    ),
-    DatasetInfo(
-        name="imagenette",
-        title="ImageNette",
-        num_classes=10,
-        train_images=9469,
-        test_images=3925,
-        native_size="full, or 320 or 160 on the shorter side",
-        split="official; test is validation",
-        licence=IMAGENET,
-        source="https://github.com/fastai/imagenette",
-        citation="Howard 2019, imagenette; Russakovsky et al. 2015, arXiv 1409.0575",
-        layout="imagenette/{train,test}/WNID/IMAGE or imagenette2[-320|-160]/{train,val}/",
-        downloadable=True,
-    ),
-    DatasetInfo(
-        name="imagewoof",
-        title="ImageWoof",
-        num_classes=10,
-        train_images=9025,
-        test_images=3929,
-        native_size="full, or 320 or 160 on the shorter side",
-        split="official; test is validation",
-        licence=IMAGENET,
-        source="https://github.com/fastai/imagenette",
-        citation="Howard 2019, imagenette; Russakovsky et al. 2015, arXiv 1409.0575",
-        layout="imagewoof/{train,test}/WNID/IMAGE or imagewoof2[-320|-160]/{train,val}/",
-        downloadable=True,
-    ),
-)
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """Facts about a registered set; numbers are those of the complete official set, 0 where the user decides."""
+
+    name: str
+    title: str
+    num_classes: int
+    train_images: int
+    test_images: int
+    native_size: str  # pixels, in words
+    split: str  # where the split comes from
+    licence: str  # licence or terms of use
+    source: str  # address
+    citation: str
+    layout: str  # folders that are read, below the root
+    embedded: bool = False  # drawn by the library, no files needed; set by register_reader
+    downloadable: bool = False  # ``load_dataset(..., download=True)`` fetches it; set by register_reader
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """How a set is found, listed and described.
+
+    Class folders ``ROOT/NAME/{train,test}/CLASS/IMAGE`` are read without more; they come first, then ``unpacked``.
+
+    Attributes:
+        info: the facts.
+        card: what a user should know besides the facts, in MyST Markdown without headings: the reader's docstring.
+        read: lists an unpacked archive, given its folder; ``None`` where that holds class folders too.
+        unpacked: names of the folder that the authors' archive unpacks to, the preferred one first.
+        class_names: names of the classes whose folders are called otherwise.
+        download: fetches the archive and unpacks it into the root that it is given.
+        draw: ``draw(size, classes, seed, train_per_class, test_per_class)`` makes the set; nothing is read.
+        in_root: the root is the set's own folder.
+        file: where the reader is registered; set by :func:`register_reader`.
+    """
+
+    info: DatasetInfo
+    card: str | None  # None where Python strips docstrings
+    read: Callable[[Path], Listing] | None = None
+    unpacked: tuple[str, ...] = ()
+    class_names: Mapping[str, str] = field(default_factory=dict)
+    download: Callable[[Path], None] | None = None
+    draw: Callable[[int, str, int, int, int], Listing] | None = None
+    in_root: bool = False
+    file: str = ""
+
+
+_READERS: dict[str, Reader] = {}
+
+
+def register_reader(reader: Reader) -> None:
+    """Make an image set known: from here on it is listed, loaded, described and exported like any other.
+
+    Raises:
+        SettingError: a name that is taken or cannot name a folder, or facts that say nothing.
+    """
+    info, file = reader.info, sys._getframe(1).f_code.co_filename
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", info.name):
+        raise SettingError(
+            f"{file} registers {info.name!r}; expected letters, digits, '_', '-' or '.', as in 'cub200'."
+        )
+    if info.name in _READERS:
+        raise SettingError(
+            f"the image set {info.name!r} is registered twice: by {_READERS[info.name].file} and by {file}; "
+            "give one of them another name."
+        )
+    texts = {"title": info.title, "licence": info.licence, "layout": info.layout}
+    if empty := [name for name, text in texts.items() if not text.strip()]:
+        raise SettingError(
+            f"{file} registers {info.name!r} with no {', '.join(empty)}; say it, if only that it is unknown."
+        )
+    info = replace(info, embedded=reader.draw is not None, downloadable=reader.download is not None)
+    _READERS[info.name] = replace(reader, info=info, file=file)
+
+
+def get_reader(name: str) -> Reader:
+    """Return the reader of one set.
+
+    Raises:
+        SettingError: no set of that name.
+    """
+    if name not in _READERS:
+        raise SettingError(unknown("data set", name, _READERS))
+    return _READERS[name]
 
 
 def list_datasets() -> dict[str, DatasetInfo]:
     """Return the facts of every registered set, by name, the embedded set first."""
-    return {info.name: info for info in _INFOS}
+    return {name: reader.info for name, reader in _READERS.items()}
 
 
 def dataset_info(name: str) -> DatasetInfo:
@@ -159,28 +110,46 @@ def dataset_info(name: str) -> DatasetInfo:
     Raises:
         SettingError: no set of that name.
     """
-    infos = list_datasets()
-    if name not in infos:
-        raise SettingError(unknown("data set", name, infos))
-    return infos[name]
+    return get_reader(name).info
 
 
 def format_listing() -> str:
     """Return every set as text for a terminal: a table of numbers, then split, terms, source and layout of each."""
-    header = ("name", "title", "classes", "train", "test", "pixels")
-    rows = [header]
-    for info in _INFOS:
+    infos = list_datasets().values()
+    rows = [["name", "title", "classes", "train", "test", "pixels"]]
+    for info in infos:
         numbers = [f"{n:,}" if n else "yours" for n in (info.num_classes, info.train_images, info.test_images)]
-        rows.append((info.name, info.title, *numbers, info.native_size))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
-    lines = ["  ".join(_cell(row, i, widths[i]) for i in range(len(header))).rstrip() for row in rows]
-    lines.insert(1, "  ".join("-" * width for width in widths))
-    for info in _INFOS:
+        rows.append([info.name, info.title, *numbers, info.native_size])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows.insert(1, ["-" * width for width in widths])
+    line = "  ".join(f"{{:{side}{width}}}" for side, width in zip("<<>>><", widths, strict=True))
+    lines = [line.format(*row).rstrip() for row in rows]
+    for info in infos:
         how = "embedded" if info.embedded else "download=True" if info.downloadable else "bring the files"
         lines += ["", f"{info.name} ({how})", f"  split    {info.split}", f"  licence  {info.licence}"]
         lines += [f"  source   {info.source}", f"  cite     {info.citation or '-'}", f"  layout   {info.layout}"]
     return "\n".join(lines)
 
 
-def _cell(row: tuple[str, ...], column: int, width: int) -> str:
-    return row[column].rjust(width) if column in (2, 3, 4) else row[column].ljust(width)
+def format_card(name: str) -> str:
+    """Return the data card of one set as MyST Markdown: its title as heading, a table of its facts, then its card.
+
+    Raises:
+        SettingError: no set of that name.
+    """
+    reader = get_reader(name)
+    info = reader.info
+    how = "the library can fetch it" if info.downloadable else "bring the files"
+    images = f"{info.train_images:,} training, {info.test_images:,} test; pixels: {info.native_size}"
+    facts = {
+        "name": f"`{info.name}`" + (", comes with the library" if info.embedded else ""),
+        "classes": f"{info.num_classes:,}" if info.num_classes else "",
+        "images": images if info.train_images else f"pixels: {info.native_size}",
+        "split": info.split,
+        "terms": info.licence,
+        "source": re.sub(r"https?://\S+", r"<\g<0>>", info.source) + ("" if info.embedded else f"; {how}"),
+        "cite": info.citation,
+        "layout": "" if info.embedded else f"`{info.layout}`",
+    }
+    rows = ["| {} | {} |".format(fact, text.replace("|", r"\|")) for fact, text in facts.items() if text]
+    return "\n".join([f"# {info.title}", "", "| | |", "|---|---|", *rows, "", (reader.card or "").strip(), ""])

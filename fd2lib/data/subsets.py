@@ -3,14 +3,14 @@
 import difflib
 import fnmatch
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 
-from fd2lib.data.folder import images_per_class
 from fd2lib.data.listing import Listing, SplitListing
 from fd2lib.data.types import Dataset, ImageSplit, display_name
-from fd2lib.ground import DataError, SettingError, make_generator
+from fd2lib.ground import DataError, make_generator
 
 
 def select_classes(classes: tuple[str, ...], pattern: str) -> list[int]:
@@ -37,30 +37,27 @@ def select_classes(classes: tuple[str, ...], pattern: str) -> list[int]:
     return found[:count]
 
 
-def subset_classes(listing: Listing, pattern: str) -> Listing:
-    """Return the listing with only the classes of :func:`select_classes`, labelled 0, 1, … in their order."""
-    chosen = select_classes(listing.classes, pattern)
+def keep_classes(listing: Listing, chosen: Sequence[int]) -> Listing:
+    """Return the listing with only the classes at ``chosen``, labelled 0, 1, … in their order."""
     if len(chosen) == len(listing.classes):
         return listing
     relabel = {old: new for new, old in enumerate(chosen)}
-    keep = [
-        files.keep([i for i, label in enumerate(files.labels) if label in relabel], relabel)
-        for _, files in listing.splits()
-    ]
-    return replace(listing, classes=tuple(listing.classes[i] for i in chosen), train=keep[0], test=keep[1])
+    splits = {}
+    for split, files in listing.splits().items():
+        kept = files.keep([i for i, label in enumerate(files.labels) if label in relabel])
+        splits[split] = replace(kept, labels=tuple(relabel[label] for label in kept.labels))
+    return Listing(tuple(listing.classes[i] for i in chosen), splits["train"], splits["test"], listing.report)
 
 
-def subset_images(files: SplitListing, classes: tuple[str, ...], split: str, per_class: int, seed: int) -> SplitListing:
+def keep_images(files: SplitListing, classes: tuple[str, ...], split: str, per_class: int, seed: int) -> SplitListing:
     """Return ``per_class`` images of each class, drawn without replacement by ``seed``; 0 keeps them all.
 
     Raises:
         DataError: a class has fewer images.
     """
-    if per_class < 0:
-        raise SettingError(f"{split}_per_class is {per_class}; expected 0 (all images) or more.")
     if per_class == 0:
         return files
-    _require(images_per_class(files, len(classes)), classes, per_class, f"{split}_per_class={per_class}")
+    _require(files.counts(len(classes)), classes, per_class, f"{split}_per_class={per_class}")
     members: dict[int, list[int]] = defaultdict(list)
     for index, label in enumerate(files.labels):
         members[label].append(index)

@@ -1,4 +1,4 @@
-"""What the data room hands out: splits, data sets, and the facts of the registry."""
+"""What the data room hands out: splits and data sets."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -54,6 +54,7 @@ class Dataset:
         std: likewise.
         fingerprint: SHA-256 over name, classes, size, labels, image names and pixels; the same on any machine.
         report: what was found on loading, one remark per entry.
+        image_set: name of one's own for the images, by default ``name``; it is no part of the fingerprint.
     """
 
     name: str
@@ -67,38 +68,16 @@ class Dataset:
     report: tuple[str, ...] = ()
     image_set: str = ""
 
+    def __post_init__(self) -> None:
+        if not self.image_set:
+            object.__setattr__(self, "image_set", self.name)
+
     @property
     def num_classes(self) -> int:
         """Number of classes, K."""
         return len(self.classes)
 
 
-@dataclass(frozen=True)
-class DatasetInfo:
-    """Facts about a registered set; numbers are those of the complete official set, 0 where the user decides."""
-
-    name: str
-    title: str
-    num_classes: int
-    train_images: int
-    test_images: int
-    native_size: str  # pixels, in words
-    split: str  # where the split comes from
-    licence: str  # licence or terms of use
-    source: str  # address
-    citation: str
-    layout: str  # folders that are read, below the root
-    embedded: bool = False  # drawn by the library, no files needed
-    downloadable: bool = False  # ``load_dataset(..., download=True)`` fetches it
-
-
 def display_name(class_name: str) -> str:
     """Return a class name for people: ``159.Black_and_white_Warbler`` becomes ``Black and white Warbler``."""
     return re.sub(r"^\d+\.", "", class_name).replace("_", " ").strip() or class_name
-
-
-def image_set_name(dataset: str, root: str, given: str) -> str:
-    """STUB"""
-    from pathlib import Path
-
-    return given or (Path(root).resolve().name if dataset == "folder" else dataset)

@@ -33,20 +33,25 @@ class NotebookError(Fd2Error):
 def notebook_parameters(source: str | Path) -> dict[str, Any]:
     """Return the defaults of a notebook's parameters, in their order; empty if no cell is tagged ``parameters``.
 
+    papermill's own inspection passes over a default with "=" in it, as overrides have.
+
     Raises:
         SettingError: the notebook does not exist.
         NotebookError: it is not a notebook, or its parameters are not plain literals.
     """
     source = Path(source)
-    _read(source)
+    cells = [cell.source for cell in _read(source).cells if "parameters" in cell.metadata.get("tags", [])]
     found = {}
-    for name, told in papermill.inspect_notebook(_as_template(source)).items():
-        try:
-            found[name] = ast.literal_eval(told["default"])
-        except (ValueError, SyntaxError) as error:
-            raise NotebookError(
-                f"{source.name}: parameter {name} is {told['default']!r}, not a literal; expected number or text."
-            ) from error
+    for node in ast.parse("\n".join(cells)).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            (target,) = node.targets if isinstance(node, ast.Assign) else (node.target,)
+            try:
+                found[ast.unparse(target)] = ast.literal_eval(node.value)
+            except ValueError as error:
+                code = ast.unparse(node)
+                raise NotebookError(
+                    f"{source.name}: parameter {code!r} is not a literal; expected number or text."
+                ) from error
     return found
 
 

@@ -12,7 +12,7 @@ from fd2lib.ground import ArtefactError, RelabelSettings, SettingError, read_jso
 from fd2lib.record import content_fingerprint, file_digest, read_manifest
 from fd2lib.stages import DistilledImages, load_distilled
 
-LOGITS = "teacher_logits.npy"
+Manifest = dict[str, Any]
 logger = logging.getLogger(__name__)
 
 
@@ -22,25 +22,21 @@ class TeacherOrigin:
 
     uses: tuple[str, ...]  # stages that asked it: "distill", "relabel"
     fingerprint: str  # of its files
-    manifest: dict[str, Any] | None
+    manifest: Manifest | None
     description: dict[str, Any] | None  # teacher.json
 
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """A finished run and all that it was made from; ``relabel`` and ``logits`` are ``None`` where there are none."""
+    """A finished run and all that it was made from; ``None`` where there is no such thing."""
 
     info: DatasetInfo
-    distill: dict[str, Any]  # manifest
+    distill: Manifest
     images: DistilledImages
-    relabel: dict[str, Any] | None  # manifest
-    logits: Path | None  # file of the stored teacher logits
+    relabel: Manifest | None
+    labels: RelabelSettings | None  # of the teacher logits that the run stores
+    logits: Path | None
     teachers: tuple[TeacherOrigin, ...]
-
-    @property
-    def relabel_settings(self) -> RelabelSettings:
-        """Settings of the labels."""
-        return RelabelSettings(**self.relabel["settings"])
 
 
 def trace(run: str | Path, dataset: str = "") -> Origin:
@@ -57,52 +53,49 @@ def trace(run: str | Path, dataset: str = "") -> Origin:
         SettingError: the source set cannot be told, or ``dataset`` is not the one that the folder names.
     """
     run = Path(run)
-    stage, runs_dir = _stage(run), run.resolve().parent.parent
-    manifest = read_manifest(run, stage)
-    relabel = manifest if stage == "relabel" else None
-    folder = run if relabel is None else _distilled_folder(run, manifest, runs_dir)
+    manifest, runs_dir = _manifest(run), run.resolve().parent.parent
+    relabel = manifest if manifest["stage"] == "relabel" else None
+    folder = _distilled_folder(run, relabel, runs_dir) if relabel else run
     distill = read_manifest(folder, "distill")
     _unchanged(folder, distill, "images.safetensors")
-    stored = relabel is not None and relabel["settings"]["store"]
-    if stored:
-        _unchanged(run, relabel, LOGITS)
+    stored = relabel if relabel and relabel["settings"]["store"] else None
     return Origin(
         info=_source_set(folder, dataset),
         distill=distill,
         images=load_distilled(folder, relabel["settings"]["ipc"] if relabel else 0),
         relabel=relabel,
-        logits=run / LOGITS if stored else None,
+        labels=RelabelSettings(**stored["settings"]) if stored else None,
+        logits=_unchanged(run, stored, "teacher_logits.npy") if stored else None,
         teachers=_teachers(distill, relabel, runs_dir),
     )
 
 
-def _stage(run: Path) -> str:
-    for name in ("manifest.json", "started.json"):
-        if (run / name).is_file():
-            stage = read_json(run / name).get("stage")
-            if stage not in ("relabel", "distill"):
-                raise ArtefactError(
-                    f"{run} holds a run of {stage!r}; expected 'relabel' or 'distill'. "
-                    "Name a folder below relabel/ or distill/ of the runs folder."
-                )
-            return stage
-    state = "has no manifest.json" if run.is_dir() else "does not exist"
-    raise ArtefactError(
-        f"{run} {state}; expected the folder of a finished run, such as runs/relabel/cub200-96px-0123456789ab."
-    )
-
-
-def _distilled_folder(run: Path, manifest: dict[str, Any], runs_dir: Path) -> Path:
-    named = Path(manifest["result"]["distilled"])
-    found = _find("distill", manifest["inputs"]["distilled"], [named], runs_dir)
-    if found is None:
-        other = any((path / "manifest.json").is_file() for path in (named, runs_dir / "distill" / named.name))
-        reason = "what is there are other images" if other else "there is no such folder"
+def _manifest(run: Path) -> Manifest:
+    names = [name for name in ("manifest.json", "started.json") if (run / name).is_file()]
+    if not names:
+        state = "has no manifest.json" if run.is_dir() else "does not exist"
         raise ArtefactError(
-            f"{run} labels the images of {named}, but {reason}, and no run in {runs_dir / 'distill'} has them either. "
-            f"Put the folder back there, or to {runs_dir / 'distill' / named.name}."
+            f"{run} {state}; expected the folder of a finished run, such as runs/relabel/cub200-96px-0123456789ab."
         )
-    return found
+    stage = read_json(run / names[0]).get("stage")
+    if stage not in ("relabel", "distill"):
+        raise ArtefactError(
+            f"{run} holds a run of {stage!r}; expected 'relabel' or 'distill'. "
+            "Name a folder below relabel/ or distill/ of the runs folder."
+        )
+    return read_manifest(run, stage)
+
+
+def _distilled_folder(run: Path, relabel: Manifest, runs_dir: Path) -> Path:
+    named, beside = Path(relabel["result"]["distilled"]), runs_dir / "distill"
+    if found := _find("distill", relabel["inputs"]["distilled"], [named], runs_dir):
+        return found
+    other = any((path / "manifest.json").is_file() for path in (named, beside / named.name))
+    reason = "what is there are other images" if other else "there is no such folder"
+    raise ArtefactError(
+        f"{run} labels the images of {named}, but {reason}, and no run in {beside} has them either. "
+        f"Put the folder back there, or to {beside / named.name}."
+    )
 
 
 def _find(stage: str, fingerprint: str, named: Iterable[Path], runs_dir: Path) -> Path | None:
@@ -116,16 +109,14 @@ def _find(stage: str, fingerprint: str, named: Iterable[Path], runs_dir: Path) -
     return None
 
 
-def _unchanged(folder: Path, manifest: dict[str, Any], name: str) -> None:
-    path = folder / name
-    if not path.is_file():
-        raise ArtefactError(f"{path} is missing, though its run was finished. Put it back, or run {folder.name} again.")
-    if (seen := file_digest(path)) != manifest["files"][name]:
-        raise ArtefactError(
-            f"{path} has changed since its run: its SHA-256 begins with {seen[:12]}, expected "
-            f"{manifest['files'][name][:12]}. "
-            "Put the original back, or run the stage again in another folder."
-        )
+def _unchanged(folder: Path, manifest: Manifest, name: str) -> Path:
+    path, told = folder / name, manifest["files"][name]
+    seen = file_digest(path) if path.is_file() else ""
+    if seen != told:
+        changed = f"has changed since its run: its SHA-256 begins with {seen[:12]}, expected {told[:12]}"
+        state = changed if seen else "is missing, though its run was finished"
+        raise ArtefactError(f"{path} {state}. Put the original back, or run the stage again in another folder.")
+    return path
 
 
 def _source_set(folder: Path, dataset: str) -> DatasetInfo:
@@ -142,13 +133,13 @@ def _source_set(folder: Path, dataset: str) -> DatasetInfo:
     return dataset_info(dataset or told)
 
 
-def _teachers(distill: dict[str, Any], relabel: dict[str, Any] | None, runs_dir: Path) -> tuple[TeacherOrigin, ...]:
+def _teachers(distill: Manifest, relabel: Manifest | None, runs_dir: Path) -> tuple[TeacherOrigin, ...]:
     """Teachers of both stages, each once."""
     uses: dict[str, list[str]] = {}
-    for stage, manifest in (("distill", distill), ("relabel", relabel)):
-        inputs = manifest["inputs"] if manifest else {}
-        for name in sorted(name for name in inputs if name.startswith("teacher_")):
-            uses.setdefault(inputs[name], []).append(stage)
+    for run in [distill, relabel] if relabel else [distill]:
+        for name, fingerprint in sorted(run["inputs"].items()):
+            if name.startswith("teacher_"):
+                uses.setdefault(fingerprint, []).append(run["stage"])
     named = [Path(path) for path in relabel["result"]["teachers"]] if relabel else []
     found = []
     for fingerprint, stages in uses.items():

@@ -131,7 +131,7 @@ def fitting_option(name: str, value: Any, default: Any) -> Any:
         with contextlib.suppress(ValueError):
             if kind(value) == float(value) and math.isfinite(float(value)):
                 return kind(value)
-    if type(value) is not kind:
+    if type(value) is not kind or (kind is float and not math.isfinite(value)):
         raise SettingError(f"{name} is {value!r}; expected {kind.__name__}, such as its default {default!r}.")
     return value
 

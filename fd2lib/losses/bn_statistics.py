@@ -8,6 +8,7 @@ from torch import Tensor
 
 from fd2lib.ground import ShapeError
 from fd2lib.losses.distance import full_precision
+from fd2lib.losses.terms import Term, TermInputs, register_term
 
 
 class _ChannelStatistics(torch.autograd.Function):
@@ -74,3 +75,12 @@ def bn_statistics_total(layers: Iterable[tuple[Tensor, Tensor, Tensor]], first_m
     if not losses:
         raise ShapeError("no BatchNorm layers were recorded; expected at least one. Tap a network with BatchNorm2d.")
     return torch.stack([losses[0] * first_multiplier, *losses[1:]]).sum()
+
+
+def _matching(inputs: TermInputs) -> Tensor:
+    return bn_statistics_total(inputs.batch_norm, inputs.settings.bn_first_multiplier)
+
+
+register_term(
+    Term("bn", "BatchNorm matching", "bn_weight", needs_head=False, function=_matching, needs_batch_norm=True)
+)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from fd2lib.ground import ShapeError
 from fd2lib.losses.distance import pairwise_relative_distance, relative_distance
+from fd2lib.losses.terms import Term, TermInputs, register_term
 
 
 class CharacteristicTerms(NamedTuple):
@@ -57,3 +58,12 @@ def characteristic_loss(part_features: Tensor, labels: Tensor, prototypes: Tenso
     """
     attract, repel = characteristic_terms(part_features, labels, prototypes)
     return 0.5 * attract + 0.5 * repel
+
+
+def _constraint(inputs: TermInputs) -> Tensor:
+    return characteristic_loss(inputs.head.part_features, inputs.labels, inputs.head.prototypes)
+
+
+register_term(
+    Term("characteristic", "characteristic constraint", "characteristic_weight", needs_head=True, function=_constraint)
+)

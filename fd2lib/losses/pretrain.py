@@ -18,6 +18,15 @@ class AttentionTerms(Protocol):
     part_features: Tensor  # [B, M·C]
 
 
+PRETRAIN_TITLES = {
+    "backbone": "backbone cross-entropy",
+    "raw": "head, raw images",
+    "effect": "counterfactual effect",
+    "augmented": "head, attention views",
+    "center": "distance to prototype",
+}  # what plots call the terms
+
+
 class PretrainTerms(NamedTuple):
     """Scalars; ``total`` is the weighted sum to minimise, the others are unweighted. Absent terms are zero."""
 

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from fd2lib.ground import ShapeError
 from fd2lib.losses.distance import relative_distance
+from fd2lib.losses.terms import Term, TermInputs, register_term
 
 
 def similarity_loss(attention_maps: Tensor, earlier_maps: Tensor) -> Tensor:
@@ -33,3 +34,11 @@ def similarity_loss(attention_maps: Tensor, earlier_maps: Tensor) -> Tensor:
         return attention_maps.new_zeros(())
     # [N, 1, M·h·w] against [N, J, M·h·w]
     return 1 - relative_distance(attention_maps.flatten(1)[:, None], earlier_maps.flatten(2)).mean()
+
+
+def _constraint(inputs: TermInputs) -> Tensor | None:
+    earlier = inputs.head.earlier_maps
+    return None if earlier is None else similarity_loss(inputs.head.attention_maps, earlier)
+
+
+register_term(Term("similarity", "similarity constraint", "similarity_weight", needs_head=True, function=_constraint))

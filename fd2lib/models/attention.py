@@ -131,5 +131,5 @@ def pick_maps(attention_maps: Tensor, generator: torch.Generator) -> tuple[Tenso
     draws = torch.rand(maps.shape[0], 2, generator=generator, dtype=torch.float64).to(maps.device)
     index = torch.searchsorted(shares, draws * shares[:, -1:], right=True).clamp_max(maps.shape[1] - 1)  # [B, 2]
     wide = index[:, :, None, None].expand(-1, -1, *maps.shape[2:])
-    crop_map, drop_map = maps.gather(1, wide).split(1, dim=1)
+    crop_map, drop_map = maps.gather(1, wide).chunk(2, dim=1)
     return crop_map, drop_map

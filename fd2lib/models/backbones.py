@@ -1,14 +1,14 @@
 """Backbones: any timm network by name, and a few small ones, as one module that gives logits and features."""
 
 import difflib
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import timm
 import torch
 from torch import Tensor, nn
 
 from fd2lib.ground import SettingError, seeded_initialisation, unknown
-from fd2lib.models.small import SMALL_NETWORKS
+from fd2lib.models.small import SMALL_NETWORKS, Network
 from fd2lib.models.stems import SMALL_IMAGE, has_small_stem, make_small_stem, stem_keeps_weights
 from fd2lib.models.weights import lite0_path, load_weights, read_state_dict
 
@@ -44,7 +44,7 @@ class Backbone(nn.Module):
         std: likewise the standard deviation.
     """
 
-    def __init__(self, network: nn.Module, name: str, *, stem: str, image_size: int, probe: Tensor) -> None:
+    def __init__(self, network: Network, name: str, *, stem: str, image_size: int, probe: Tensor) -> None:
         """Wrap a timm network; :func:`create_backbone` makes one by name.
 
         Args:
@@ -59,7 +59,7 @@ class Backbone(nn.Module):
         self.channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
         self.has_feature_map = probe.ndim == 4
         shape = self._channels_first(probe).shape if self.has_feature_map else (1, network.num_features, 0, 0)
-        self.num_features: int = shape[1]
+        self.num_features = int(shape[1])
         self.feature_size: tuple[int, int] = (shape[2], shape[3])
         self.mean: tuple[float, ...] | None = None
         self.std: tuple[float, ...] | None = None
@@ -149,7 +149,7 @@ def resolve_name(name: str) -> str:
     raise SettingError(f"{sentence} Any name of timm.list_models() works too.")
 
 
-def _build(name: str, num_classes: int, image_size: int, init: str, stem: str) -> tuple[nn.Module, str]:
+def _build(name: str, num_classes: int, image_size: int, init: str, stem: str) -> tuple[Network, str]:
     """Make the network and load its weights; returns it with the stem that it got."""
     if name in SMALL_NETWORKS:
         if init == "imagenet":
@@ -171,11 +171,11 @@ def _build(name: str, num_classes: int, image_size: int, init: str, stem: str) -
     return network, "small" if small else "standard"
 
 
-def _create_timm(name: str, num_classes: int, image_size: int, *, pretrained: bool) -> nn.Module:
+def _create_timm(name: str, num_classes: int, image_size: int, *, pretrained: bool) -> Network:
     config = timm.get_pretrained_cfg(name, allow_unregistered=True)
-    size = {"img_size": image_size} if config is not None and config.fixed_input_size else {}
+    size: dict[str, Any] = {"img_size": image_size} if config is not None and config.fixed_input_size else {}
     try:
-        return timm.create_model(name, pretrained=pretrained, num_classes=num_classes, **size)
+        return cast(Network, timm.create_model(name, pretrained=pretrained, num_classes=num_classes, **size))
     except Exception as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         if pretrained:
@@ -187,7 +187,7 @@ def _create_timm(name: str, num_classes: int, image_size: int, *, pretrained: bo
 
 
 @torch.no_grad()
-def _probe(network: nn.Module, name: str, image_size: int) -> Tensor:
+def _probe(network: Network, name: str, image_size: int) -> Tensor:
     """Run one black image through; afterwards the network is in training mode, as new modules are."""
     try:
         return network.eval().forward_features(torch.zeros(1, 3, image_size, image_size))

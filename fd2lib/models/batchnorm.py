@@ -3,12 +3,15 @@
 import contextlib
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.hooks import RemovableHandle
 
 from fd2lib.ground import SettingError
+
+Layer = TypeVar("Layer", bound=nn.Module)
 
 
 class BatchNormTap:
@@ -35,20 +38,21 @@ class BatchNormTap:
         """
         self.inputs: list[tuple[Tensor, Tensor, Tensor]] = []
         given = nn.ModuleList([module for module in modules if module is not None])
-        self.layers: tuple[nn.BatchNorm2d, ...] = tuple(_layers(given, nn.BatchNorm2d))
+        self.layers = _layers(given, nn.BatchNorm2d)
         if not self.layers:
             raise SettingError(
                 "the network has no BatchNorm2d layer; BatchNorm matching needs one. "
                 "Choose another backbone or set bn_weight to 0."
             )
-        self._handles: list = []
+        self._handles: list[RemovableHandle] = []
 
     def clear(self) -> None:
         """Forget what was recorded; call before each forward."""
         self.inputs.clear()
 
     def _record(self, layer: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-        self.inputs.append((arguments[0], layer.running_mean, layer.running_var))
+        if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None and layer.running_var is not None:
+            self.inputs.append((arguments[0], layer.running_mean, layer.running_var))
 
     def __enter__(self) -> Self:
         """Begin recording."""
@@ -66,7 +70,7 @@ class BatchNormTap:
         self.clear()
 
 
-def _layers(module: nn.Module, kind: type) -> list:
+def _layers(module: nn.Module, kind: type[Layer]) -> list[Layer]:
     return [layer for layer in module.modules() if isinstance(layer, kind)]
 
 

@@ -9,6 +9,7 @@ stride 1 for 32 px and below.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from timm.models._efficientnet_builder import decode_arch_def
 from timm.models.densenet import DenseNet
@@ -17,7 +18,16 @@ from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 from torch import Tensor, nn
 
 
-class ConvNet(nn.Module):
+class Network(nn.Module):
+    """What fd2lib uses of a network: timm's have it, and fd2lib's own. Only type checkers look at this class."""
+
+    num_features: int  # C, channels of the feature map
+    forward_features: Callable[[Tensor], Tensor]  # images -> feature map
+    forward_head: Callable[[Tensor], Tensor]  # feature map -> logits
+    get_classifier: Callable[[], nn.Module]  # -> last layer
+
+
+class ConvNet(Network):
     """The plain network of the distillation literature: blocks of convolution, BatchNorm, ReLU and pooling.
 
     The logits are pooled by maximum, so a mark of a few pixels anywhere in the image can decide a class.
@@ -55,7 +65,7 @@ class ConvNet(nn.Module):
         return self.classifier
 
 
-def _convnet(num_classes: int, stride: int) -> nn.Module:
+def _convnet(num_classes: int, stride: int) -> Network:
     del stride  # the first layer keeps the full resolution at every size
     return ConvNet(num_classes, (24, 48, 96, 96))
 
@@ -65,14 +75,15 @@ class SmallNetwork:
     """One entry of the table."""
 
     description: str
-    build: Callable[[int, int], nn.Module]  # (number of classes, stride of the first layer) -> network
+    build: Callable[[int, int], Network]  # (number of classes, stride of the first layer) -> network
 
 
+# In what follows timm's networks are Any: its types know one of the layers that each attribute may hold.
 def _resnet(
-    num_classes: int, stride: int, *, block: type[nn.Module], layers: tuple[int, ...], channels: tuple[int, ...]
-) -> nn.Module:
+    num_classes: int, stride: int, *, block: Any, layers: tuple[int, ...], channels: tuple[int, ...]
+) -> Network:
     # timm fixes 64 channels after a plain stem but not after a deep one, whose convolutions are replaced by one.
-    network = ResNet(
+    network: Any = ResNet(
         block, layers, num_classes=num_classes, channels=channels, stem_type="deep", stem_width=channels[0] // 2
     )
     network.conv1 = nn.Conv2d(3, channels[0], kernel_size=3, stride=stride, padding=1, bias=False)
@@ -81,19 +92,18 @@ def _resnet(
     return network
 
 
-def _densenet(num_classes: int, stride: int, *, growth: int, layers: tuple[int, ...]) -> nn.Module:
-    network = DenseNet(growth_rate=growth, block_config=layers, num_classes=num_classes)
+def _densenet(num_classes: int, stride: int, *, growth: int, layers: tuple[int, ...]) -> Network:
+    network: Any = DenseNet(growth_rate=growth, block_config=layers, num_classes=num_classes)
     network.features.conv0 = nn.Conv2d(3, 2 * growth, kernel_size=3, stride=stride, padding=1, bias=False)
     nn.init.kaiming_normal_(network.features.conv0.weight)
     network.features.pool0 = nn.Identity()
     return network
 
 
-def _mobilenet(num_classes: int, stride: int) -> nn.Module:
+def _mobilenet(num_classes: int, stride: int) -> Network:
     stages = [["ds_r1_k3_s1_c16"], ["ir_r1_k3_s2_e4_c24"], ["ir_r2_k3_s2_e4_c40"], ["ir_r2_k3_s2_e4_c80"]]
-    network = EfficientNet(
-        decode_arch_def(stages), num_classes=num_classes, num_features=256, stem_size=16, act_layer=nn.ReLU6
-    )
+    blocks = decode_arch_def(stages)  # type: ignore[no-untyped-call]  # timm's function carries no types
+    network: Any = EfficientNet(blocks, num_classes=num_classes, num_features=256, stem_size=16, act_layer=nn.ReLU6)
     network.conv_stem.stride = (stride, stride)
     return network
 

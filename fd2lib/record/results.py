@@ -38,7 +38,6 @@ def row_identity(row: Mapping[str, Any], table: Table = STUDENTS) -> tuple[str, 
     )
 
 
-@functools.lru_cache(maxsize=100_000)
 def settings_identity(text: str) -> str:
     """Return the settings of a row in the one form that is compared, from their JSON of any version.
 
@@ -47,6 +46,12 @@ def settings_identity(text: str) -> str:
     Raises:
         ArtefactError: no JSON object of objects.
     """
+    return _identity_of(text, tuple(STAGES.values()))
+
+
+@functools.lru_cache(maxsize=100_000)
+def _identity_of(text: str, stages_known: tuple[type, ...]) -> str:
+    del stages_known  # settings may be declared at any time; what was read before counts as before
     try:
         given = json.loads(text)
         stages = {_FORMERLY.get(name, name): value for name, value in given.items()}

@@ -1,9 +1,14 @@
-"""Stages: pretrain, distill, relabel, evaluate. Each takes settings, inputs and a folder; they meet through files."""
+"""Stages: pretrain, distill, relabel, evaluate. They meet through files.
+
+Each is one function of the stage's ``settings``, its ``inputs``, the folder ``out_dir`` of the run, and by keyword the
+``device`` (``cpu``, ``cuda``, ``cuda:N`` or ``auto``) and whether to show a ``progress`` bar; it returns a result.
+"""
 
 from fd2lib.stages.common import resolve_device, to_unit
 from fd2lib.stages.distill import DistillInputs, DistillResult, run_distill
-from fd2lib.stages.distilled import DistilledImages, load_distilled
+from fd2lib.stages.distilled import DistilledImages, load_distilled, write_pngs
 from fd2lib.stages.evaluate import EvaluateInputs, EvaluateResult, predict_student, run_evaluate
+from fd2lib.stages.labels import soft_labels
 from fd2lib.stages.pretrain import PretrainInputs, PretrainResult, predict, run_pretrain
 from fd2lib.stages.relabel import RelabelInputs, RelabelResult, run_relabel
 
@@ -25,5 +30,7 @@ __all__ = [
     "run_evaluate",
     "run_pretrain",
     "run_relabel",
+    "soft_labels",
     "to_unit",
+    "write_pngs",
 ]

@@ -1,16 +1,108 @@
-"""What the four stages share: devices, precision, history files, loading each other's folders."""
+"""What the four stages share: their course, devices, precision, epochs, history files."""
 
 import contextlib
 import csv
 import io
+import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
 
-from fd2lib.ground import SettingError, TrainingError, atomic_path
+from fd2lib.data import Dataset
+from fd2lib.ground import SettingError, StageSettings, TrainingError, atomic_path
+from fd2lib.record import RunFolder, StageInputs, content_fingerprint
+
+
+@dataclass(frozen=True)
+class DatasetInputs:
+    """Inputs of a stage that reads an image set."""
+
+    dataset: Dataset
+
+    @property
+    def label(self) -> str:
+        """Short name for folders."""
+        return f"{self.dataset.name}-{self.dataset.image_size}px"
+
+    def fingerprints(self) -> dict[str, str]:
+        """Fingerprint of the images."""
+        return {"dataset": self.dataset.fingerprint}
+
+
+def teacher_fingerprints(folders: Sequence[Path]) -> dict[str, str]:
+    """Return the fingerprints of teachers' files, in turn."""
+    return {f"teacher_{i}": content_fingerprint(folder, "pretrain") for i, folder in enumerate(folders)}
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What every stage returns: its folder, wall time in seconds, and whether it was there already."""
+
+    folder: Path
+    seconds: float
+    reused: bool
+
+
+Result = TypeVar("Result", bound=StageResult)
+Made = tuple[dict[str, Any], list[str]]  # a stage's result, and the files that its fingerprint covers
+
+
+def run_stage(
+    kind: type[Result],
+    stage: str,
+    settings: StageSettings,
+    inputs: StageInputs,
+    out_dir: str | Path,
+    device: str | torch.device,
+    make: Callable[[RunFolder, torch.device], Made],
+) -> Result:
+    """Make what a stage makes, or load it when ``out_dir`` holds it, under the settings' threads."""
+    device = resolve_device(device)
+    run = RunFolder(out_dir, stage, settings, inputs.fingerprints())
+    with run.session() as manifest, deterministic(settings.threads):
+        reused = manifest is not None
+        if manifest is None:
+            manifest = run.finish(*make(run, device), device)
+        return kind(folder=run.folder, seconds=manifest["seconds"], reused=reused, **manifest["result"])
+
+
+def run_epochs(
+    run: RunFolder,
+    epochs: int,
+    parts: Mapping[str, nn.Module | torch.optim.Optimizer],
+    one_epoch: Callable[[int], dict[str, Any]],
+    shown: Sequence[str],
+    progress: bool,
+) -> list[dict[str, Any]]:
+    """Train epoch by epoch from the last checkpoint, which holds ``parts``; write and return the history.
+
+    ``one_epoch`` gives a row of it, whose columns ``shown`` stand beside the bar.
+
+    Raises:
+        TrainingError: a number of a row is not finite.
+    """
+    history: list[dict[str, Any]] = []
+    if state := run.load_checkpoint():  # on the CPU; loading a state moves it to where the part is
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        history = state["history"]
+    with tqdm(total=epochs, initial=len(history), desc=run.stage, unit="epoch", disable=not progress) as bar:
+        for epoch in range(len(history), epochs):
+            row = one_epoch(epoch)
+            remedy = f"Lower {run.stage}.learning_rate; the epoch before is kept as a checkpoint."
+            require_finite(row, f"epoch {epoch} of {run.folder}", remedy)
+            history.append(row)
+            run.save_checkpoint({name: part.state_dict() for name, part in parts.items()} | {"history": history})
+            bar.set_postfix({name: row[name] for name in shown})
+            bar.update()
+    write_history(run.folder / "history.csv", history)
+    return history
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
@@ -31,20 +123,28 @@ def resolve_device(device: str | torch.device) -> torch.device:
 
 
 @contextlib.contextmanager
-def deterministic() -> Iterator[None]:
-    """Use deterministic kernels inside the block, so that a resumed run is bit-identical."""
+def deterministic(threads: int) -> Iterator[None]:
+    """Use deterministic kernels inside the block, and as many CPU threads as the stage's settings say.
+
+    So a resumed run is bit-identical, whatever the process was started with: sums that are split among another number
+    of threads round differently.
+    """
+    threads_before = torch.get_num_threads()
+    memory: Any = torch.utils.deterministic  # its types do not know its one attribute
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    benchmark, fill = torch.backends.cudnn.benchmark, torch.utils.deterministic.fill_uninitialized_memory
+    benchmark, fill = torch.backends.cudnn.benchmark, memory.fill_uninitialized_memory
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it at its first call
+    torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.backends.cudnn.benchmark = False
-    torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs a sixth of a CPU step
+    memory.fill_uninitialized_memory = False  # a debugging aid that costs a sixth of a CPU step
     try:
         yield
     finally:
+        torch.set_num_threads(threads_before)
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
         torch.backends.cudnn.benchmark = benchmark
-        torch.utils.deterministic.fill_uninitialized_memory = fill
+        memory.fill_uninitialized_memory = fill
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:
@@ -53,30 +153,30 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
-def to_unit(images: torch.Tensor) -> torch.Tensor:
+def to_unit(images: Tensor) -> Tensor:
     """uint8 pixels to float in [0, 1], channels last, which is what convolutions are fastest on."""
     return images.to(torch.float32).div_(255).contiguous(memory_format=torch.channels_last)
 
 
-def normalize_pixels(images: torch.Tensor, mean: Sequence[float], std: Sequence[float]) -> torch.Tensor:
+def normalize_pixels(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Images in [0, 1] to what a network expects: ``(x − mean) / std`` per channel."""
     shift, scale = (torch.tensor(value, device=images.device).view(3, 1, 1) for value in (mean, std))
     return (images - shift) / scale
 
 
-def to_pixels(images: torch.Tensor) -> torch.Tensor:
+def to_pixels(images: Tensor) -> Tensor:
     """Float images in [0, 1] to rounded uint8."""
     return images.mul(255).round().clamp(0, 255).to(torch.uint8)
 
 
-def require_finite(values: Mapping[str, float], where: str, remedy: str) -> None:
-    """Stop when a recorded loss is not a number.
+def require_finite(values: Mapping[str, float | str], where: str, remedy: str) -> None:
+    """Stop when a recorded loss is not a number; blank cells are passed over.
 
     Raises:
         TrainingError: naming the term, its value and where it happened.
     """
     for name, value in values.items():
-        if value - value != 0:  # NaN or infinity
+        if not isinstance(value, str) and not math.isfinite(value):
             raise TrainingError(f"{name} is {value} at {where}; expected a finite number. {remedy}")
 
 

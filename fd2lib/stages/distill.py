@@ -9,51 +9,50 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from PIL import Image
 from safetensors.torch import save_file
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
 from fd2lib.ground import DistillSettings, SettingError, atomic_path
-from fd2lib.models import Teacher
-from fd2lib.record import RunFolder, content_fingerprint
-from fd2lib.stages.common import deterministic, resolve_device, to_pixels, write_history
-from fd2lib.stages.distilled import load_tensors
-from fd2lib.stages.objective import TERMS, Objective
+from fd2lib.record import RunFolder
+from fd2lib.stages.common import (
+    DatasetInputs,
+    Made,
+    StageResult,
+    run_stage,
+    teacher_fingerprints,
+    to_pixels,
+    write_history,
+)
+from fd2lib.stages.distilled import load_tensors, write_pngs
+from fd2lib.stages.labels import load_teachers
+from fd2lib.stages.objective import FIRST_COLUMNS, Objective, history_columns
 from fd2lib.stages.optimise import optimise, plan_phases
 from fd2lib.stages.starts import make_starts
 
 
 @dataclass(frozen=True)
-class DistillInputs:
+class DistillInputs(DatasetInputs):
     """The image set to distill and the folders of the teachers, used in turn, one per iteration."""
 
-    dataset: Dataset
     teachers: Sequence[Path]
-
-    @property
-    def label(self) -> str:
-        """Short name for folders."""
-        return f"{self.dataset.name}-{self.dataset.image_size}px"
 
     def fingerprints(self) -> dict[str, str]:
         """Fingerprints of images and teachers."""
-        teachers = {f"teacher_{i}": content_fingerprint(path, "pretrain") for i, path in enumerate(self.teachers)}
-        return {"dataset": self.dataset.fingerprint, **teachers}
+        return super().fingerprints() | teacher_fingerprints(self.teachers)
 
 
 @dataclass(frozen=True)
-class DistillResult:
+class DistillResult(StageResult):
     """A distilled set. Changes are the mean share of the pixel range that optimisation moved pixels by."""
 
-    folder: Path
     change_by_index: list[float]  # per image index
     bytes_by_index: list[int]  # lossless PNG, per image index
     classes: list[str]
-    seconds: float
-    reused: bool
 
     @property
     def mean_pixel_change(self) -> float:
@@ -71,13 +70,8 @@ def run_distill(
 ) -> DistillResult:
     """Distill images, or load them; resumes at the last finished (image index, chunk).
 
-    Args:
-        settings: the stage's settings.
-        inputs: images and teachers.
-        out_dir: folder of this run; gets ``images/`` and ``starts/`` (one lossless PNG per image),
-            ``images.safetensors`` (the same), ``history.csv`` (every loss term per iteration) and ``manifest.json``.
-        device: ``cpu``, ``cuda`` or ``auto``.
-        progress: show a bar.
+    The folder gets ``images/`` and ``starts/`` (one lossless PNG per image), ``images.safetensors`` (the same),
+    ``history.csv`` (every loss term per iteration) and ``manifest.json``.
 
     Raises:
         ArtefactError: ``out_dir`` was made with other settings or inputs.
@@ -85,17 +79,14 @@ def run_distill(
         SettingError: a term needs an attention head that a teacher lacks.
         TrainingError: a loss is no longer finite.
     """
-    device = resolve_device(device)
-    run = RunFolder(out_dir, "distill", settings, inputs.fingerprints())
-    with run.session() as manifest, deterministic():
-        reused = manifest is not None
-        if manifest is None and settings.start == "all":
-            manifest = run.finish(_take_all(inputs.dataset, run), ["images.safetensors"], device)
-        elif manifest is None:
-            _distill(settings, inputs, run, device, progress)
-            result = _assemble(settings, inputs.dataset, run)
-            manifest = run.finish(result, ["images.safetensors", "history.csv"], device)
-        return DistillResult(run.folder, **manifest["result"], seconds=manifest["seconds"], reused=reused)
+
+    def make(run: RunFolder, device: torch.device) -> Made:
+        if settings.start == "all":
+            return _take_all(inputs.dataset, run), ["images.safetensors"]
+        _distill(settings, inputs, run, device, progress)
+        return _assemble(settings, inputs.dataset, run), ["images.safetensors", "history.csv"]
+
+    return run_stage(DistillResult, "distill", settings, inputs, out_dir, device, make)
 
 
 def _chunk_path(run: RunFolder, index: int, chunk: int) -> Path:
@@ -110,8 +101,8 @@ def _distill(
             f"iterations is {settings.iterations}, but no teacher was given; name one or set iterations to 0."
         )
     plan_phases(settings, inputs.dataset.image_size)  # a bad setting is reported before any work
-    teachers = [Teacher.load(path, device).to(memory_format=torch.channels_last) for path in inputs.teachers]
-    chunks = torch.arange(len(inputs.dataset.classes)).split(settings.chunk_classes)
+    teachers = load_teachers(inputs.teachers, device)
+    chunks = torch.split(torch.arange(len(inputs.dataset.classes)), settings.chunk_classes)
     jobs = [(index, chunk) for index in range(settings.ipc) for chunk in range(len(chunks))]
     todo = [job for job in jobs if not _chunk_path(run, *job).is_file()]
     if not todo:
@@ -120,66 +111,60 @@ def _distill(
     scorer = teachers[0] if teachers else None
     starts = make_starts(settings, inputs.dataset, scorer, device)
     steps = max(settings.iterations, 1)
-    with tqdm(
-        total=len(jobs) * steps,
-        initial=(len(jobs) - len(todo)) * steps,
-        desc="distill",
-        unit="it",
-        disable=not progress,
-    ) as bar:
+    total, done = len(jobs) * steps, (len(jobs) - len(todo)) * steps
+    with tqdm(total=total, initial=done, desc="distill", unit="it", disable=not progress) as bar:
         for index, chunk in todo:
             start = to_pixels(starts[index, chunks[chunk]])
             group = range(index - index % settings.group_size, index)
-            earlier = [load_tensors(_chunk_path(run, j, chunk))["images"] for j in group]
+            earlier = [load_tensors(_chunk_path(run, j, chunk))[0]["images"] for j in group]
             objectives = [Objective(teacher, settings, chunks[chunk].to(device)) for teacher in teachers]
             images, history = optimise(start, earlier, objectives, settings, (index, chunk), bar)
             with atomic_path(_chunk_path(run, index, chunk)) as path:
-                save_file({"images": images.contiguous(), "starts": start.contiguous(), "history": history}, path)
+                tensors = {"images": images.contiguous(), "starts": start.contiguous(), "history": history}
+                save_file(tensors, path, metadata={"columns": " ".join(history_columns(settings))})
             run.save_checkpoint({"chunk": [index, chunk]})
 
 
-def _assemble(settings: DistillSettings, data: Dataset, run: RunFolder) -> dict:
+_Grid = list[list[tuple[dict[str, Tensor], dict[str, str]]]]  # of chunks, by image index: tensors and metadata
+
+
+def _assemble(settings: DistillSettings, data: Dataset, run: RunFolder) -> dict[str, Any]:
     """Join the chunks into one file, PNGs and a history, and describe the set."""
     num_chunks = math.ceil(len(data.classes) / settings.chunk_classes)
     grid = [[load_tensors(_chunk_path(run, i, c)) for c in range(num_chunks)] for i in range(settings.ipc)]
     joined = {
-        name: torch.stack([torch.cat([part[name] for part in row]) for row in grid]) for name in ("images", "starts")
+        name: torch.stack([torch.cat([part[name] for part, _ in row]) for row in grid]) for name in ("images", "starts")
     }
     with atomic_path(run.folder / "images.safetensors") as path:
         save_file(joined, path)
-    rows = [
-        {"index": i, "chunk": c, "iteration": step, **dict(zip(TERMS, terms, strict=True))}
-        for i, row in enumerate(grid)
-        for c, part in enumerate(row)
-        for step, terms in enumerate(part["history"].tolist())
-    ]
-    write_history(run.folder / "history.csv", rows, columns=("index", "chunk", "iteration", *TERMS))
-    bytes_by_index = _write_pngs(run.folder / "images", joined["images"], data.classes)
-    _write_pngs(run.folder / "starts", joined["starts"], data.classes)
+    _write_history(grid, run)
+    labels = torch.arange(len(data.classes)).repeat(settings.ipc)
+    for name in ("starts", "images"):
+        written = write_pngs(run.folder / name, joined[name].flatten(0, 1), labels, data.classes)
+    bytes_by_index = torch.tensor(written).view(settings.ipc, -1).sum(1).tolist()
     change = (joined["images"].float() - joined["starts"].float()).abs().flatten(1).mean(1) / 255
     return {"change_by_index": change.tolist(), "bytes_by_index": bytes_by_index, "classes": list(data.classes)}
 
 
-def _take_all(data: Dataset, run: RunFolder) -> dict:
+def _write_history(grid: _Grid, run: RunFolder) -> None:
+    """Join the chunks' histories by the names of their columns: a chunk may be older than a term."""
+    rows: list[dict[str, float]] = []
+    columns = dict.fromkeys(["index", "chunk", "iteration"])
+    for index, row in enumerate(grid):
+        for chunk, (tensors, metadata) in enumerate(row):
+            names = metadata["columns"].split() if "columns" in metadata else FIRST_COLUMNS
+            columns |= dict.fromkeys(names)
+            for step, values in enumerate(tensors["history"].tolist()):
+                place = {"index": index, "chunk": chunk, "iteration": step}
+                rows.append(place | dict(zip(names, values, strict=True)))
+    write_history(run.folder / "history.csv", rows, list(columns))
+
+
+def _take_all(data: Dataset, run: RunFolder) -> dict[str, Any]:
     """The whole training set in a distilled set's form, classes of any count: the upper bound of every method."""
     order = data.train.labels.argsort(stable=True)
     images, labels = data.train.take(order), data.train.labels[order]
     with atomic_path(run.folder / "images.safetensors") as path:
         save_file({"images": images.contiguous(), "labels": labels.contiguous()}, path)
-    written = 0
-    for label, name in enumerate(data.classes):
-        of_class = images[labels == label]
-        written += sum(_write_pngs(run.folder / "images", of_class[:, None], (name,), first_label=label))
-    return {"change_by_index": [0.0], "bytes_by_index": [written], "classes": list(data.classes)}
-
-
-def _write_pngs(folder: Path, images: torch.Tensor, classes: tuple[str, ...], first_label: int = 0) -> list[int]:
-    """Write ``[ipc, K, 3, S, S]`` as ``<class>/<index>.png``; returns the bytes written per image index."""
-    written = [0] * len(images)
-    for index, row in enumerate(images):
-        for label, image in enumerate(row):
-            target = folder / f"{first_label + label:03d}_{Path(classes[label]).name}" / f"{index:02d}.png"
-            with atomic_path(target) as path:
-                Image.fromarray(image.permute(1, 2, 0).numpy()).save(path, optimize=True)
-            written[index] += target.stat().st_size
-    return written
+    written = write_pngs(run.folder / "images", images, labels, data.classes)
+    return {"change_by_index": [0.0], "bytes_by_index": [sum(written)], "classes": list(data.classes)}

@@ -1,13 +1,16 @@
-"""Reading a finished distillation, for the stages and pages that follow it."""
+"""Distilled images in files: reading a finished distillation, and images for people to look at."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
-from fd2lib.ground import ArtefactError, SettingError
+from fd2lib.ground import ArtefactError, SettingError, atomic_path
 from fd2lib.record import read_manifest
 
 
@@ -18,9 +21,9 @@ class DistilledImages:
     N is ipc·K, image index major; a whole training set is sorted by class and its own start.
     """
 
-    images: torch.Tensor
-    starts: torch.Tensor
-    labels: torch.Tensor
+    images: Tensor
+    starts: Tensor
+    labels: Tensor
     classes: tuple[str, ...]
 
 
@@ -32,7 +35,7 @@ def load_distilled(folder: str | Path, ipc: int = 0) -> DistilledImages:
         SettingError: it has fewer images per class.
     """
     manifest = read_manifest(folder, "distill")
-    stored = load_tensors(Path(folder) / "images.safetensors")
+    stored, _ = load_tensors(Path(folder) / "images.safetensors")
     classes = tuple(manifest["result"]["classes"])
     if "labels" in stored:  # a whole training set, with classes of any count
         return DistilledImages(stored["images"], stored["images"], stored["labels"], classes)
@@ -44,15 +47,42 @@ def load_distilled(folder: str | Path, ipc: int = 0) -> DistilledImages:
     return DistilledImages(images, starts, labels, classes)
 
 
-def load_tensors(path: Path) -> dict[str, torch.Tensor]:
-    """Read a safetensors file of a distillation.
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Read the tensors and the metadata of a distillation's safetensors file.
 
     Raises:
         ArtefactError: the file is missing or damaged.
     """
     try:
-        return load_file(path)
+        with safe_open(path, "pt") as stored:
+            names = stored.keys()
+            return {name: stored.get_tensor(name) for name in names}, stored.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise ArtefactError(
             f"{path} cannot be read ({error}). Move it away and run distill again; other chunks are kept."
         ) from error
+
+
+def write_pngs(folder: Path, images: Tensor, labels: Tensor, classes: Sequence[str]) -> list[int]:
+    """Write images as lossless PNG, ``<label>_<class>/<number>.png``, numbered within their class.
+
+    Args:
+        folder: made where missing.
+        images: uint8 ``[N, 3, S, S]``.
+        labels: ``[N]``.
+        classes: names in label order.
+
+    Returns:
+        The bytes of each file, in the order of the images.
+    """
+    counts = labels.bincount(minlength=len(classes))
+    label_digits, digits = max(3, len(str(len(classes) - 1))), max(2, len(str(int(counts.max()) - 1)))
+    folders = [f"{k:0{label_digits}d}_" + re.sub(r'[\s/\\:*?"<>|]+', "_", name) for k, name in enumerate(classes)]
+    seen, sizes = [0] * len(classes), []
+    for image, label in zip(images, labels.tolist(), strict=True):
+        target = folder / folders[label] / f"{seen[label]:0{digits}d}.png"
+        with atomic_path(target) as path:
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(path, optimize=True)
+        seen[label] += 1
+        sizes.append(target.stat().st_size)
+    return sizes

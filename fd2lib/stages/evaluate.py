@@ -11,61 +11,54 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from tqdm.auto import tqdm
+from torch import Tensor
 
 from fd2lib.data import Dataset, ImageSplit, batches, resident
-from fd2lib.ground import EvaluateSettings, RelabelSettings, SettingError, atomic_path
+from fd2lib.ground import EvaluateSettings, RelabelSettings, SettingError, atomic_path, build_settings
 from fd2lib.losses import soft_label_loss
 from fd2lib.models import Backbone, Teacher, create_backbone
 from fd2lib.record import RunFolder, content_fingerprint, read_manifest
 from fd2lib.stages.common import (
+    DatasetInputs,
+    Made,
+    StageResult,
     autocast,
-    deterministic,
     normalize_pixels,
-    require_finite,
-    resolve_device,
+    run_epochs,
+    run_stage,
     to_unit,
-    write_history,
 )
 from fd2lib.stages.distilled import load_distilled
-from fd2lib.stages.labels import plan_logits
+from fd2lib.stages.labels import load_teachers, soft_labels
 from fd2lib.views import BatchPlan, apply_plan, halves, plan_epoch
+
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation of pixels in [0, 1]
 
 
 @dataclass(frozen=True)
-class EvaluateInputs:
+class EvaluateInputs(DatasetInputs):
     """Test images, and the folder of the labels (which knows its images and teachers)."""
 
-    dataset: Dataset
     labels: Path
-
-    @property
-    def label(self) -> str:
-        """Short name for folders."""
-        return f"{self.dataset.name}-{self.dataset.image_size}px"
 
     def fingerprints(self) -> dict[str, str]:
         """Fingerprints of the images, the distilled images, the labels and how they were made."""
-        manifest = read_manifest(self.labels, "relabel")
-        return {
-            "dataset": self.dataset.fingerprint,
+        return super().fingerprints() | {
             "labels": content_fingerprint(self.labels, "relabel"),
-            "relabel": manifest["fingerprint"],
+            "relabel": read_manifest(self.labels, "relabel")["fingerprint"],
         }
 
 
 @dataclass(frozen=True)
-class EvaluateResult:
+class EvaluateResult(StageResult):
     """A student's test accuracies in %."""
 
-    folder: Path
     last_accuracy: float
     best_accuracy: float
     test_images: int
-    seconds: float
-    reused: bool
 
 
 def run_evaluate(
@@ -78,49 +71,39 @@ def run_evaluate(
 ) -> EvaluateResult:
     """Train and test a student, or load what it reached; resumes at the last finished epoch.
 
-    Args:
-        settings: the stage's settings.
-        inputs: test images and labels.
-        out_dir: folder of this run; gets ``history.csv`` (loss and rate per epoch, test accuracy where tested),
-            ``predictions.npz`` (test labels and logits of the last epoch), ``student.pt`` and ``manifest.json``.
-        device: ``cpu``, ``cuda`` or ``auto``.
-        progress: show a bar.
+    The folder gets ``history.csv`` (loss and rate per epoch, test accuracy where tested), ``predictions.npz`` (test
+    labels and logits of the last epoch), ``student.pt`` and ``manifest.json``.
 
     Raises:
         ArtefactError: ``out_dir`` was made with other settings or inputs, or an input run is not complete.
         TrainingError: the loss is no longer finite.
     """
-    device = resolve_device(device)
-    run = RunFolder(out_dir, "evaluate", settings, inputs.fingerprints())
-    with run.session() as manifest, deterministic():
-        reused = manifest is not None
-        if manifest is None:
-            lesson = _Lesson.load(inputs, settings, device)
-            history = _train(settings, inputs.dataset, lesson, run, device, progress)
-            tested = [row["test_accuracy"] for row in history if row["test_accuracy"] != ""]
-            result = {
-                "last_accuracy": tested[-1],
-                "best_accuracy": max(tested),
-                "test_images": len(inputs.dataset.test),
-            }
-            manifest = run.finish(result, ["history.csv", "predictions.npz", "student.pt"], device)
-        return EvaluateResult(run.folder, **manifest["result"], seconds=manifest["seconds"], reused=reused)
+
+    def make(run: RunFolder, device: torch.device) -> Made:
+        history = _train(_Lesson.load(inputs, settings, device), inputs.dataset, run, progress)
+        tested = [row["test_accuracy"] for row in history if row["test_accuracy"] != ""]
+        accuracies = {"last_accuracy": tested[-1], "best_accuracy": max(tested)}
+        files = ["history.csv", "predictions.npz", "student.pt"]
+        return accuracies | {"test_images": len(inputs.dataset.test)}, files
+
+    return run_stage(EvaluateResult, "evaluate", settings, inputs, out_dir, device, make)
 
 
 @dataclass(frozen=True)
 class _Lesson:
     """What a student learns from: images in [0, 1], class labels, and soft labels stored or recomputed."""
 
-    images: torch.Tensor  # [N, 3, S, S]
-    labels: torch.Tensor  # [N]
+    settings: EvaluateSettings
     relabel: RelabelSettings
-    stored: np.ndarray | None  # float16 [epochs, N, K]
+    images: Tensor  # [N, 3, S, S]
+    labels: Tensor  # [N]
+    stored: npt.NDArray[np.float16] | None  # [epochs, N, K]
     teachers: list[Teacher]
 
     @classmethod
     def load(cls, inputs: EvaluateInputs, settings: EvaluateSettings, device: torch.device) -> "_Lesson":
         manifest = read_manifest(inputs.labels, "relabel")
-        relabel = RelabelSettings(**manifest["settings"])
+        relabel = build_settings("relabel", manifest["settings"], as_before=True)
         distilled = load_distilled(manifest["result"]["distilled"], relabel.ipc)
         if len(distilled.classes) != len(inputs.dataset.classes):
             raise SettingError(
@@ -131,33 +114,28 @@ class _Lesson:
         if settings.labels == "soft" and relabel.store:
             stored = np.load(Path(inputs.labels) / "teacher_logits.npy", mmap_mode="r")
         elif settings.labels == "soft":
-            teachers = [Teacher.load(path, device) for path in manifest["result"]["teachers"]]
-        return cls(to_unit(distilled.images.to(device)), distilled.labels.to(device), relabel, stored, teachers)
+            teachers = load_teachers(manifest["result"]["teachers"], device)
+        images, labels = to_unit(distilled.images.to(device)), distilled.labels.to(device)
+        return cls(settings, relabel, images, labels, stored, teachers)
 
-    def epoch(self, epoch: int, device: torch.device) -> Iterator[tuple[BatchPlan, torch.Tensor, torch.Tensor | None]]:
+    def epoch(self, epoch: int) -> Iterator[tuple[BatchPlan, Tensor, Tensor | None]]:
         """Yield (plan, views in [0, 1], teacher logits or None) for every batch of an epoch."""
-        plans = plan_epoch(self.relabel, len(self.images), self.images.shape[-1], epoch)
+        device, relabel, position = self.images.device, self.relabel, 0
         stored = None if self.stored is None else torch.from_numpy(self.stored[epoch].astype(np.float32)).to(device)
-        position = 0
-        for plan in plans:
-            views = apply_plan(self.images, plan)
+        for plan in plan_epoch(relabel, len(self.images), self.images.shape[-1], epoch):
+            views, logits = apply_plan(self.images, plan), None
             if stored is not None:
                 logits = stored[position : position + len(plan)]
             elif self.teachers:
-                with autocast(device, self.relabel.precision):
-                    logits = plan_logits(
-                        self.teachers, self.images, plan, self.relabel.label_mode, self.relabel.label_source
-                    )
+                with autocast(device, relabel.precision):
+                    logits = soft_labels(self.teachers, views, mode=relabel.label_mode, source=relabel.label_source)
                 logits = logits.half().float()  # as if stored
-            else:
-                logits = None
             position += len(plan)
             yield plan, views, logits
 
 
-def _train(
-    settings: EvaluateSettings, data: Dataset, lesson: _Lesson, run: RunFolder, device: torch.device, progress: bool
-) -> list[dict[str, Any]]:
+def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> list[dict[str, Any]]:
+    settings, device, epochs = lesson.settings, lesson.images.device, lesson.relabel.epochs
     student = create_backbone(
         settings.student,
         len(data.classes),
@@ -166,37 +144,33 @@ def _train(
         stem=settings.stem,
         seed=settings.seed,
         features=False,
-    ).to(device, memory_format=torch.channels_last)
-    mean, std = student.mean or data.mean, student.std or data.std
+    )
+    student = student.to(device).to(memory_format=torch.channels_last)
+    statistics = student.mean or data.mean, student.std or data.std
     optimizer = _optimizer(student, settings)
-    history: list[dict[str, Any]] = []
-    logits: torch.Tensor | None = None
-    if state := run.load_checkpoint(device):
-        student.load_state_dict(state["student"])
-        optimizer.load_state_dict(state["optimizer"])
-        history = state["history"]
     test = resident(data.test, device)
-    epochs = lesson.relabel.epochs
-    with tqdm(total=epochs, initial=len(history), desc="evaluate", unit="epoch", disable=not progress) as bar:
-        for epoch in range(len(history), epochs):
-            for group in optimizer.param_groups:
-                group["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / (2 * epochs)))
-            loss = _run_epoch(student, optimizer, settings, lesson, epoch, (mean, std), device)
-            require_finite({"loss": loss}, f"epoch {epoch} of {run.folder}", "Lower evaluate.learning_rate.")
-            row = {"epoch": epoch, "learning_rate": optimizer.param_groups[0]["lr"], "loss": loss, "test_accuracy": ""}
-            if (epoch + 1) % settings.test_every == 0 or epoch + 1 == epochs:
-                logits = predict_student(student, test, (mean, std), device)
-                row["test_accuracy"] = 100 * (logits.argmax(1) == data.test.labels).double().mean().item()
-                bar.set_postfix(test=f"{row['test_accuracy']:.1f} %", loss=f"{loss:.4f}")
-            history.append(row)
-            run.save_checkpoint(
-                {"student": student.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
-            )
-            bar.update()
-    write_history(run.folder / "history.csv", history)
-    if logits is None:  # a run that was stopped between its last epoch and its end
-        logits = predict_student(student, test, (mean, std), device)
-    _save(student, logits, data, (mean, std), run)
+    last: list[Tensor] = []  # logits of the latest test
+
+    def one_epoch(epoch: int) -> dict[str, Any]:
+        rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / (2 * epochs)))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        loss = _run_epoch(student, optimizer, lesson, epoch, statistics)
+        accuracy: float | str = ""
+        if (epoch + 1) % settings.test_every == 0 or epoch + 1 == epochs:
+            last[:] = [predict_student(student, test, statistics, device)]
+            accuracy = 100 * (last[0].argmax(1) == data.test.labels).double().mean().item()
+        return {"epoch": epoch, "learning_rate": rate, "loss": loss, "test_accuracy": accuracy}
+
+    shown = ("loss", "test_accuracy")
+    history = run_epochs(run, epochs, {"student": student, "optimizer": optimizer}, one_epoch, shown, progress)
+    # A run that was stopped between its last epoch and its end has not tested in this sitting.
+    logits = last[0] if last else predict_student(student, test, statistics, device)
+    with atomic_path(run.folder / "predictions.npz") as path, open(path, "wb") as stream:
+        np.savez_compressed(stream, labels=data.test.labels.numpy(), logits=logits.numpy())
+    # Through a stream, as torch.save writes the name of a path, which is a temporary one here, into the file.
+    with atomic_path(run.folder / "student.pt") as path, open(path, "wb") as stream:
+        torch.save({"state": student.state_dict(), "mean": statistics[0], "std": statistics[1]}, stream)
     return history
 
 
@@ -209,52 +183,38 @@ def _optimizer(student: Backbone, settings: EvaluateSettings) -> torch.optim.Ada
 
 
 def _run_epoch(
-    student: Backbone,
-    optimizer: torch.optim.Optimizer,
-    settings: EvaluateSettings,
-    lesson: _Lesson,
-    epoch: int,
-    statistics: tuple,
-    device: torch.device,
+    student: Backbone, optimizer: torch.optim.Optimizer, lesson: _Lesson, epoch: int, statistics: Statistics
 ) -> float:
     """One pass over the distilled images; each batch as halves with accumulated gradients. Returns the mean loss."""
     student.train()
-    total = torch.zeros((), device=device)
-    batches_seen = 0
-    for plan, views, logits in lesson.epoch(epoch, device):
+    total, count = torch.zeros((), device=lesson.images.device), 0
+    for plan, views, logits in lesson.epoch(epoch):
         images = normalize_pixels(views, *statistics).contiguous(memory_format=torch.channels_last)
         parts = halves(plan)
         optimizer.zero_grad(set_to_none=True)
         for part in parts:
-            with autocast(device, settings.precision):
+            with autocast(images.device, lesson.settings.precision):
                 output = student(images[part]).logits
-            loss = _loss(output.float(), plan, part, logits, lesson.labels, settings) / len(parts)
-            loss.backward()
+            loss = _loss(output.float(), plan, part, logits, lesson) / len(parts)
+            torch.autograd.backward(loss)
             total += loss.detach()
         optimizer.step()
-        batches_seen += 1
-    return total.item() / batches_seen
+        count += 1
+    return total.item() / count
 
 
-def _loss(
-    output: torch.Tensor,
-    plan: BatchPlan,
-    part: slice,
-    logits: torch.Tensor | None,
-    labels: torch.Tensor,
-    settings: EvaluateSettings,
-) -> torch.Tensor:
+def _loss(output: Tensor, plan: BatchPlan, part: slice, logits: Tensor | None, lesson: _Lesson) -> Tensor:
     if logits is not None:
-        return soft_label_loss(output, logits[part], settings.temperature)
-    own = labels[plan.indices.to(labels.device)]
-    mixed = own[plan.permutation.to(labels.device)]
+        return soft_label_loss(output, logits[part], lesson.settings.temperature)
+    own = lesson.labels[plan.indices.to(output.device)]
+    mixed = own[plan.permutation.to(output.device)]
     return plan.lam * F.cross_entropy(output, own[part]) + (1 - plan.lam) * F.cross_entropy(output, mixed[part])
 
 
 @torch.no_grad()
 def predict_student(
-    student: Backbone, split: ImageSplit, statistics: tuple, device: torch.device, batch_size: int = 128
-) -> torch.Tensor:
+    student: Backbone, split: ImageSplit, statistics: Statistics, device: torch.device, batch_size: int = 128
+) -> Tensor:
     """Return the student's logits ``[N, K]`` on the CPU for whole images; ``statistics`` is (mean, std)."""
     student.eval()
     parts = [
@@ -262,10 +222,3 @@ def predict_student(
         for images, _, _ in batches(split, batch_size, device)
     ]
     return torch.cat(parts).float().cpu()
-
-
-def _save(student: Backbone, logits: torch.Tensor, data: Dataset, statistics: tuple, run: RunFolder) -> None:
-    with atomic_path(run.folder / "predictions.npz") as path, open(path, "wb") as stream:
-        np.savez_compressed(stream, labels=data.test.labels.numpy(), logits=logits.numpy())
-    with atomic_path(run.folder / "student.pt") as path:
-        torch.save({"state": student.state_dict(), "mean": statistics[0], "std": statistics[1]}, path)

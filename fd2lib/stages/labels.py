@@ -1,34 +1,73 @@
-"""Soft labels of one planned batch, the same whether they are stored first or computed on the fly."""
+"""Soft labels of one batch, the same whether it was planned, made by someone else, stored or computed on the fly."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from fd2lib.ground import SettingError, ShapeError, unknown
 from fd2lib.models import Teacher, batch_statistics
-from fd2lib.views import BatchPlan, apply_plan, halves
+from fd2lib.views import BatchPlan, apply_plan
+from fd2lib.views import halves as half_batches
+
+MODES = ("batch", "evaluation")
+
+
+def load_teachers(folders: Sequence[str | Path], device: torch.device) -> list[Teacher]:
+    """Load trained teachers, frozen and in evaluation mode, laid out as convolutions are fastest."""
+    return [Teacher.load(folder, device).to(memory_format=torch.channels_last) for folder in folders]
 
 
 @torch.no_grad()
-def plan_logits(
-    teachers: Sequence[Teacher], images: torch.Tensor, plan: BatchPlan, label_mode: str, label_source: str
-) -> torch.Tensor:
-    """Return the teachers' mean logits for a batch, ``[b, K]``.
+def soft_labels(
+    teachers: Teacher | Sequence[Teacher],
+    images01: Tensor,
+    *,
+    mode: str = "batch",
+    source: str = "backbone",
+    halves: bool = True,
+) -> Tensor:
+    """Return what teachers say of a batch of images, however it was cropped, mixed or changed (method section 5).
 
     Args:
-        teachers: in evaluation mode; left as they are, BatchNorm buffers included.
-        images: the whole distilled set in [0, 1], ``[N, 3, S, S]``.
-        plan: the batch.
-        label_mode: ``batch`` uses the BatchNorm statistics of each half of the batch, ``evaluation`` the running ones.
-        label_source: ``backbone`` or ``head``.
+        teachers: in evaluation mode, as :meth:`fd2lib.models.Teacher.load` gives them; their logits are averaged. They
+            are left as they are, BatchNorm buffers included.
+        images01: the batch as the student will see it, float ``[b, 3, S, S]`` in [0, 1], on the teachers' device.
+        mode: ``batch`` normalises by the batch's own BatchNorm statistics (authors' release), ``evaluation`` by the
+            running ones, so that an image's label does not depend on the others.
+        source: whose logits: the teachers' ``backbone`` or attention ``head``.
+        halves: with ``batch``, take the statistics of each half of the batch, as students train on halves.
+
+    Returns:
+        Logits ``[b, K]``, float32; :func:`fd2lib.losses.soft_label_loss` takes them.
+
+    Raises:
+        SettingError: no teacher, an unknown mode or source, or the head's logits of a teacher without one.
+        ShapeError: the images are not float ``[b, 3, S, S]``.
     """
-    mixed = apply_plan(images, plan)
-    total = torch.zeros((), device=images.device)
-    for teacher in teachers:
-        inputs = teacher.normalize(mixed).contiguous(memory_format=torch.channels_last)
-        if label_mode == "evaluation":
-            logits = teacher.logits(inputs, label_source)
+    given = [teachers] if isinstance(teachers, Teacher) else list(teachers)
+    if not given:
+        raise SettingError("no teacher was given; soft labels need at least one.")
+    if mode not in MODES:
+        raise SettingError(unknown("label_mode", mode, MODES))
+    if images01.ndim != 4 or not images01.is_floating_point():
+        raise ShapeError(f"images are {images01.dtype} {tuple(images01.shape)}; expected float [b, 3, S, S] in [0, 1].")
+    parts = half_batches(images01) if halves else [slice(None)]
+    total = torch.zeros((), device=images01.device)
+    for teacher in given:
+        inputs = teacher.normalize(images01).contiguous(memory_format=torch.channels_last)
+        if mode == "evaluation":
+            logits = teacher.logits(inputs, source)
         else:
             with batch_statistics(teacher):
-                logits = torch.cat([teacher.logits(inputs[part], label_source) for part in halves(plan)])
+                logits = torch.cat([teacher.logits(inputs[part], source) for part in parts])
         total = total + logits.float()
-    return total / len(teachers)
+    return total / len(given)
+
+
+def plan_logits(
+    teachers: Sequence[Teacher], images: Tensor, plan: BatchPlan, label_mode: str, label_source: str
+) -> Tensor:
+    """Return :func:`soft_labels` of a planned batch of the whole distilled set ``[N, 3, S, S]`` in [0, 1]."""
+    return soft_labels(teachers, apply_plan(images, plan), mode=label_mode, source=label_source)

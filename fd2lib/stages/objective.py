@@ -1,15 +1,27 @@
-"""The objective of distillation: cross-entropy, BatchNorm matching and FD²'s two constraints, weighted."""
+"""The objective of distillation: the weighted sum of the registered terms."""
 
 import contextlib
 
 import torch
-import torch.nn.functional as F
+from torch import Tensor
 
 from fd2lib.ground import DistillSettings, SettingError
-from fd2lib.losses import bn_statistics_total, characteristic_loss, similarity_loss
+from fd2lib.losses import HeadInputs, TermInputs, list_terms
+from fd2lib.losses.terms import TOTAL, Term
 from fd2lib.models import BatchNormTap, Teacher, TeacherOutput
 
-TERMS = ("total", "cross_entropy", "bn", "characteristic", "similarity")
+# Columns of every history, and of chunks that were written before they named theirs.
+FIRST_COLUMNS = (TOTAL, "cross_entropy", "bn", "characteristic", "similarity")
+
+
+def active_terms(settings: DistillSettings) -> list[tuple[Term, float]]:
+    """Return the terms that settings give a weight above 0, and the weights."""
+    return [(term, weight) for term in list_terms().values() if (weight := term.weight_in(settings)) > 0]
+
+
+def history_columns(settings: DistillSettings) -> tuple[str, ...]:
+    """Return the columns of a history; a registered term that is not used adds none, so that no file changes by it."""
+    return tuple(dict.fromkeys([*FIRST_COLUMNS, *(term.name for term, _ in active_terms(settings))]))
 
 
 class Objective:
@@ -21,65 +33,75 @@ class Objective:
         labels: class of each image, ``[N]``.
 
     Raises:
-        SettingError: a constraint is asked of a teacher without head.
+        SettingError: a term needs a head or BatchNorm layers, and the teacher has none.
     """
 
-    def __init__(self, teacher: Teacher, settings: DistillSettings, labels: torch.Tensor) -> None:
-        self.ratio = teacher.attention_ratio if settings.own_ratio else settings.attention_ratio
-        uses_head = self.ratio > 0 or settings.characteristic_weight > 0 or settings.similarity_weight > 0
-        if uses_head and teacher.head is None:
-            weights = (self.ratio, settings.characteristic_weight, settings.similarity_weight)
-            raise SettingError(
-                f"attention_ratio, characteristic_weight, similarity_weight are {weights}; they need a teacher with an "
-                "attention head, and this one has none. Pretrain with attention = true, or set the three to 0."
-            )
+    def __init__(self, teacher: Teacher, settings: DistillSettings, labels: Tensor) -> None:
         self.teacher, self.settings, self.labels = teacher, settings, labels
-        modules = [teacher.backbone] + ([teacher.head] if self.ratio > 0 else [])
-        self.tap = BatchNormTap(*modules) if settings.bn_weight > 0 else None  # networks without BatchNorm: weight 0
-        self.prototypes = None
-        if settings.characteristic_weight > 0:
-            own = teacher.prototypes
-            self.prototypes = own.unit() if settings.prototype_norm == "unit" else own.prototypes
-        self.earlier: torch.Tensor | None = None  # attention of earlier images of the group, [N, J, M, h, w]
+        self.ratio = teacher.attention_ratio if settings.own_ratio else settings.attention_ratio
+        self.terms, self.columns = active_terms(settings), history_columns(settings)
+        of_head = {term.weight: weight for term, weight in self.terms if term.needs_head}
+        needing = of_head | ({"attention_ratio": self.ratio} if self.ratio > 0 else {})
+        if needing and teacher.head is None:
+            asked = ", ".join(f"distill.{name} = {value}" for name, value in needing.items())
+            raise SettingError(
+                f"{asked}: this needs a teacher with an attention head, and this one has none. "
+                "Pretrain with attention = true, or set it to 0."
+            )
+        taps = any(term.needs_batch_norm for term, _ in self.terms)
+        head = teacher.head if self.ratio > 0 else None
+        self.tap = BatchNormTap(teacher.backbone, head) if taps else None
+        self.prototypes: Tensor | None = None
+        if teacher.prototypes is not None:
+            unit = settings.prototype_norm == "unit"
+            self.prototypes = teacher.prototypes.unit() if unit else teacher.prototypes.prototypes
+        self.needs_earlier = bool(of_head)
+        self.earlier: Tensor | None = None  # attention of earlier images of the group, [N, J, M, h, w]
 
     @torch.no_grad()
-    def remember(self, views: torch.Tensor) -> None:
+    def remember(self, views: Tensor) -> None:
         """Set the earlier images of the group, normalised ``[J, N, 3, S, S]``; J may be 0."""
         self.earlier = None
-        if self.settings.similarity_weight > 0 and len(views):
+        if self.needs_earlier and len(views):
             maps = [
                 self.teacher(view.contiguous(memory_format=torch.channels_last)).attention.attention_maps
                 for view in views
             ]
             self.earlier = torch.stack(maps, dim=1).float()
 
-    def __call__(self, views: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the terms (unweighted) and their weighted ``total`` for normalised ``views`` ``[N, 3, S, S]``."""
-        settings = self.settings
-        terms = {name: views.new_zeros(()) for name in TERMS}
+    def __call__(self, views: Tensor) -> dict[str, Tensor]:
+        """Return the columns of a history: the unweighted terms, and ``total``, their weighted sum.
+
+        A term that does not apply is 0.
+
+        Args:
+            views: normalised images, ``[N, 3, S, S]``.
+        """
         with self.tap or contextlib.nullcontext():
             output = self.teacher(views)
-            if self.tap:
-                terms["bn"] = bn_statistics_total(self.tap.inputs, settings.bn_first_multiplier)
-        terms["cross_entropy"] = self._cross_entropy(output)
-        if self.prototypes is not None:
-            terms["characteristic"] = characteristic_loss(
-                output.attention.part_features.float(), self.labels, self.prototypes
-            )
-        if self.earlier is not None:
-            terms["similarity"] = similarity_loss(output.attention.attention_maps.float(), self.earlier)
-        terms["total"] = (
-            settings.cross_entropy_weight * terms["cross_entropy"]
-            + settings.bn_weight * terms["bn"]
-            + settings.characteristic_weight * terms["characteristic"]
-            + settings.similarity_weight * terms["similarity"]
-        )
-        return terms
+            inputs = self._inputs(views, output)
+        columns = {name: views.new_zeros(()) for name in self.columns}
+        for term, weight in self.terms:
+            value = term.function(inputs)
+            if value is not None:
+                columns[term.name] = value
+                columns[TOTAL] = columns[TOTAL] + weight * value
+        return columns
 
-    def _cross_entropy(self, output: TeacherOutput) -> torch.Tensor:
-        ratio = self.ratio
-        backbone = F.cross_entropy(output.logits.float(), self.labels)
-        loss = (1 - ratio) * backbone
-        if ratio > 0:
-            loss = loss + ratio * F.cross_entropy(output.attention.logits.float(), self.labels)
-        return loss + backbone if self.settings.base_cross_entropy == "kept" else loss
+    def _inputs(self, views: Tensor, output: TeacherOutput) -> TermInputs:
+        head = None
+        if output.attention is not None and self.prototypes is not None:
+            found = output.attention
+            maps = found.attention_maps.float()
+            head = HeadInputs(found.logits.float(), found.part_features.float(), maps, self.prototypes, self.earlier)
+        recorded = list(self.tap.inputs) if self.tap else []
+        return TermInputs(
+            images=views,
+            labels=self.labels,
+            logits=output.logits.float(),
+            features=output.features,
+            attention=head,
+            batch_norm=recorded,
+            attention_ratio=self.ratio,
+            settings=self.settings,
+        )

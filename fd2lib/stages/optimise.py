@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from fd2lib.ground import DistillSettings, SettingError, make_generator
 from fd2lib.models import Teacher
 from fd2lib.stages.common import autocast, require_finite, to_pixels, to_unit
-from fd2lib.stages.objective import TERMS, Objective
+from fd2lib.stages.objective import Objective, history_columns
 from fd2lib.views import crop_resize, random_resized_crop_boxes
+
+Job = tuple[int, int]  # image index and chunk of classes
 
 
 @dataclass(frozen=True)
@@ -48,61 +51,53 @@ def plan_phases(settings: DistillSettings, image_size: int) -> list[Phase]:
 
 
 def optimise(
-    start: torch.Tensor,
-    earlier: Sequence[torch.Tensor],
+    start: Tensor,
+    earlier: Sequence[Tensor],
     objectives: Sequence[Objective],
     settings: DistillSettings,
-    job: tuple[int, int],
+    job: Job,
     bar: tqdm,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Optimise one chunk of one image index.
+) -> tuple[Tensor, Tensor]:
+    """Optimise one chunk of one image index from its start, uint8 ``[N, 3, S, S]``.
 
     Args:
-        start: uint8 ``[N, 3, S, S]``.
+        start: without iterations, the result.
         earlier: uint8 images of the same classes that belong to the same group.
         objectives: one per teacher, used in turn, one per iteration.
-        settings: the stage's settings; without iterations the result is the start.
+        settings: the stage's settings.
         job: image index and chunk, which everything random derives from.
         bar: moved by one per iteration.
 
     Returns:
-        uint8 images ``[N, 3, S, S]`` and the terms ``[iterations, len(TERMS)]``.
+        Images as the start, and their history ``[iterations, columns]``, see :func:`history_columns`.
 
     Raises:
         TrainingError: a term is no longer finite.
     """
     if settings.iterations == 0:
         bar.update()
-        return start.clone(), torch.zeros(0, len(TERMS))
+        return start.clone(), torch.zeros(0, len(history_columns(settings)))
     reference = objectives[0].teacher  # pixels are optimised in its units
-    device, side = objectives[0].labels.device, start.shape[-1]
-    begun = reference.normalize(to_unit(start.to(device)))
-    images, history = begun, []
+    device, side, history = objectives[0].labels.device, start.shape[-1], list[Tensor]()
+    images = begun = reference.normalize(to_unit(start.to(device)))
     for phase in plan_phases(settings, side):
         if phase.first > 0:
             images = torch.lerp(_resize(images, phase.size), _resize(begun, phase.size), settings.residual)
         images = _resize(images, phase.size)
-        _remember(objectives, [_resize(to_unit(image.to(device)), phase.size) for image in earlier], settings, job)
-        images = _run_phase(images.clone(), phase, objectives, settings, job, history, bar)
+        _remember(objectives, [_resize(to_unit(image.to(device)), phase.size) for image in earlier], job)
+        images = _run_phase(images.clone(), phase, objectives, job, history, bar)
     recorded = torch.stack(history).float().cpu()
-    worst = dict(zip(TERMS, recorded[-1].tolist(), strict=True))
-    require_finite(
-        worst, f"image index {job[0]}, chunk {job[1]}", "Lower distill.learning_rate; finished chunks are kept."
-    )
+    last = dict(zip(objectives[0].columns, recorded[-1].tolist(), strict=True))
+    remedy = "Lower distill.learning_rate; finished chunks are kept."
+    require_finite(last, f"image index {job[0]}, chunk {job[1]}", remedy)
     return to_pixels(reference.denormalize(_resize(images, side))).cpu(), recorded
 
 
 def _run_phase(
-    images: torch.Tensor,
-    phase: Phase,
-    objectives: Sequence[Objective],
-    settings: DistillSettings,
-    job: tuple[int, int],
-    history: list[torch.Tensor],
-    bar: tqdm,
-) -> torch.Tensor:
+    images: Tensor, phase: Phase, objectives: Sequence[Objective], job: Job, history: list[Tensor], bar: tqdm
+) -> Tensor:
     """Optimise normalised images through one phase with an Adam of its own; appends to ``history``."""
-    reference = objectives[0].teacher
+    reference, settings = objectives[0].teacher, objectives[0].settings
     images.requires_grad_(True)
     optimizer = torch.optim.Adam([images], settings.learning_rate, betas=(0.5, 0.9))
     for iteration in range(phase.first, phase.last):
@@ -112,11 +107,12 @@ def _run_phase(
         with autocast(images.device, settings.precision):
             terms = objective(_for_teacher(_view(images, settings, generator), reference, objective.teacher))
         optimizer.zero_grad(set_to_none=True)
-        terms["total"].backward()
+        if terms["total"].requires_grad:  # not so where no term applies, as similarity alone to the first of a group
+            torch.autograd.backward(terms["total"])
         optimizer.step()
         with torch.no_grad():
             images.copy_(reference.clamp(images))
-        history.append(torch.stack([terms[name].detach() for name in TERMS]))  # stays on the device
+        history.append(torch.stack([terms[name].detach() for name in objective.columns]))  # stays on the device
         bar.update()
     return images.detach()
 
@@ -125,20 +121,20 @@ def _cosine(settings: DistillSettings, iteration: int) -> float:
     return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * iteration / settings.iterations))
 
 
-def _resize(images: torch.Tensor, size: int) -> torch.Tensor:
+def _resize(images: Tensor, size: int) -> Tensor:
     if images.shape[-1] == size:
         return images
     return F.interpolate(images, (size, size), mode="bilinear", align_corners=False)
 
 
-def _for_teacher(views: torch.Tensor, reference: Teacher, teacher: Teacher) -> torch.Tensor:
+def _for_teacher(views: Tensor, reference: Teacher, teacher: Teacher) -> Tensor:
     """Normalised views in the units of another teacher, whose weights may expect other pixels."""
     if torch.equal(teacher.mean, reference.mean) and torch.equal(teacher.std, reference.std):
         return views
     return teacher.normalize(reference.denormalize(views)).contiguous(memory_format=torch.channels_last)
 
 
-def _view(images: torch.Tensor, settings: DistillSettings, generator: torch.Generator) -> torch.Tensor:
+def _view(images: Tensor, settings: DistillSettings, generator: torch.Generator) -> Tensor:
     """One random resized crop and flip for the whole chunk, then a circular shift both ways."""
     view = _crop_and_flip(images, 1, settings, generator)
     if settings.shift:
@@ -147,23 +143,19 @@ def _view(images: torch.Tensor, settings: DistillSettings, generator: torch.Gene
     return view.contiguous(memory_format=torch.channels_last)
 
 
-def _remember(
-    objectives: Sequence[Objective], earlier: list[torch.Tensor], settings: DistillSettings, job: tuple[int, int]
-) -> None:
+def _remember(objectives: Sequence[Objective], earlier: list[Tensor], job: Job) -> None:
     """Show each objective the earlier images (in [0, 1]) of the group, whole or through one random crop and flip."""
     if not earlier:
         return
     for objective in objectives:
         views = [objective.teacher.normalize(images) for images in earlier]
-        if settings.similarity_views == "cropped":
-            unshifted = make_generator(settings.seed, "earlier", *job)
-            views = [_crop_and_flip(view, len(view), settings, unshifted) for view in views]
+        if objective.settings.similarity_views == "cropped":
+            generator = make_generator(objective.settings.seed, "earlier", *job)
+            views = [_crop_and_flip(view, len(view), objective.settings, generator) for view in views]
         objective.remember(torch.stack(views))
 
 
-def _crop_and_flip(
-    images: torch.Tensor, draws: int, settings: DistillSettings, generator: torch.Generator
-) -> torch.Tensor:
+def _crop_and_flip(images: Tensor, draws: int, settings: DistillSettings, generator: torch.Generator) -> Tensor:
     """Random resized crop and flip: one draw for all images, or one for each."""
     size = images.shape[-1]
     boxes = random_resized_crop_boxes(draws, size, generator, settings.min_crop_scale).to(images.device)

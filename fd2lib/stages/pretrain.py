@@ -12,45 +12,30 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm.auto import tqdm
+from torch import Generator, Tensor
 
 from fd2lib.data import Dataset, ImageSplit, batches, resident
 from fd2lib.ground import PretrainSettings, atomic_path, make_generator
 from fd2lib.losses import pretrain_loss
 from fd2lib.models import Teacher, create_teacher, pick_maps
 from fd2lib.record import RunFolder
-from fd2lib.stages.common import autocast, deterministic, require_finite, resolve_device, to_unit, write_history
+from fd2lib.stages.common import DatasetInputs, Made, StageResult, autocast, run_epochs, run_stage, to_unit
 from fd2lib.views import attention_crop, attention_drop, crop_resize, random_resized_crop_boxes, training_views
 
 _RANDOM_CROP_SCALE = 0.25  # smallest area, ours: about what attention crops keep
 _FILES = ["teacher.safetensors", "teacher.json", "history.csv", "predictions.npz"]
 
 
-@dataclass(frozen=True)
-class PretrainInputs:
+class PretrainInputs(DatasetInputs):
     """The training and test images."""
 
-    dataset: Dataset
-
-    @property
-    def label(self) -> str:
-        """Short name for folders."""
-        return f"{self.dataset.name}-{self.dataset.image_size}px"
-
-    def fingerprints(self) -> dict[str, str]:
-        """Fingerprint of the images."""
-        return {"dataset": self.dataset.fingerprint}
-
 
 @dataclass(frozen=True)
-class PretrainResult:
+class PretrainResult(StageResult):
     """A trained teacher; accuracies in % on the test images."""
 
-    folder: Path
     backbone_accuracy: float
     head_accuracy: float | None
-    seconds: float
-    reused: bool
 
 
 def run_pretrain(
@@ -63,53 +48,33 @@ def run_pretrain(
 ) -> PretrainResult:
     """Train a teacher, or load it when ``out_dir`` holds it; resumes at the last finished epoch.
 
-    Args:
-        settings: the stage's settings.
-        inputs: the image set.
-        out_dir: folder of this run; gets ``teacher.safetensors``, ``teacher.json``, ``history.csv``,
-            ``predictions.npz`` (test labels and logits) and ``manifest.json``.
-        device: ``cpu``, ``cuda`` or ``auto``.
-        progress: show a bar.
+    The folder gets ``teacher.safetensors``, ``teacher.json``, ``history.csv``, ``predictions.npz`` (test labels and
+    logits) and ``manifest.json``.
 
     Raises:
         ArtefactError: ``out_dir`` was made with other settings or inputs.
         TrainingError: a loss is no longer finite.
     """
-    device = resolve_device(device)
-    run = RunFolder(out_dir, "pretrain", settings, inputs.fingerprints())
-    with run.session() as manifest, deterministic():
-        reused = manifest is not None
-        if manifest is None:
-            teacher = _train(settings, inputs.dataset, run, device, progress)
-            result = _test(teacher, inputs.dataset, run, device)
-            teacher.save(run.folder)
-            manifest = run.finish(result, _FILES, device)
-        return PretrainResult(run.folder, **manifest["result"], seconds=manifest["seconds"], reused=reused)
+
+    def make(run: RunFolder, device: torch.device) -> Made:
+        teacher = _train(settings, inputs.dataset, run, device, progress)
+        teacher.save(run.folder)
+        return _test(teacher, inputs.dataset, run, device), _FILES
+
+    return run_stage(PretrainResult, "pretrain", settings, inputs, out_dir, device, make)
 
 
 def _train(settings: PretrainSettings, data: Dataset, run: RunFolder, device: torch.device, progress: bool) -> Teacher:
     teacher = create_teacher(settings, data.classes, data.image_size, data.mean, data.std)
-    teacher = teacher.to(device, memory_format=torch.channels_last)
+    teacher = teacher.to(device).to(memory_format=torch.channels_last)
     optimizer = _optimizer(teacher, settings)
     train = resident(data.train, device)
-    history: list[dict[str, Any]] = []
-    if state := run.load_checkpoint(device):
-        teacher.load_state_dict(state["teacher"])
-        optimizer.load_state_dict(state["optimizer"])
-        history = state["history"]
-    bar = tqdm(total=settings.epochs, initial=len(history), desc="pretrain", unit="epoch", disable=not progress)
-    with bar:
-        for epoch in range(len(history), settings.epochs):
-            row = _run_epoch(teacher, optimizer, settings, train, epoch, device)
-            where = f"epoch {epoch} of {run.folder}"
-            require_finite(row, where, "Lower pretrain.learning_rate; the epoch before is kept as a checkpoint.")
-            history.append(row)
-            run.save_checkpoint(
-                {"teacher": teacher.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
-            )
-            bar.set_postfix(loss=f"{row['total']:.3f}", train=f"{row['train_accuracy']:.1f} %")
-            bar.update()
-    write_history(run.folder / "history.csv", history)
+
+    def one_epoch(epoch: int) -> dict[str, Any]:
+        return _run_epoch(teacher, optimizer, settings, train, epoch)
+
+    shown = ("total", "train_accuracy")
+    run_epochs(run, settings.epochs, {"teacher": teacher, "optimizer": optimizer}, one_epoch, shown, progress)
     return teacher
 
 
@@ -129,30 +94,24 @@ def learning_rate_at(settings: PretrainSettings, epoch: int) -> float:
 
 
 def _run_epoch(
-    teacher: Teacher,
-    optimizer: torch.optim.Optimizer,
-    settings: PretrainSettings,
-    split: ImageSplit,
-    epoch: int,
-    device: torch.device,
+    teacher: Teacher, optimizer: torch.optim.Optimizer, settings: PretrainSettings, split: ImageSplit, epoch: int
 ) -> dict[str, float]:
     rate = learning_rate_at(settings, epoch)
     for group in optimizer.param_groups:
         group["lr"] = rate
     teacher.train()
-    sums: dict[str, torch.Tensor] = {}
+    sums: dict[str, Tensor] = {}
     order = make_generator(settings.seed, "pretrain", epoch)
-    for step, (images, labels, _) in enumerate(batches(split, settings.batch_size, device, order)):
-        key = (settings.seed, "pretrain", epoch, step)
-        generator = make_generator(*key)
+    for step, (images, labels, _) in enumerate(batches(split, settings.batch_size, teacher.mean.device, order)):
+        address = (settings.seed, "pretrain", epoch, step)
+        generator, crops = make_generator(*address), make_generator(*address, "crops")
         views = training_views(to_unit(images), generator, settings.jitter, settings.rotation)
-        with autocast(device, settings.precision):
-            crops = make_generator(*key, "crops")  # of their own: a head draws too, and must not change them
-            terms, correct = _losses(teacher, teacher.normalize(views), labels, settings, generator, crops)
+        with autocast(views.device, settings.precision):
+            terms = _losses(teacher, teacher.normalize(views), labels, settings, generator, crops)
         optimizer.zero_grad(set_to_none=True)
-        terms["total"].backward()
+        torch.autograd.backward(terms["total"])
         optimizer.step()
-        for name, value in {**terms, "train_accuracy": 100 * correct}.items():
+        for name, value in terms.items():
             # sums stay on the device: one host synchronisation per epoch, not per step
             sums[name] = sums.get(name, 0) + value.detach().float() * len(labels)
     means = {name: value.item() / len(split.labels) for name, value in sums.items()}
@@ -160,24 +119,17 @@ def _run_epoch(
 
 
 def _losses(
-    teacher: Teacher,
-    images: torch.Tensor,
-    labels: torch.Tensor,
-    settings: PretrainSettings,
-    generator: torch.Generator,
-    crops: torch.Generator,
-) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
-    """One step's loss terms and the share of correct predictions; moves the prototypes."""
+    teacher: Teacher, images: Tensor, labels: Tensor, settings: PretrainSettings, generator: Generator, crops: Generator
+) -> dict[str, Tensor]:
+    """One step's loss terms and accuracy in %; moves the prototypes. ``crops`` draws alone: a head draws too."""
     reads_only = settings.head_gradient == "stopped"
     output = teacher(images, generator, stop_gradient=reads_only)  # logits [B, K]
-    raw, further, centers = output.attention, None, None
+    raw, prototypes, further = output.attention, teacher.prototypes, None
     if settings.views == "random":
         further = teacher(_random_views(images, crops), generator, stop_gradient=reads_only)
     elif settings.views == "release" and raw is not None:
         views = _attention_views(images, raw.attention_maps, generator)
         further = teacher(views, generator, stop_gradient=reads_only)
-    if raw is not None:
-        centers = teacher.prototypes.unit()[labels]  # [B, M·C], before this step's update
     alone = raw is None or reads_only  # nothing but its own cross-entropy trains the backbone
     terms = pretrain_loss(
         output.logits,
@@ -185,17 +137,17 @@ def _losses(
         attention_ratio=settings.attention_ratio if raw is not None else 0.0,
         raw=raw,
         augmented=None if raw is None or further is None else further.attention,
-        centers=centers,
+        centers=None if prototypes is None else prototypes.unit()[labels],  # [B, M·C], before this step's update
         backbone_weight=1.0 if alone else None,
-        backbone_augmented=further.logits if alone and settings.views == "random" else None,
+        backbone_augmented=further.logits if further is not None and alone and settings.views == "random" else None,
     )
-    if raw is not None:
-        teacher.prototypes.update(raw.part_features.detach().float(), labels)
+    if prototypes is not None:
+        prototypes.update(raw.part_features.detach().float(), labels)
     predicted = (output.logits if raw is None else raw.logits).argmax(1)
-    return terms._asdict(), (predicted == labels).float().mean()
+    return terms._asdict() | {"train_accuracy": 100 * (predicted == labels).float().mean()}
 
 
-def _random_views(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def _random_views(images: Tensor, generator: Generator) -> Tensor:
     """Two random crops of each image, [2B, 3, S, S]: as many passes as attention crops and drops take."""
     size = images.shape[-1]
     boxes = random_resized_crop_boxes(2 * len(images), size, generator, _RANDOM_CROP_SCALE)
@@ -203,7 +155,7 @@ def _random_views(images: torch.Tensor, generator: torch.Generator) -> torch.Ten
 
 
 @torch.no_grad()
-def _attention_views(images: torch.Tensor, maps: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def _attention_views(images: Tensor, maps: Tensor, generator: Generator) -> Tensor:
     """Crops, then drops: [2B, 3, S, S], each led by one attention map per image."""
     crop_map, drop_map = pick_maps(maps.detach().float(), generator)
     thresholds = torch.rand(2, len(images), generator=generator).to(images.device)
@@ -217,18 +169,17 @@ def _test(teacher: Teacher, data: Dataset, run: RunFolder, device: torch.device)
     logits = predict(teacher, data.test, device)
     labels = data.test.labels
     accuracy = {name: 100 * (value.argmax(1) == labels).double().mean().item() for name, value in logits.items()}
+    arrays: dict[str, Any] = {"labels": labels.numpy(), **{name: value.numpy() for name, value in logits.items()}}
     with atomic_path(run.folder / "predictions.npz") as path, open(path, "wb") as stream:
-        np.savez_compressed(stream, labels=labels.numpy(), **{name: value.numpy() for name, value in logits.items()})
+        np.savez_compressed(stream, **arrays)
     return {"backbone_accuracy": accuracy["backbone_logits"], "head_accuracy": accuracy.get("head_logits")}
 
 
 @torch.no_grad()
-def predict(
-    teacher: Teacher, split: ImageSplit, device: torch.device, batch_size: int = 128
-) -> dict[str, torch.Tensor]:
+def predict(teacher: Teacher, split: ImageSplit, device: torch.device, batch_size: int = 128) -> dict[str, Tensor]:
     """Return ``backbone_logits`` and, with a head, ``head_logits`` ``[N, K]`` on the CPU, images as they are."""
     teacher.eval()
-    outputs: dict[str, list[torch.Tensor]] = {"backbone_logits": [], "head_logits": []}
+    outputs: dict[str, list[Tensor]] = {"backbone_logits": [], "head_logits": []}
     for images, _, _ in batches(split, batch_size, device):
         output = teacher(teacher.normalize(to_unit(images)))
         outputs["backbone_logits"].append(output.logits)

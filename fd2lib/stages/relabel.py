@@ -13,11 +13,10 @@ import torch
 from tqdm.auto import tqdm
 
 from fd2lib.ground import ArtefactError, RelabelSettings
-from fd2lib.models import Teacher
 from fd2lib.record import RunFolder, content_fingerprint
-from fd2lib.stages.common import autocast, deterministic, require_finite, resolve_device, to_unit
+from fd2lib.stages.common import Made, StageResult, autocast, require_finite, run_stage, teacher_fingerprints, to_unit
 from fd2lib.stages.distilled import load_distilled
-from fd2lib.stages.labels import plan_logits
+from fd2lib.stages.labels import load_teachers, plan_logits
 from fd2lib.views import plan_epoch
 
 
@@ -35,20 +34,17 @@ class RelabelInputs:
 
     def fingerprints(self) -> dict[str, str]:
         """Fingerprints of images and teachers."""
-        teachers = {f"teacher_{i}": content_fingerprint(path, "pretrain") for i, path in enumerate(self.teachers)}
-        return {"distilled": content_fingerprint(self.distilled, "distill"), **teachers}
+        distilled = content_fingerprint(self.distilled, "distill")
+        return {"distilled": distilled, **teacher_fingerprints(self.teachers)}
 
 
 @dataclass(frozen=True)
-class RelabelResult:
+class RelabelResult(StageResult):
     """Stored soft labels; ``label_bytes`` is 0 when nothing is stored."""
 
-    folder: Path
     label_bytes: int
     teachers: list[str]
     distilled: str
-    seconds: float
-    reused: bool
 
 
 def run_relabel(
@@ -61,33 +57,26 @@ def run_relabel(
 ) -> RelabelResult:
     """Compute soft labels, or load them; resumes at the last finished epoch.
 
-    Args:
-        settings: the stage's settings.
-        inputs: folders of images and teachers.
-        out_dir: folder of this run; gets ``teacher_logits.npy`` (float16 ``[epochs, N, K]``, rows in the order of
-            :func:`fd2lib.views.plan_epoch`) unless ``store`` is false, and ``manifest.json``.
-        device: ``cpu``, ``cuda`` or ``auto``.
-        progress: show a bar.
+    The folder gets ``teacher_logits.npy`` (float16 ``[epochs, N, K]``, rows in the order of
+    :func:`fd2lib.views.plan_epoch`) unless ``store`` is false, and ``manifest.json``.
 
     Raises:
         ArtefactError: ``out_dir`` was made with other settings or inputs, or an input run is not complete.
         TrainingError: a teacher's logits are not finite.
     """
-    device = resolve_device(device)
-    run = RunFolder(out_dir, "relabel", settings, inputs.fingerprints())
-    with run.session() as manifest, deterministic():
-        reused = manifest is not None
-        if manifest is None:
-            files = ["teacher_logits.npy"] if settings.store else []
-            if settings.store:
-                _relabel(settings, inputs, run, device, progress)
-            result = {
-                "label_bytes": sum((run.folder / name).stat().st_size for name in files),
-                "teachers": [str(Path(path).resolve()) for path in inputs.teachers],
-                "distilled": str(Path(inputs.distilled).resolve()),
-            }
-            manifest = run.finish(result, files, device)
-        return RelabelResult(run.folder, **manifest["result"], seconds=manifest["seconds"], reused=reused)
+
+    def make(run: RunFolder, device: torch.device) -> Made:
+        files = ["teacher_logits.npy"] if settings.store else []
+        if settings.store:
+            _relabel(settings, inputs, run, device, progress)
+        result = {
+            "label_bytes": sum((run.folder / name).stat().st_size for name in files),
+            "teachers": [str(Path(path).resolve()) for path in inputs.teachers],
+            "distilled": str(Path(inputs.distilled).resolve()),
+        }
+        return result, files
+
+    return run_stage(RelabelResult, "relabel", settings, inputs, out_dir, device, make)
 
 
 def _relabel(
@@ -95,7 +84,7 @@ def _relabel(
 ) -> None:
     distilled = load_distilled(inputs.distilled, settings.ipc)
     images = to_unit(distilled.images.to(device))
-    teachers = [Teacher.load(path, device).to(memory_format=torch.channels_last) for path in inputs.teachers]
+    teachers = load_teachers(inputs.teachers, device)
     state = run.load_checkpoint()
     done = state["epochs"] if state else 0
     shape = (settings.epochs, len(images), len(distilled.classes))
@@ -104,15 +93,13 @@ def _relabel(
         for epoch in range(done, settings.epochs):
             plans = plan_epoch(settings, len(images), images.shape[-1], epoch)
             with autocast(device, settings.precision):
-                logits = [
+                made = [
                     plan_logits(teachers, images, plan, settings.label_mode, settings.label_source) for plan in plans
                 ]
-            epoch_logits = torch.cat(logits).float()
-            largest = epoch_logits.abs().amax().item()
-            require_finite(
-                {"largest logit": largest}, f"epoch {epoch}", "Check the teacher; pretrain it again if need be."
-            )
-            stored[epoch] = epoch_logits.half().cpu().numpy()
+            logits = torch.cat(made)
+            largest = {"largest logit": logits.abs().amax().item()}
+            require_finite(largest, f"epoch {epoch}", "Check the teacher; pretrain it again if need be.")
+            stored[epoch] = logits.half().cpu().numpy()
             stored.flush()
             run.save_checkpoint({"epochs": epoch + 1})
             bar.update()

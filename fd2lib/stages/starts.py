@@ -6,6 +6,7 @@ random-real control uses exactly the images that optimisation from whole images 
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from fd2lib.data import Dataset, ImageSplit, require_per_class
 from fd2lib.ground import DistillSettings, SettingError, make_generator
@@ -17,9 +18,7 @@ _POOL = 5  # mosaics of a class that repeated ones are drawn from: the release's
 _GRID = {"pool1": 1, "pool2": 2}  # mosaics are grid × grid
 
 
-def make_starts(
-    settings: DistillSettings, data: Dataset, teacher: Teacher | None, device: torch.device
-) -> torch.Tensor:
+def make_starts(settings: DistillSettings, data: Dataset, teacher: Teacher | None, device: torch.device) -> Tensor:
     """Return the starts as floats in [0, 1], ``[ipc, K, 3, S, S]``, on the CPU.
 
     Args:
@@ -56,7 +55,7 @@ def make_starts(
     return _draw(mosaics, settings).transpose(0, 1)
 
 
-def _draw(mosaics: torch.Tensor, settings: DistillSettings) -> torch.Tensor:
+def _draw(mosaics: Tensor, settings: DistillSettings) -> Tensor:
     """``ipc`` of each class's mosaics ``[K, pool, 3, S, S]``: each once, or drawn with replacement (release)."""
     if settings.mosaics == "distinct":
         return mosaics
@@ -67,7 +66,7 @@ def _draw(mosaics: torch.Tensor, settings: DistillSettings) -> torch.Tensor:
     return torch.stack([own[draw] for own, draw in zip(mosaics, draws, strict=True)])
 
 
-def _random_indices(data: Dataset, ipc: int, seed: int) -> torch.Tensor:
+def _random_indices(data: Dataset, ipc: int, seed: int) -> Tensor:
     """Indices [ipc, K]: for each class a random order of its training images, cut at ``ipc``."""
     picked = []
     for label in range(len(data.classes)):
@@ -77,16 +76,16 @@ def _random_indices(data: Dataset, ipc: int, seed: int) -> torch.Tensor:
     return torch.stack(picked, dim=1)
 
 
-def _fetch(split: ImageSplit, indices: torch.Tensor) -> torch.Tensor:
+def _fetch(split: ImageSplit, indices: Tensor) -> Tensor:
     """uint8 images at ``indices`` (any shape) as float, ``[*indices.shape, 3, S, S]``."""
     images = split.take(indices.flatten()).float()
-    return images.unflatten(0, indices.shape)
+    return images.view(*indices.shape, *images.shape[1:])
 
 
 @torch.no_grad()
 def _class_mosaics(
     data: Dataset, teacher: Teacher, label: int, grid: int, count: int, seed: int, device: torch.device
-) -> torch.Tensor:
+) -> Tensor:
     """The best crops of one class, tiled: ``[count, 3, S, S]``.
 
     The crop that the teacher recognises best is kept of each image; images are ranked by it and mosaic i takes
@@ -107,12 +106,12 @@ def _class_mosaics(
     return torch.stack([tile_mosaic(group, size).squeeze(0) for group in groups]).cpu()
 
 
-def _recognition_loss(teacher: Teacher, crops: torch.Tensor, label: int, size: int) -> torch.Tensor:
+def _recognition_loss(teacher: Teacher, crops: Tensor, label: int, size: int) -> Tensor:
     """Cross-entropy of the teacher's backbone on crops, zero-padded to S×S after normalisation: ``[n]``."""
     margin = size - crops.shape[-1]
     padding = (margin // 2, margin - margin // 2) * 2
     losses = []
-    for part in crops.split(128):
+    for part in torch.split(crops, 128):
         logits = teacher(F.pad(teacher.normalize(part), padding).contiguous(memory_format=torch.channels_last)).logits
         losses.append(
             F.cross_entropy(logits.float(), torch.full((len(part),), label, device=part.device), reduction="none")

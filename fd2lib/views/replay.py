@@ -1,5 +1,6 @@
 """Views that can be drawn again: everything random follows from (seed, "relabel", epoch, batch)."""
 
+from collections.abc import Sized
 from dataclasses import dataclass
 
 import torch
@@ -43,7 +44,7 @@ def plan_epoch(settings: RelabelSettings, num_images: int, image_size: int, epoc
     order = torch.randperm(num_images, generator=make_generator(settings.seed, "relabel", epoch, "order"))
     return [
         _plan_batch(settings, indices, image_size, make_generator(settings.seed, "relabel", epoch, batch))
-        for batch, indices in enumerate(order.split(settings.batch_size))
+        for batch, indices in enumerate(torch.split(order, settings.batch_size))
     ]
 
 
@@ -73,12 +74,12 @@ def apply_plan(images01: Tensor, plan: BatchPlan) -> Tensor:
     return views if plan.cutmix_box is None else cutmix(views, plan.permutation, plan.cutmix_box)
 
 
-def halves(plan: BatchPlan) -> list[slice]:
-    """Return the one or two parts of a batch that pass through a network together.
+def halves(batch: Sized) -> list[slice]:
+    """Return the one or two parts of a batch, or of the plan of one, that pass through a network together.
 
     Batch statistics belong to a part. A batch of fewer than four images stays whole, as BatchNorm needs two.
     """
-    count = len(plan)
+    count = len(batch)
     if count < 4:
         return [slice(0, count)]
     middle = (count + 1) // 2

@@ -74,7 +74,7 @@ def shift_hue(images: Tensor, turns: Tensor) -> Tensor:
     """
     value, low = images.amax(1, keepdim=True), images.amin(1, keepdim=True)
     chroma = value - low
-    red, green, blue = images.split(1, dim=1)
+    red, green, blue = images.chunk(3, dim=1)
     safe = torch.where(chroma > 0, chroma, torch.ones_like(chroma))
     sextant = torch.where(
         value == red,

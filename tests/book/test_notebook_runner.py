@@ -54,7 +54,7 @@ def test_runs_in_its_folder_with_values_and_a_clean_environment(tmp_path, monkey
     )
     source = write_notebook(tmp_path / "notebooks" / "a.ipynb", show, kernel=False)
     target = tmp_path / "new {folder}" / "deep" / "a.ipynb"
-    given = {"dataset": "10", "epochs": "7", "rate": 1, "store": "true"}
+    given = {"dataset": 10, "epochs": "7", "rate": 1, "store": "true"}
     assert run_notebook(source, target, given) == target
     assert printed(target) == "10 7 1.0 True notebooks 1 False\n"
     assert [path.name for path in target.parent.iterdir()] == ["a.ipynb"]
@@ -81,7 +81,7 @@ def test_working_directory_can_be_given(tmp_path):
         ({"rate": float("nan")}, "rate is nan; expected float"),
         ({"rate": "1e999"}, "rate is '1e999'; expected float"),
         ({"store": 1}, "store is 1; expected bool"),
-        ({"dataset": 10}, "dataset is 10; expected str"),
+        ({"dataset": ["a"]}, "dataset is ['a']; expected str"),
     ],
 )
 def test_refuses_what_does_not_fit_before_running(tmp_path, given, said):

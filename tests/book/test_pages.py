@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fd2lib.data import list_datasets
+from fd2lib.data import format_card, list_datasets
 from fd2lib.ground import list_methods, list_teachers, load_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -57,15 +57,13 @@ def test_commands_that_are_named_exist():
         assert run.returncode == 0, f"python -m fd2lib {command}: {run.stderr}"
 
 
-def test_each_data_set_has_a_card_with_its_numbers():
-    text = TEXTS[ROOT / "book" / "data_cards.md"]
-    cards = {section.splitlines()[0].strip(): section for section in re.split(r"^## ", text, flags=re.M)[1:]}
-    infos = {info.title: info for info in list_datasets().values()}
-    assert set(cards) == set(infos)
-    for title, info in infos.items():
-        assert f"`{info.name}`" in cards[title]
-        for number in (info.train_images, info.test_images):
-            assert number == 0 or f"{number:,}" in cards[title], f"{title}: {number:,} is not in its card"
+def test_each_data_set_has_a_card_with_its_facts():
+    assert "```{data-cards}" in TEXTS[ROOT / "book" / "data_cards.md"]
+    for name, info in list_datasets().items():
+        card = format_card(name)
+        assert card.startswith(f"# {info.title}\n") and f"`{name}`" in card and len(card.splitlines()) > 8
+        assert all(number == 0 or f"{number:,}" in card for number in (info.train_images, info.test_images))
+        assert info.licence in card and re.sub(r" .*", "", info.source) in card
 
 
 def test_defaults_in_the_method_page_are_those_of_the_recipes():
@@ -92,9 +90,10 @@ def test_every_reference_is_cited_and_every_citation_is_there():
     bibliography = (ROOT / "book" / "references.bib").read_text(encoding="utf-8")
     keys = set(re.findall(r"^@\w+\{([^,]+),", bibliography, re.M))
     cells = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "notebooks").glob("*.ipynb"))
+    cards = "".join(map(format_card, list_datasets()))
     cited = {
         key.strip()
-        for group in re.findall(r"\{cite:[pt]\}`([^`]+)`", "".join(TEXTS.values()) + cells)
+        for group in re.findall(r"\{cite:[pt]\}`([^`]+)`", "".join(TEXTS.values()) + cells + cards)
         for key in group.split(",")
     }
     assert cited <= keys, f"not in references.bib: {sorted(cited - keys)}"

@@ -11,7 +11,8 @@ import torchvision.datasets.flowers102
 from PIL import Image
 from torchvision import datasets
 
-from fd2lib.data import archives, load_dataset
+from fd2lib.data import list_datasets, load_dataset
+from fd2lib.data.registry import get_reader
 from fd2lib.ground import DataError
 
 
@@ -184,12 +185,12 @@ def test_imagenette_and_imagewoof(tmp_path, save_image, name, folder, wnids, cla
     assert load_dataset(name, tmp_path, 8, classes[1]).classes == classes[1:]
 
 
-@pytest.mark.parametrize("name", sorted(archives.ARCHIVES))
+@pytest.mark.parametrize("name", [name for name in list_datasets() if get_reader(name).unpacked])
 def test_what_is_not_there_names_layout_and_remedy(tmp_path, name):
     with pytest.raises(DataError) as error:
         load_dataset(name, tmp_path, 8)
     text = str(error.value)
-    assert "\n" not in text and archives.ARCHIVES[name].folders[0] in text and "prepare" in text
+    assert "\n" not in text and get_reader(name).unpacked[0] in text and "prepare" in text
 
 
 def test_a_failed_download_is_a_data_error(tmp_path, monkeypatch):

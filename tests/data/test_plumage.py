@@ -73,7 +73,7 @@ def test_masks_on_demand_equal_those_of_single_draws():
 
 def test_names_are_unique_and_their_order_is_the_label_order():
     names = plumage.class_names(64)
-    assert list(names) == sorted(set(names)) and len(names) == 64
+    assert list(names) == sorted(set(names)) and len(names) == 64 == plumage.MAX_CLASSES == len(all_classes())
     assert plumage.class_names(10) == names[:10]
     for family in range(16):
         assert len({name.split()[0] for name in names[4 * family : 4 * family + 4]}) == 1

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fd2lib.data import batches, dataset_info, load_dataset, load_parts
-from fd2lib.data.find import find_listing
+from fd2lib.data.load import find_listing
 
 
 def need(root, name):

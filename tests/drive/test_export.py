@@ -1,7 +1,8 @@
 """An exported set: what its card says is there, its views are those of the run, and others can train on it."""
 
-import argparse
 import ast
+import dataclasses
+import html
 import json
 import os
 import re
@@ -12,9 +13,14 @@ import sys
 import tomllib
 from pathlib import Path
 
+import mlcroissant
 import numpy as np
 import pytest
 import torch
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -22,7 +28,9 @@ from torchvision import models
 from torchvision.datasets import ImageFolder
 
 from fd2lib.drive import Experiment, origin
-from fd2lib.drive.export import add_export, export_run
+from fd2lib.drive.card import SPDX, inline
+from fd2lib.drive.cli import main
+from fd2lib.drive.export import export_run
 from fd2lib.ground import ArtefactError, RelabelSettings, SettingError
 from fd2lib.losses import soft_label_loss
 from fd2lib.record import file_digest, read_manifest
@@ -34,6 +42,7 @@ TINY = (
     "pretrain.epochs=3 pretrain.num_maps=2 distill.iterations=2 "
     f"relabel.epochs={EPOCHS} relabel.batch_size={BATCH} evaluate.test_every=1"
 )
+CUB200 = "https://www.vision.caltech.edu/datasets/cub_200_2011/"
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "fd2lib" / "drive" / "templates" / "train.py"
 
@@ -49,7 +58,7 @@ def experiment(tmp_path_factory):
             classes="4",
             image_size=32,
             ipc=3,
-            settings=f"{TINY} {changes}",
+            overrides=f"{TINY} {changes}",
             device="cpu",
             runs_dir=str(runs),
             progress=False,
@@ -102,13 +111,13 @@ def test_images_labels_and_logits_are_those_of_the_run(run, exported):
 def test_files_have_the_bytes_and_digests_that_are_stated(exported):
     card = (exported / "README.md").read_text(encoding="utf-8")
     stated = {name: (count, digest) for name, count, digest in rows_of(card, 3) if (exported / name).is_file()}
-    assert set(stated) == {"SHA256SUMS", "labels.safetensors", "train.py"}
+    assert set(stated) == {"croissant.json", "labels.safetensors", "train.py"}
     for name, (count, digest) in stated.items():
         assert (exported / name).stat().st_size == int(count.replace(",", ""))
         assert file_digest(exported / name) == digest
     digests = dict(reversed(line.split("  ")) for line in (exported / "SHA256SUMS").read_text().splitlines())
     files = {path.relative_to(exported).as_posix(): path for path in exported.rglob("*") if path.is_file()}
-    assert set(digests) == set(files) - {"README.md", "SHA256SUMS"} and len(digests) == 14
+    assert set(digests) == set(files) - {"SHA256SUMS"} and len(digests) == 16
     assert all(file_digest(files[name]) == digest for name, digest in digests.items())
     assert all(path.stat().st_mode & 0o044 for path in [exported, *exported.rglob("*")])  # for others to read
 
@@ -149,7 +158,9 @@ def test_card_has_licence_settings_and_fingerprints_but_no_path(run, exported):
 def test_exporting_again_gives_the_same_bytes(run, exported, tmp_path):
     again = export_run(run, tmp_path / "new" / "again")
     assert again.folder == tmp_path / "new" / "again" and again.num_images == 12 and again.soft_labels
-    for name in ("README.md", "SHA256SUMS", "labels.safetensors"):
+    assert again.image_bytes == sum(path.stat().st_size for path in exported.glob("images/*/*.png"))
+    assert again.label_bytes == (exported / "labels.safetensors").stat().st_size
+    for name in ("README.md", "SHA256SUMS", "croissant.json", "labels.safetensors"):
         assert (again.folder / name).read_bytes() == (exported / name).read_bytes()
 
 
@@ -157,14 +168,148 @@ def test_card_of_photographs_states_their_licence_and_imagenet(run, tmp_path, mo
     traced = origin.trace(run)
     teacher = traced.teachers[0]
     manifest = {**teacher.manifest, "settings": {**teacher.manifest["settings"], "init": "imagenet"}}
-    teachers = (origin.TeacherOrigin(teacher.uses, teacher.fingerprint, manifest, teacher.description),)
-    changed = origin.Origin(
-        origin.dataset_info("cub200"), traced.distill, traced.images, traced.relabel, traced.logits, teachers
-    )
+    teachers = (dataclasses.replace(teacher, manifest=manifest),)
+    changed = dataclasses.replace(traced, info=origin.dataset_info("cub200"), teachers=teachers)
     monkeypatch.setattr("fd2lib.drive.export.trace", lambda *_: changed)
     card = (export_run(run, tmp_path / "out").folder / "README.md").read_text(encoding="utf-8")
     assert "non-commercial research and education; the photographers keep their rights" in card
     assert "4 of 200" in card and "started from weights pretrained on ImageNet" in card
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("plumage", {"license": "mit"}),
+        ("folder", {"license": "unknown"}),
+        ("cub200", {"license": "other", "license_name": "cub200-terms", "license_link": CUB200}),
+        ("flowers102", {"license": "other", "license_name": "flowers102-terms"}),
+    ],
+)
+def test_hubs_read_licence_task_and_sizes(run, name, expected, tmp_path, monkeypatch):
+    changed = dataclasses.replace(origin.trace(run), info=origin.dataset_info(name))
+    monkeypatch.setattr("fd2lib.drive.export.trace", lambda *_: changed)
+    out = export_run(run, tmp_path / "out").folder
+    _, head, body = (out / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    told = yaml.safe_load(head)
+    assert expected.items() <= told.items()
+    assert told["task_categories"] == ["image-classification"] and told["size_categories"] == ["n<1K"]
+    assert told["annotations_creators"] == ["found", "machine-generated"]
+    assert told["source_datasets"] == [f"extended|other-{name}"] and "dataset-distillation" in told["tags"]
+    assert told["pretty_name"] == f"{changed.info.title}, distilled: 3 images per class"
+    assert body.strip().startswith(f"# {told['pretty_name']}")
+    licence = json.loads((out / "croissant.json").read_text(encoding="utf-8"))["license"]
+    assert licence == ("https://spdx.org/licenses/MIT.html" if name == "plumage" else changed.info.licence)
+
+
+@pytest.mark.parametrize(
+    ("licence", "identifier"),
+    [
+        ("MIT", "MIT"),
+        ("CC BY-NC-SA 4.0; ask for more", "CC-BY-NC-SA-4.0"),
+        ("CC-BY-4.0", "CC-BY-4.0"),
+        ("CC0 1.0", "CC0-1.0"),
+        ("Apache-2.0, as the lists", "Apache-2.0"),
+        ("MIT's terms for research", None),
+        ("CC BY", None),
+        ("none stated; MIT", None),
+    ],
+)
+def test_only_a_licence_that_is_one_has_an_identifier(licence, identifier):
+    match = SPDX.match(licence)
+    assert (match and match[1].replace(" ", "-")) == identifier
+
+
+# Croissant
+
+
+def test_croissant_is_valid_and_reads_the_folder(run, exported):
+    described = mlcroissant.Dataset(jsonld=exported / "croissant.json")
+    assert not described.metadata.ctx.issues.errors and not described.metadata.ctx.issues.warnings
+    classes = read_manifest(read_manifest(run, "relabel")["result"]["distilled"], "distill")["result"]["classes"]
+    named = [(row["classes/label"], row["classes/name"]) for row in described.records("classes")]
+    assert named == list(enumerate(classes))
+    records = list(described.records("records"))
+    read = ImageFolder(exported / "images")
+    assert len(records) == len(read) == 12
+    for record, (path, label), (image, _) in zip(records, read.samples, read, strict=True):
+        assert record["records/label"] == label and np.array_equal(record["records/image"], image)
+        assert exported / record["records/file"].decode() == Path(path)
+
+
+def test_croissant_has_digests_and_no_path_of_the_machine(exported):
+    told = json.loads((exported / "croissant.json").read_text(encoding="utf-8"))
+    digests = {entry["@id"]: entry["sha256"] for entry in told["distribution"] if "sha256" in entry}
+    assert digests == {name: file_digest(exported / name) for name in ("labels.safetensors", "train.py")}
+    assert told["url"] == "./" and told["citeAs"] == "fd2lib" and str(exported.parent) not in json.dumps(told)
+
+
+# Names that mean something in Markdown, YAML or JSON
+
+HOSTILE = (
+    "a | b",
+    "-",
+    "--- | ---",
+    "c\\d\\",
+    "\\|",
+    "line\nbreak\r\n| x | y |",
+    "`code` *bold* _it_ ~~no~~ **",
+    "[link](http://x) <b>bold</b> <!-- no -->",
+    "&amp; &#65; 5 & 6",
+    "quote \" ' {{ brace }} {% raw %}",
+    "# heading",
+    "$x$ 鸟 🐦 \x85\x1b",
+    "001.Black_footed_Albatross",
+)
+
+
+def seen(markdown):
+    """The cells of every table row with so many columns, as a reader of the page sees them."""
+    page = MarkdownIt("commonmark").enable("table").render(markdown)
+    rows = re.findall(r"<tr>(.*?)</tr>", page, re.S)
+    return [[html.unescape(cell) for cell in re.findall(r"<t[dh]>(.*?)</t[dh]>", row, re.S)] for row in rows]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_is_shown_as_it_is(name):
+    shown = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", name).strip()
+    page = f"| class | end |\n| --- | --- |\n| {inline(name)} | 1 |\n"
+    assert seen(page) == [["class", "end"], [shown, "1"]]
+    assert (
+        html.unescape(MarkdownIt("commonmark").render(f"**{inline(name)}** x"))
+        == f"<p><strong>{shown}</strong> x</p>\n"
+    )
+    assert MarkdownIt("commonmark").render(inline(name)).startswith("<p>")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
+def test_any_name_is_shown_as_it_is(name):
+    rows = seen(f"| class | end |\n| --- | --- |\n| {inline(name)} | 1 |\n")
+    shown = re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", name).strip()
+    assert rows == [["class", "end"], [shown, "1"]]
+
+
+def test_classes_with_hostile_names_are_exported_whole(experiment, tmp_path, monkeypatch):
+    count = len(HOSTILE)
+    images = torch.randint(256, (count, 3, 8, 8), dtype=torch.uint8)
+    hostile = DistilledImages(images, images, torch.arange(count), HOSTILE)
+    monkeypatch.setattr(origin, "load_distilled", lambda *_: hostile)
+    info = dataclasses.replace(
+        origin.dataset_info("cub200"), title="A | *B*: C\n---", licence="MIT Press | terms", source="me | <i>you</i>"
+    )
+    monkeypatch.setattr(origin, "dataset_info", lambda _: info)
+    out = export_run(experiment().distill().folder, tmp_path / "out").folder
+    assert [Path(name).name for name in ImageFolder(out / "images").classes] == sorted(os.listdir(out / "images"))
+    _, head, body = (out / "README.md").read_text(encoding="utf-8").split("---\n", 2)
+    told = yaml.safe_load(head)
+    assert told["pretty_name"].startswith("A | *B*: C\n---, distilled") and told["license"] == "other"
+    rows = seen(body)
+    listed = [row[1] for row in rows if len(row) == 4][1:]
+    assert listed == [re.sub(r"[\s\x00-\x1f\x7f-\x9f]+", " ", name).strip() for name in HOSTILE]
+    facts = dict(row for row in rows if len(row) == 2)
+    assert facts["licence of the source set"] == "MIT Press | terms" and facts["source"] == "me | <i>you</i>"
+    described = mlcroissant.Dataset(jsonld=out / "croissant.json")
+    assert [row["classes/name"] for row in described.records("classes")] == list(HOSTILE)
+    assert [row["records/label"] for row in described.records("records")] == list(range(count))
 
 
 # Views
@@ -247,9 +392,10 @@ def test_script_trains_a_student_without_fd2lib(run, tmp_path):
     assert len(text.splitlines()) - first + 1 == 20  # lines after the imports
 
 
-def test_script_is_installed_with_the_package():
+def test_script_and_templates_are_installed_with_the_package():
     patterns = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["*"]
-    assert any(Path("templates/train.py").match(pattern) for pattern in patterns)
+    for path in SCRIPT.parent.iterdir():
+        assert any(Path("templates", path.name).match(pattern) for pattern in patterns), path.name
 
 
 # Other runs
@@ -411,12 +557,8 @@ def test_temperature_is_positive(run, tmp_path, temperature):
 
 
 def test_command_line(run, experiment, tmp_path, capsys):
-    parser = argparse.ArgumentParser()
-    add_export(parser.add_subparsers())
-    options = parser.parse_args(["export", str(run), str(tmp_path / "out"), "--temperature", "4"])
-    options.command(options)
+    assert main(["export", str(run), str(tmp_path / "out"), "--temperature", "4"]) == 0
     assert "12 images" in capsys.readouterr().out
     assert load_file(tmp_path / "out" / "labels.safetensors")["temperature"].item() == 4
-    options = parser.parse_args(["export", str(experiment().distill().folder), str(tmp_path / "hard")])
-    options.command(options)
+    assert main(["export", str(experiment().distill().folder), str(tmp_path / "hard")]) == 0
     assert "No soft labels" in capsys.readouterr().out

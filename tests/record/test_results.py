@@ -101,10 +101,8 @@ def test_rows_of_different_images_under_one_name_are_not_one_experiment():
 def added_setting():
     before = dict(STAGES)
     declare_setting("distill", "sharpness", 0.5, "a test", low=0)
-    settings_identity.cache_clear()
     yield "sharpness"
     STAGES.update(before)
-    settings_identity.cache_clear()
 
 
 def test_a_setting_added_later_leaves_rows_where_they_were(added_setting):
@@ -145,7 +143,7 @@ def test_every_committed_file_of_rows_has_a_plan():
 
 def test_measured_rows_are_replaced_by_what_they_measure(tmp_path):
     table = TABLES["attention"]
-    row = {name: "x" for name in table.columns}
+    row = dict.fromkeys(table.columns, "x")
     put_rows([row, {**row, "map": "other"}], tmp_path / "a.csv", table)
     put_rows([{**row, "mass": "2"}], tmp_path / "a.csv", table)
     assert [one["mass"] for one in read_rows(tmp_path / "a.csv", table)] == ["x", "2"]

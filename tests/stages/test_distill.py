@@ -17,9 +17,9 @@ from fd2lib.stages.starts import make_starts
 CPU = torch.device("cpu")
 
 
-def _starts(recipe, data, teacher=None, ipc=1, **changes):
+def _starts(recipe, data, teacher=None, ipc=1, seed=0, **changes):
     changes = {f"distill.{name}": value for name, value in changes.items()}
-    return make_starts(recipe(ipc=ipc, **changes).distill, data, teacher, CPU)
+    return make_starts(recipe(ipc=ipc, seed=seed, **changes).distill, data, teacher, CPU)
 
 
 def _distill(recipe, data, folders, out, **kwargs):
@@ -160,6 +160,6 @@ def test_impossible_requests_are_refused(tmp_path, data, recipe, teachers):
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, data, recipe, teachers, monkeypatch):
-    monkeypatch.setattr("fd2lib.stages.objective.characteristic_loss", lambda *_: torch.tensor(float("nan")))
+    monkeypatch.setattr("fd2lib.losses.characteristic.characteristic_loss", lambda *_: torch.tensor(float("nan")))
     with pytest.raises(TrainingError, match=r"nan.*learning_rate"):
         _distill(recipe, data, [teachers["cal"]], tmp_path / "run")

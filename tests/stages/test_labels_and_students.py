@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from fd2lib.ground import SettingError
+from fd2lib.ground import SettingError, ShapeError
 from fd2lib.models import Teacher
 from fd2lib.stages import DistillInputs, EvaluateInputs, RelabelInputs, run_distill, run_evaluate, run_relabel
 from fd2lib.stages.distilled import load_distilled
-from fd2lib.stages.labels import plan_logits
+from fd2lib.stages.labels import load_teachers, plan_logits, soft_labels
 from fd2lib.views import plan_epoch
 
 
@@ -91,3 +91,31 @@ def test_labels_of_other_classes_are_refused(tmp_path, data, recipe, images, tea
     fewer = dataclasses.replace(data, classes=data.classes[:3])
     with pytest.raises(SettingError, match=r"4 classes.*has 3"):
         run_evaluate(recipe().evaluate, EvaluateInputs(fewer, labels.folder), tmp_path / "student", progress=False)
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"mode": "evaluation"}, {"source": "head"}, {"halves": False}])
+def test_soft_labels_of_a_batch_of_ones_own(images, teachers, kwargs):
+    both = load_teachers([teachers["cal"], teachers["cal"]], torch.device("cpu"))
+    batch = torch.rand(9, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    labels = soft_labels(both, batch, **kwargs)
+    assert labels.shape == (9, 4) and labels.dtype == torch.float32 and not labels.requires_grad
+    torch.testing.assert_close(soft_labels(both[0], batch, **kwargs), labels)
+    # What a label depends on: the images that share its BatchNorm statistics, and no others.
+    other = torch.cat([batch[:1], batch[1:].flip(3).square()])
+    tail = torch.cat([batch[:5], batch[5:].square()])
+    changed = [not torch.allclose(soft_labels(both, changed, **kwargs)[0], labels[0]) for changed in (other, tail)]
+    assert changed == [kwargs.get("mode") != "evaluation", kwargs.get("halves") is False]
+
+
+def test_soft_labels_refuse_what_they_cannot_label(teachers):
+    cal, plain = load_teachers([teachers["cal"], teachers["plain"]], torch.device("cpu"))
+    batch = torch.rand(2, 3, 32, 32)
+    for words, call in {
+        "no teacher": lambda: soft_labels([], batch),
+        "label_mode 'bacth'.*'batch'": lambda: soft_labels(cal, batch, mode="bacth"),
+        "label_source": lambda: soft_labels(cal, batch, source="neck"),
+        "no attention head": lambda: soft_labels(plain, batch, source="head"),
+        r"uint8.*expected float \[b, 3, S, S\]": lambda: soft_labels(cal, batch.byte()),
+    }.items():
+        with pytest.raises((SettingError, ShapeError), match=words):
+            call()

@@ -14,7 +14,7 @@ TINY = {"pretrain.epochs": 2, "pretrain.batch_size": 8, "pretrain.num_maps": 2}
 
 def _train(root, data, kind, **changes):
     settings = load_recipe(
-        "toy", dataset="plumage", method="sre2lpp", teacher=kind, overrides={**TINY, **changes}
+        "toy", dataset="plumage", method="sre2lpp", teacher_kind=kind, overrides={**TINY, **changes}
     ).pretrain
     return settings, Teacher.load(run_pretrain(settings, PretrainInputs(data), root, progress=False).folder)
 
@@ -49,8 +49,8 @@ def test_cal_does_change_the_backbone(tmp_path, data):
 
 @pytest.mark.parametrize("kind", ["probed", "crops"])
 def test_constraints_on_a_plain_backbone_differ_from_none(kind):
-    off = load_recipe("reduced", dataset="cub200", method="sre2lpp", teacher=kind)
-    on = load_recipe("reduced", dataset="cub200", method="sre2lpp_fd2", teacher=kind)
-    assert off.teachers == on.teachers
+    off = load_recipe("reduced", dataset="cub200", method="sre2lpp", teacher_kind=kind)
+    on = load_recipe("reduced", dataset="cub200", method="sre2lpp_fd2", teacher_kind=kind)
+    assert off.teacher_settings == on.teacher_settings
     differing = {key for key, value in on.values().items() if value != off.values()[key]}
     assert differing == {"distill.characteristic_weight", "distill.similarity_weight"}

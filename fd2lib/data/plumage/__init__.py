@@ -1,31 +1,20 @@
 """Plumage: the embedded image set, procedurally drawn birds that need no download.
 
-What it is for: running every stage, notebook and test of the project at once, on any machine, and asking
-questions that photographs cannot answer. Up to 64 classes in 16 families of four; siblings share the body and
-differ in exactly two of three small parts, and each image comes with a mask per part and the list of telling
-parts, so that attention can be scored against the truth. The first 4n classes are n whole families.
+Up to 64 classes in 16 families of four; siblings share the body and differ in exactly two of three small parts, and
+each image comes with a mask per part and the list of telling parts. The first 4n classes are n whole families.
 
 What varies besides the class: pose, scale, flip, angles of head, tail, wing and legs, individual shades,
 background, perch, light, colour cast, contrast, blur and a twig in front of the bird. None of it depends on
-the class. An image is a function of (seed, split, index), the number of classes and the size.
-
-Limits: these are drawings. There is one view (from the side), one bird per picture, no moult, age or sex, and
-parts keep their colours far better than real feathers do. Accuracies on it say whether code works and which way
-an effect points; they are no substitute for results on photographs. Bits are equal from run to run with the same
-NumPy and Pillow; another version of either may round a few edge pixels differently.
-
-Licence: the drawings and the code that makes them are under the project's MIT licence; nothing is traced or
-copied from pictures.
+the class. An image is a function of (seed, split, index), the number of classes and the size. Bits are equal from
+run to run with the same NumPy and Pillow; another version of either may round a few edge pixels differently.
 """
 
 from fd2lib.data.plumage.anatomy import bird
-from fd2lib.data.plumage.catalogue import FAMILIES, PARTS
-from fd2lib.data.plumage.families import MAX_CLASSES, class_names, siblings, telling_parts
+from fd2lib.data.plumage.families import MAX_CLASSES, PARTS, class_names, siblings, telling_parts
 from fd2lib.data.plumage.render import PlumageImage, draw, draw_class, render_masks, render_split
 from fd2lib.data.plumage.scene import SPLITS, Scene, draw_scene
 
 __all__ = [
-    "FAMILIES",
     "MAX_CLASSES",
     "PARTS",
     "SPLITS",

@@ -5,33 +5,47 @@ paints the same outlines in the same order, in the surrounding tone where a mark
 differ nowhere but on their marks.
 """
 
-from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from fd2lib.data.plumage.catalogue import COLOURS, PARTS
-from fd2lib.data.plumage.families import Plumage, all_classes
+from fd2lib.data.plumage.families import PARTS, Plumage, all_classes, catalogue
 
-SEGMENTS: tuple[str, ...] = ("legs", "tail", "body", "wing", "head")
-TONES: tuple[str, ...] = ("back", "belly", "wing", "head", "cheek", "tail", "eye", "glint", *PARTS)
+Points = NDArray[np.float64]  # [n, 2]
+
+TONES = ("back", "belly", "wing", "head", "cheek", "tail", "eye", "glint", *PARTS)
 NECK, RUMP, SHOULDER, HIP = (0.26, -0.26), (-0.40, 0.02), (0.08, -0.08), (0.0, 0.22)
 HEAD_CENTRE = (0.33, -0.40)
 _LEG_REACH = 0.54
 
 
-@dataclass(frozen=True)
-class Outline:
-    """One filled polygon: points ``[n, 2]`` in body units, its rigid segment, colour and part (-1: no part)."""
+class Outline(NamedTuple):
+    """One filled polygon: points in body units, its rigid segment, its tone, a brightness, its part (-1: no part)."""
 
-    points: np.ndarray
+    points: Points
     segment: str
-    tone: str
+    tone: int
     shade: float
     part: int
 
 
-def smooth(points: list[tuple[float, float]], steps: int = 5) -> np.ndarray:
+class Bird(NamedTuple):
+    """One class, ready to be posed.
+
+    Attributes:
+        outlines: in painting order; those of a segment follow each other.
+        colours: the colour of each tone ``[len(TONES), 3]``, 0 to 255.
+        foot: how far below the hip the foot stands, in body units.
+    """
+
+    outlines: tuple[Outline, ...]
+    colours: NDArray[np.float64]
+    foot: float
+
+
+def smooth(points: list[tuple[float, float]], steps: int = 5) -> Points:
     """Return a closed Catmull-Rom curve ``[len(points) * steps, 2]`` through ``points``."""
     p1 = np.asarray(points, dtype=np.float64)
     p0, p2, p3 = np.roll(p1, 1, 0), np.roll(p1, -1, 0), np.roll(p1, -2, 0)
@@ -40,7 +54,7 @@ def smooth(points: list[tuple[float, float]], steps: int = 5) -> np.ndarray:
     return (a + 0.5 * t * (b + t * (c + t * d))).reshape(-1, 2)
 
 
-def ellipse(cx: float, cy: float, rx: float, ry: float, turn: float = 0.0, steps: int = 22) -> np.ndarray:
+def ellipse(cx: float, cy: float, rx: float, ry: float, turn: float = 0.0, steps: int = 22) -> Points:
     """Return an ellipse ``[steps, 2]`` around (cx, cy), turned clockwise by ``turn`` degrees."""
     angle = np.linspace(0, 2 * np.pi, steps, endpoint=False)
     x, y = rx * np.cos(angle), ry * np.sin(angle)
@@ -63,26 +77,26 @@ class _Painter:
         self.build = plumage.family.build
         self.outlines: list[Outline] = []
 
-    def add(self, points: np.ndarray, segment: str, tone: str, shade: float = 1.0, part: str = "") -> None:
+    def add(self, points: ArrayLike, segment: str, tone: str, shade: float = 1.0, part: str = "") -> None:
         index = PARTS.index(part) if part else -1
-        self.outlines.append(Outline(np.asarray(points, dtype=np.float64), segment, tone, shade, index))
+        self.outlines.append(Outline(np.asarray(points, float), segment, TONES.index(tone), shade, index))
 
     def style(self, part: str) -> str:
-        return self.plumage.mark(part).partition(" ")[2]
+        return self.plumage.marks[part].partition(" ")[2]
 
     def tone(self, part: str, otherwise: str) -> str:
-        return otherwise if self.plumage.mark(part) == "none" else part
+        return otherwise if self.plumage.marks[part] == "none" else part
 
 
 def _legs(p: _Painter) -> None:
-    foot = HIP[1] + _LEG_REACH * 0.6 * p.build.leg
+    foot = HIP[1] + _LEG_REACH * 0.6 * p.build["leg"]
     for x, shade in ((-0.07, 0.8), (0.07, 1.0)):
         p.add([(x - 0.035, 0.2), (x + 0.035, 0.2), (x + 0.045, foot), (x - 0.015, foot)], "legs", "legs", shade, "legs")
         p.add(ellipse(x + 0.04, foot, 0.105, 0.035), "legs", "legs", shade * 0.95, "legs")
 
 
 def _tail(p: _Painter) -> None:
-    x0, reach, notch = -0.36, 0.58 * p.build.tail, 0.16 * p.build.fork
+    x0, reach, notch = -0.36, 0.58 * p.build["tail"], 0.16 * p.build["fork"]
 
     def across(share: float, half: float) -> list[tuple[float, float]]:
         x = x0 - reach * share
@@ -98,7 +112,7 @@ def _tail(p: _Painter) -> None:
 
 
 def _body(p: _Painter) -> None:
-    k = p.build.plump
+    k = p.build["plump"]
     back = [(0.44, -0.14), (0.45, 0.06), (0.32, 0.24), (0.06, 0.33), (-0.24, 0.23), (-0.46, 0.08)]
     back += [(-0.42, -0.06), (-0.2, -0.22), (0.08, -0.40), (0.3, -0.42)]
     belly = [(0.43, -0.14), (0.44, 0.06), (0.31, 0.235), (0.06, 0.325), (-0.22, 0.22), (-0.36, 0.13)]
@@ -110,7 +124,7 @@ def _body(p: _Painter) -> None:
 
 
 def _breast(p: _Painter) -> None:
-    k = p.build.plump
+    k = p.build["plump"]
     p.add(ellipse(0.27, 0.03 * k, 0.145, 0.19 * k, 8), "body", "belly", 1.0, "breast")
     tone, style = p.tone("breast", "belly"), p.style("breast")
     if style == "collar":
@@ -138,7 +152,7 @@ def _wing(p: _Painter) -> None:
 
 
 def _head(p: _Painter) -> None:
-    (cx, cy), r = HEAD_CENTRE, 0.255 * p.build.head
+    (cx, cy), r = HEAD_CENTRE, 0.255 * p.build["head"]
     p.add(ellipse(cx, cy, r, r, 0, 30), "head", "head")
     p.add(ellipse(cx - 0.2 * r, cy + 0.32 * r, 0.42 * r, 0.3 * r, 15), "head", "cheek")
     throat = [*arc(1.06 * r, 24, 112), (cx - 0.2 * r, cy + 0.62 * r), (cx + 0.45 * r, cy + 0.4 * r)]
@@ -154,7 +168,7 @@ def _head(p: _Painter) -> None:
 
 
 def _beak(p: _Painter, cx: float, cy: float, r: float) -> None:
-    reach, deep = 0.27 * p.build.beak, 0.3 * r * p.build.beak_depth
+    reach, deep = 0.27 * p.build["beak"], 0.3 * r * p.build["beak_depth"]
     x, y = cx + 0.86 * r, cy + 0.14 * r
     tip = (x + reach, y + 0.3 * deep)
     upper = [(x, y - deep), (x + 0.45 * reach, y - 0.62 * deep), tip, (x, y + 0.12 * deep)]
@@ -168,51 +182,14 @@ def _eye(p: _Painter, x: float, y: float, r: float) -> None:
     p.add(ellipse(x + 0.09 * r, y - 0.1 * r, 0.085 * r, 0.085 * r, 0, 8), "head", "glint", 1.0, "eye_ring")
 
 
-@dataclass(frozen=True)
-class Bird:
-    """One class, ready to be posed.
-
-    Attributes:
-        points: per segment, the points ``[n, 2]`` of all its outlines, in body units.
-        pieces: per outline in painting order, its segment and its slice of that segment's points.
-        tones: per outline, its position in ``TONES``.
-        shades: per outline, a brightness factor.
-        parts: per outline, its position in ``PARTS``, or -1.
-        colours: the colour of each tone ``[len(TONES), 3]``, 0 to 255.
-        foot: how far below the hip the foot stands, in body units.
-    """
-
-    points: dict[str, np.ndarray]
-    pieces: tuple[tuple[str, int, int], ...]
-    tones: np.ndarray
-    shades: np.ndarray
-    parts: np.ndarray
-    colours: np.ndarray
-    foot: float
-
-
-@lru_cache(maxsize=64)
+@cache
 def bird(class_index: int) -> Bird:
     """Return the outlines of class ``class_index`` (0 to 63)."""
     plumage = all_classes()[class_index]
     painter = _Painter(plumage)
     for paint in (_tail, _legs, _body, _breast, _wing, _head):
         paint(painter)
-    points: dict[str, list[np.ndarray]] = {segment: [] for segment in SEGMENTS}
-    pieces, filled = [], dict.fromkeys(SEGMENTS, 0)
-    for outline in painter.outlines:
-        start = filled[outline.segment]
-        filled[outline.segment] = start + len(outline.points)
-        pieces.append((outline.segment, start, filled[outline.segment]))
-        points[outline.segment].append(outline.points)
     names = dict(zip(TONES[:6], plumage.family.plumage, strict=True)) | {"eye": "black", "glint": "white"}
-    names |= {part: plumage.mark(part).partition(" ")[0] for part in PARTS}
-    return Bird(
-        {segment: np.concatenate(chunks) for segment, chunks in points.items()},
-        tuple(pieces),
-        np.array([TONES.index(o.tone) for o in painter.outlines]),
-        np.array([o.shade for o in painter.outlines]),
-        np.array([o.part for o in painter.outlines]),
-        np.array([COLOURS.get(names[tone], (0, 0, 0)) for tone in TONES], dtype=np.float64),
-        _LEG_REACH * 0.6 * plumage.family.build.leg,
-    )
+    names |= {part: mark.partition(" ")[0] for part, mark in plumage.marks.items()}
+    colours = np.array([catalogue()["colours"].get(names[tone], (0, 0, 0)) for tone in TONES], dtype=np.float64)
+    return Bird(tuple(painter.outlines), colours, _LEG_REACH * 0.6 * plumage.family.build["leg"])

@@ -5,13 +5,18 @@ look-ups in that one canvas followed by a box average, so that image and masks a
 antialiased. Background and light are smooth and are made at the final size.
 """
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from fd2lib.data.plumage.anatomy import HIP, NECK, RUMP, SEGMENTS, SHOULDER, Bird
-from fd2lib.data.plumage.catalogue import PARTS
+from fd2lib.data.plumage.anatomy import HIP, NECK, RUMP, SHOULDER, Bird, Points
+from fd2lib.data.plumage.families import PARTS
 from fd2lib.data.plumage.scene import Scene
 
+Floats = NDArray[np.float64]
 _PIVOTS = {"head": NECK, "tail": RUMP, "wing": SHOULDER, "legs": HIP, "body": (0.0, 0.0)}
 _CENTRE = np.array([-0.06, -0.05])  # middle of the bird's extent in body units
 _SMALL = 64  # side of the background before it is enlarged
@@ -33,7 +38,7 @@ class Canvas:
         self.colours: list[tuple[float, float, float]] = [(0.0, 0.0, 0.0)]
         self.parts: list[int] = [-1]
 
-    def paint(self, points: np.ndarray, colour: np.ndarray | tuple, part: int = -1) -> None:
+    def paint(self, points: Points, colour: Sequence[float] | Floats, part: int = -1) -> None:
         """Paint one polygon ``[n, 2]`` over what is there."""
         half = self.size * self.factor / 2
         self.pen.polygon((points * half + (half - 0.5)).ravel().tolist(), fill=len(self.colours))
@@ -64,22 +69,22 @@ def _rotation(degrees: float) -> np.ndarray:
     return np.array([[c, -s], [s, c]])
 
 
-def _pose(bird: Bird, scene: Scene) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Return each segment's points and the point the bird stands on, in canvas coordinates."""
-    turns = {segment: _rotation(scene.angles.get(segment, 0.0)) for segment in SEGMENTS}
-    # Legs stay nearly upright however the body is tilted.
-    turns["legs"] = _rotation(scene.angles["legs"] - 0.8 * scene.angles["bird"])
+def _place(points: Points, segment: str, scene: Scene) -> Points:
+    """Return points of a segment in canvas coordinates."""
+    turn = scene.angles.get(segment, 0.0)
+    if segment == "legs":  # they stay nearly upright however the body is tilted
+        turn -= 0.8 * scene.angles["bird"]
+    pivot = np.asarray(_PIVOTS[segment])
+    local = (points - pivot) @ _rotation(turn).T + pivot - _CENTRE
     whole = _rotation(scene.angles["bird"]) * scene.scale
-    stretch = np.array([-scene.squash if scene.flip else scene.squash, 1.0])
+    return (local @ whole.T) * (-scene.squash if scene.flip else scene.squash, 1.0) + scene.shift
 
-    def place(points: np.ndarray, segment: str) -> np.ndarray:
-        pivot = np.asarray(_PIVOTS[segment])
-        local = (points - pivot) @ turns[segment].T + pivot - _CENTRE
-        return (local @ whole.T) * stretch + scene.shift
 
-    points = {segment: place(bird.points[segment], segment) for segment in SEGMENTS}
-    foot = np.array([[HIP[0] + 0.02, HIP[1] + bird.foot + 0.01]])
-    return points, place(foot, "legs")[0]
+def _posed(bird: Bird, scene: Scene) -> Iterator[Points]:
+    """Yield the points of each outline in canvas coordinates, a whole segment turned at a time."""
+    for segment, outlines in groupby(bird.outlines, key=lambda outline: outline.segment):
+        points = [outline.points for outline in outlines]
+        yield from np.split(_place(np.concatenate(points), segment, scene), np.cumsum([*map(len, points)])[:-1])
 
 
 def _paint_perch(canvas: Canvas, scene: Scene, foot: np.ndarray) -> None:
@@ -127,11 +132,11 @@ def _paint_twig(canvas: Canvas, scene: Scene) -> None:
 def compose(bird: Bird, scene: Scene, size: int) -> Canvas:
     """Paint perch, bird and twig, in this order, on a canvas for images of ``size`` pixels."""
     canvas = Canvas(size)
-    points, foot = _pose(bird, scene)
+    foot = _place(np.array([[HIP[0] + 0.02, HIP[1] + bird.foot + 0.01]]), "legs", scene)[0]
     _paint_perch(canvas, scene, foot)
-    colours = (bird.colours * scene.tone_jitter)[bird.tones] * bird.shades[:, None]
-    for (segment, start, stop), colour, part in zip(bird.pieces, colours, bird.parts.tolist(), strict=True):
-        canvas.paint(points[segment][start:stop], colour, part)
+    colours = bird.colours * scene.tone_jitter
+    for outline, points in zip(bird.outlines, _posed(bird, scene), strict=True):
+        canvas.paint(points, colours[outline.tone] * outline.shade, outline.part)
     _paint_twig(canvas, scene)
     return canvas
 

@@ -1,16 +1,17 @@
 """The public drawing functions of the embedded set."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from fd2lib.data.plumage.anatomy import bird
 from fd2lib.data.plumage.canvas import Canvas, compose, develop
-from fd2lib.data.plumage.families import check_class_index, check_num_classes, telling_parts
-from fd2lib.data.plumage.scene import Scene, check_split, draw_scene
+from fd2lib.data.plumage.families import check_class, telling_parts
+from fd2lib.data.plumage.scene import Scene, draw_scene
 from fd2lib.ground import SettingError
 
 MIN_SIZE, MAX_SIZE = 16, 1024
@@ -28,26 +29,10 @@ class PlumageImage:
         parts: names of the parts that tell the class from its siblings.
     """
 
-    image: np.ndarray
+    image: NDArray[np.uint8]
     label: int
-    masks: np.ndarray
+    masks: NDArray[np.bool_]
     parts: tuple[str, ...]
-
-
-def _check_size(size: int) -> None:
-    if not isinstance(size, int) or not MIN_SIZE <= size <= MAX_SIZE:
-        raise SettingError(
-            f"plumage cannot be drawn at image size {size!r}: expected a whole number of pixels from {MIN_SIZE} "
-            f"to {MAX_SIZE}; set image_size within that range."
-        )
-
-
-def _check_split_settings(num_classes: int, per_class: int, size: int, split: str) -> None:
-    check_num_classes(num_classes)
-    check_split(split)
-    _check_size(size)
-    if per_class < 1:
-        raise SettingError(f"plumage needs at least 1 image per class, got per_class={per_class}: set it to 1 or more.")
 
 
 def draw_class(scene: Scene, class_index: int, num_classes: int, size: int) -> PlumageImage:
@@ -56,11 +41,10 @@ def draw_class(scene: Scene, class_index: int, num_classes: int, size: int) -> P
     Raises:
         SettingError: a class, a number of classes or a size that cannot be drawn.
     """
-    check_class_index(class_index, num_classes)
+    check_class(num_classes, class_index)
     _check_size(size)
     canvas = compose(bird(class_index), scene, size)
-    parts = telling_parts(class_index, num_classes)
-    return PlumageImage(develop(canvas, scene), class_index, canvas.masks(), parts)
+    return PlumageImage(develop(canvas, scene), class_index, canvas.masks(), telling_parts(class_index, num_classes))
 
 
 def draw(seed: int, split: str, index: int, num_classes: int, size: int) -> PlumageImage:
@@ -78,15 +62,10 @@ def draw(seed: int, split: str, index: int, num_classes: int, size: int) -> Plum
     Raises:
         SettingError: an argument outside these ranges.
     """
-    check_num_classes(num_classes)
+    check_class(num_classes)
     if index < 0:
         raise SettingError(f"plumage image index {index} is negative: expected 0 or more.")
     return draw_class(draw_scene(seed, split, index), index % num_classes, num_classes, size)
-
-
-def _canvas(seed: int, split: str, index: int, num_classes: int, size: int) -> tuple[Canvas, Scene]:
-    scene = draw_scene(seed, split, index)
-    return compose(bird(index % num_classes), scene, size), scene
 
 
 def render_split(
@@ -100,11 +79,9 @@ def render_split(
     Raises:
         SettingError: see :func:`draw`; also ``per_class`` below 1.
     """
-    _check_split_settings(num_classes, per_class, size, split)
-    count = num_classes * per_class
+    count = _count(num_classes, per_class, size)
     images = torch.empty(count, size, size, 3, dtype=torch.uint8)
-    for index in range(count):
-        canvas, scene = _canvas(seed, split, index, num_classes, size)
+    for index, (canvas, scene) in enumerate(_canvases(num_classes, size, split, seed, range(count))):
         images[index] = torch.from_numpy(develop(canvas, scene))
     names = tuple(f"plumage/{split}/{index:05d}" for index in range(count))
     return images.permute(0, 3, 1, 2).contiguous(), torch.arange(count) % num_classes, names
@@ -113,15 +90,7 @@ def render_split(
 def render_masks(
     num_classes: int, per_class: int, size: int, split: str, seed: int = 0, indices: Sequence[int] | None = None
 ) -> Tensor:
-    """Draw the part masks of the images that :func:`render_split` draws for the same arguments.
-
-    Args:
-        num_classes: as in :func:`render_split`.
-        per_class: as in :func:`render_split`.
-        size: as in :func:`render_split`.
-        split: as in :func:`render_split`.
-        seed: as in :func:`render_split`.
-        indices: positions in the split; all of them if left out.
+    """Draw the part masks of the images that :func:`render_split` draws for the same arguments, or of ``indices``.
 
     Returns:
         bool ``[n, len(PARTS), S, S]``, see :class:`PlumageImage`.
@@ -129,10 +98,33 @@ def render_masks(
     Raises:
         SettingError: see :func:`render_split`; also an index outside the split.
     """
-    _check_split_settings(num_classes, per_class, size, split)
-    count = num_classes * per_class
+    count = _count(num_classes, per_class, size)
     chosen = range(count) if indices is None else [int(index) for index in indices]
     if any(not 0 <= index < count for index in chosen):
         raise SettingError(f"indices must lie in 0 to {count - 1} for this split, got {min(chosen)} to {max(chosen)}.")
-    masks = [torch.from_numpy(_canvas(seed, split, index, num_classes, size)[0].masks()) for index in chosen]
-    return torch.stack(masks)
+    canvases = _canvases(num_classes, size, split, seed, chosen)
+    return torch.stack([torch.from_numpy(canvas.masks()) for canvas, _ in canvases])
+
+
+def _canvases(
+    num_classes: int, size: int, split: str, seed: int, indices: Iterable[int]
+) -> Iterator[tuple[Canvas, Scene]]:
+    for index in indices:
+        scene = draw_scene(seed, split, index)
+        yield compose(bird(index % num_classes), scene, size), scene
+
+
+def _count(num_classes: int, per_class: int, size: int) -> int:
+    check_class(num_classes)
+    _check_size(size)
+    if per_class < 1:
+        raise SettingError(f"plumage needs at least 1 image per class, got per_class={per_class}: set it to 1 or more.")
+    return num_classes * per_class
+
+
+def _check_size(size: int) -> None:
+    if not isinstance(size, int) or not MIN_SIZE <= size <= MAX_SIZE:
+        raise SettingError(
+            f"plumage cannot be drawn at image size {size!r}: expected a whole number of pixels from {MIN_SIZE} "
+            f"to {MAX_SIZE}; set image_size within that range."
+        )

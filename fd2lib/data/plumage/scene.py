@@ -5,30 +5,18 @@ can be drawn at any resolution, and two classes can be drawn in one and the same
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fd2lib.data.plumage.anatomy import TONES
-from fd2lib.data.plumage.catalogue import COLOURS
+from fd2lib.data.plumage.families import catalogue
 from fd2lib.ground import SettingError, derive_seed, unknown
 
-SPLITS: tuple[str, ...] = ("train", "test")
+SPLITS = ("train", "test")
 
-# Colour of the far background at the top and at the bottom, and of what is scattered over it.
-BACKDROPS: dict[str, tuple[str, tuple[tuple[int, int, int], ...]]] = {
-    "foliage": ("leaves", ((64, 98, 52), (36, 62, 38), (104, 144, 62), (152, 178, 82), (46, 84, 50))),
-    "sky": ("clouds", ((94, 150, 212), (186, 214, 234), (244, 246, 248), (226, 234, 242), (206, 220, 236))),
-    "water": ("ripples", ((96, 148, 164), (42, 88, 112), (136, 186, 196), (64, 112, 132), (188, 212, 212))),
-    "meadow": ("blades", ((174, 200, 152), (94, 130, 58), (128, 160, 64), (196, 190, 92), (220, 150, 170))),
-    "autumn": ("leaves", ((150, 96, 54), (92, 58, 40), (206, 128, 44), (222, 170, 70), (140, 56, 38))),
-    "dusk": ("clouds", ((82, 74, 118), (232, 158, 116), (244, 192, 142), (150, 104, 132), (252, 214, 160))),
-    "winter": ("leaves", ((198, 208, 220), (150, 164, 182), (236, 240, 246), (120, 134, 150), (214, 222, 234))),
-    "thicket": ("blades", ((54, 52, 42), (32, 34, 30), (92, 84, 60), (70, 88, 56), (118, 108, 84))),
-    "blossom": ("leaves", ((206, 168, 184), (128, 152, 112), (244, 206, 216), (232, 154, 180), (160, 186, 130))),
-}
-PERCHES: tuple[str, ...] = ("branch", "branch", "branch", "ground", "stone", "rail")
-_PERCH_COLOURS = ("umber", "brown", "tan", "grey", "moss", "sand", "charcoal")
-_LEAF_COLOURS = ("moss", "green", "olive", "rufous", "yellow", "umber")
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -40,35 +28,33 @@ class Scene:
     shift: tuple[float, float]
     squash: float
     angles: dict[str, float]
-    tone_jitter: np.ndarray
-    backdrop: np.ndarray
+    tone_jitter: Floats
+    backdrop: Floats
     scatter: str
-    scatter_colours: np.ndarray
-    scatter_boxes: np.ndarray
+    scatter_colours: Floats
+    scatter_boxes: Floats
     backdrop_blur: float
     perch: str
-    perch_colour: tuple[int, int, int]
+    perch_colour: list[int]
     perch_slope: float
     perch_width: float
-    twig: np.ndarray | None
+    twig: Floats | None
     twig_width: float
-    leaves: np.ndarray
-    leaf_colour: tuple[int, int, int]
-    light: np.ndarray
-    texture: np.ndarray
-    cast: np.ndarray
+    leaves: Floats
+    leaf_colour: list[int]
+    light: Floats
+    texture: Floats
+    cast: Floats
     contrast: float
     saturation: float
     blur: float
 
 
-def check_split(split: str) -> None:
-    """Raise SettingError unless ``split`` is one of ``SPLITS``."""
-    if split not in SPLITS:
-        raise SettingError(unknown("plumage split", split, SPLITS))
+def _choose(rng: np.random.Generator, choices: list[Any]) -> Any:
+    return choices[rng.integers(len(choices))]
 
 
-def _pose(rng: np.random.Generator) -> dict:
+def _pose(rng: np.random.Generator) -> dict[str, Any]:
     angles = {"bird": rng.uniform(-30, 26), "head": rng.uniform(-24, 26), "tail": rng.uniform(-26, 24)}
     angles |= {"wing": rng.uniform(-9, 7), "legs": rng.uniform(-8, 8)}
     scale = rng.uniform(0.62, 1.1)
@@ -85,28 +71,29 @@ def _pose(rng: np.random.Generator) -> dict:
     }
 
 
-def _backdrop(rng: np.random.Generator) -> dict:
-    scatter, palette = BACKDROPS[list(BACKDROPS)[rng.integers(len(BACKDROPS))]]
-    ends = np.array(palette[:2], dtype=np.float64)
+def _backdrop(rng: np.random.Generator) -> dict[str, Any]:
+    backdrop = _choose(rng, list(catalogue()["backdrops"].values()))
+    palette = np.array(backdrop["colours"], dtype=np.float64)
+    ends = palette[:2]
     if rng.random() < 0.3:
         ends = ends[::-1]
     count = int(rng.integers(6, 22))
     boxes = np.stack([rng.uniform(-0.1, 1.1, count), rng.uniform(-0.1, 1.1, count), rng.uniform(0.03, 0.16, count)], 1)
-    colours = np.array(palette[2:], dtype=np.float64)[rng.integers(3, size=count)]
+    colours = palette[2:][rng.integers(3, size=count)]
     return {
         "backdrop": np.clip(ends * rng.uniform(0.6, 1.4) * rng.uniform(0.75, 1.25, (2, 3)), 0, 255),
-        "scatter": scatter,
+        "scatter": backdrop["scatter"],
         "scatter_colours": np.clip(colours * rng.uniform(0.8, 1.2, (count, 3)), 0, 255),
         "scatter_boxes": boxes,
         "backdrop_blur": rng.uniform(0.008, 0.045),
-        "perch": PERCHES[rng.integers(len(PERCHES))],
-        "perch_colour": COLOURS[_PERCH_COLOURS[rng.integers(len(_PERCH_COLOURS))]],
+        "perch": _choose(rng, catalogue()["scene"]["perches"]),
+        "perch_colour": catalogue()["colours"][_choose(rng, catalogue()["scene"]["perch_colours"])],
         "perch_slope": rng.uniform(-0.28, 0.28),
         "perch_width": rng.uniform(0.05, 0.13),
     }
 
 
-def _occluder(rng: np.random.Generator) -> dict:
+def _occluder(rng: np.random.Generator) -> dict[str, Any]:
     """A twig in front of the bird, straight through the picture, with a few leaves: in about half of the images."""
     present = rng.random() < 0.6
     angle, offset = rng.uniform(0, np.pi), rng.uniform(-0.75, 0.75)
@@ -118,11 +105,11 @@ def _occluder(rng: np.random.Generator) -> dict:
         "twig": np.stack([across * offset - 2 * along, across * offset + 2 * along]) if present else None,
         "twig_width": rng.uniform(0.025, 0.065),
         "leaves": leaves,
-        "leaf_colour": COLOURS[_LEAF_COLOURS[rng.integers(len(_LEAF_COLOURS))]],
+        "leaf_colour": catalogue()["colours"][_choose(rng, catalogue()["scene"]["leaf_colours"])],
     }
 
 
-def _light(rng: np.random.Generator) -> dict:
+def _light(rng: np.random.Generator) -> dict[str, Any]:
     turn, strength = rng.uniform(0, 2 * np.pi), rng.uniform(0.0, 0.45)
     row, column = np.mgrid[-1:1:6j, -1:1:6j]
     slope = strength * (np.cos(turn) * column + np.sin(turn) * row)
@@ -142,6 +129,7 @@ def draw_scene(seed: int, split: str, index: int) -> Scene:
     Raises:
         SettingError: ``split`` is neither ``"train"`` nor ``"test"``.
     """
-    check_split(split)
+    if split not in SPLITS:
+        raise SettingError(unknown("plumage split", split, SPLITS))
     rng = np.random.default_rng(derive_seed(seed, "plumage", split, index))
     return Scene(**_pose(rng), **_backdrop(rng), **_occluder(rng), **_light(rng))

@@ -1,0 +1,86 @@
+"""Bird species {cite:p}`wah2011cub`.
+
+**Extras.** Bounding boxes and 15 part locations per image, which this book uses to ask where attention falls.
+
+**Known issues.** Some images are also in ImageNet, as the authors warn. A few images are grey. Label errors exist. In
+a few cases a box reaches past its image. The paper distils all 200 classes; the reduced scale here uses the 25
+warblers, because they are the hard case.
+"""
+
+from pathlib import Path
+
+from fd2lib.data.listing import Listing, make_listing
+from fd2lib.data.registry import RESEARCH, DatasetInfo, Reader, register_reader
+from fd2lib.ground import DataError
+
+INFO = DatasetInfo(
+    name="cub200",
+    title="CUB-200-2011",
+    num_classes=200,
+    train_images=5994,
+    test_images=5794,
+    native_size="about 500 on the longer side",
+    split="official",
+    licence=f"{RESEARCH}; the photographers keep their rights",
+    source="https://www.vision.caltech.edu/datasets/cub_200_2011/",
+    citation="Wah, Branson, Welinder, Perona and Belongie 2011, Caltech CNS-TR-2011-001",
+    layout="cub200/{train,test}/CLASS/IMAGE or CUB_200_2011/",
+)
+
+
+def read_table(path: Path) -> dict[int, str]:
+    """Read a table of ``number rest-of-line``, skipping lines that start with ``#``.
+
+    Raises:
+        DataError: no such file, or a line that does not start with a number.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {path} ({error}); unpack the archive again, completely.") from error
+    table = {}
+    for number, line in enumerate(lines, start=1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        key, _, rest = line.strip().partition(" ")
+        if not key.isdecimal() or not rest:
+            raise DataError(f"{path} line {number} is {line!r}; expected a number and a value. Unpack it again.")
+        table[int(key)] = rest.strip()
+    return table
+
+
+def read(folder: Path) -> Listing:
+    """List ``CUB_200_2011`` with its official split.
+
+    Raises:
+        DataError: a table is missing or damaged, or the tables do not cover the same images.
+    """
+    tables = ("classes", "images", "image_class_labels", "train_test_split")
+    classes, files, labels, training = (read_table(folder / f"{table}.txt") for table in tables)
+    for name, table in (("image_class_labels", labels), ("train_test_split", training)):
+        if table.keys() != files.keys():
+            raise DataError(
+                f"{folder}: {name}.txt lists {len(table)} images and images.txt {len(files)}; unpack the archive again."
+            )
+    index = {number: position for position, number in enumerate(sorted(classes))}
+    pairs: dict[str, list[tuple[Path, int]]] = {"0": [], "1": []}
+    for number, file in files.items():
+        try:
+            pairs[training[number]].append((folder / "images" / file, index[int(labels[number])]))
+        except (KeyError, ValueError) as error:
+            raise DataError(
+                f"{folder}: image {number} has class {labels[number]!r} and split {training[number]!r}; "
+                f"expected a class of classes.txt and 0 or 1. Unpack the archive again."
+            ) from error
+    return make_listing([classes[number] for number in sorted(classes)], pairs["1"], pairs["0"])
+
+
+def download(root: Path) -> None:
+    """Fetch the authors' archive."""
+    from torchvision.datasets.utils import download_and_extract_archive
+
+    address = "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz"
+    download_and_extract_archive(address, str(root), md5="97eceeb196236b17998738112f37df78")
+
+
+register_reader(Reader(INFO, __doc__, read=read, unpacked=("CUB_200_2011",), download=download))

@@ -1,0 +1,44 @@
+"""Dog breeds of ImageNet {cite:p}`howard2019imagenette,russakovsky2015imagenet`.
+
+**Known issues.** ImageNet-pretrained networks have seen the images, so accuracies with such weights flatter. Breeds
+in ImageNet have label errors.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from fd2lib.data.readers import imagenette
+from fd2lib.data.registry import Reader, register_reader
+
+INFO = replace(
+    imagenette.INFO,
+    name="imagewoof",
+    title="ImageWoof",
+    train_images=9025,
+    test_images=3929,
+    layout="imagewoof/{train,test}/WNID/IMAGE or imagewoof2[-320|-160]/{train,val}/",
+)
+CLASS_NAMES = {
+    "n02086240": "Shih-Tzu",
+    "n02087394": "Rhodesian_ridgeback",
+    "n02088364": "beagle",
+    "n02089973": "English_foxhound",
+    "n02093754": "Border_terrier",
+    "n02096294": "Australian_terrier",
+    "n02099601": "golden_retriever",
+    "n02105641": "Old_English_sheepdog",
+    "n02111889": "Samoyed",
+    "n02115641": "dingo",
+}
+
+
+def download(root: Path) -> None:
+    """Fetch the images of 320 pixels."""
+    from torchvision.datasets.utils import download_and_extract_archive
+
+    address = "https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2-320.tgz"
+    download_and_extract_archive(address, str(root), md5="af65be7963816efa949fa3c3b4947740")
+
+
+UNPACKED = ("imagewoof2", "imagewoof2-320", "imagewoof2-160")
+register_reader(Reader(INFO, __doc__, class_names=CLASS_NAMES, unpacked=UNPACKED, download=download))

@@ -1,0 +1,38 @@
+"""A row is enough to make it again."""
+
+import shutil
+
+import pytest
+
+from fd2lib.drive import Experiment
+from fd2lib.drive.cli import main
+from fd2lib.drive.rerun import find_row
+from fd2lib.ground import SettingError
+from fd2lib.record import read_rows
+
+TINY = "pretrain.epochs=1 pretrain.num_maps=2 distill.iterations=2 relabel.epochs=2 evaluate.test_every=1"
+COMPARED = ("fingerprint", "last_top1", "best_top1", "settings", "images_bytes", "distill_ipc", "images_fingerprint")
+
+
+def test_a_toy_row_is_made_again_exactly(tmp_path, capsys):
+    runs, path = tmp_path / "runs", tmp_path / "rows.csv"
+    asked = dict(classes="3", image_size=32, overrides=TINY, device="cpu", runs_dir=str(runs), progress=False)
+    first = Experiment(method="sre2lpp_fd2", label_teacher_kind="plain", ipc=1, distill_ipc=2, seed=5, **asked)
+    first.record(path)
+    first.with_(method="random", label_teacher_kind="", ipc=2).record(path)
+    shutil.rmtree(runs)
+    common = ["--device", "cpu", "--runs-dir", str(tmp_path / "again"), "--out", str(tmp_path / "out"), "--quiet"]
+    for which in ("2", read_rows(path)[0]["fingerprint"][:12]):
+        assert main(["rerun", str(path), which, *common]) == 0
+        assert "as in the row, from the same run" in capsys.readouterr().out
+    again = {row["fingerprint"]: row for row in read_rows(tmp_path / "out" / "runs.csv")}
+    for row in read_rows(path):
+        assert [again[row["fingerprint"]][name] for name in COMPARED] == [row[name] for name in COMPARED]
+
+
+def test_a_row_that_is_not_there_is_said(tmp_path):
+    with pytest.raises(SettingError, match="holds no rows"):
+        find_row(tmp_path / "none.csv", "1")
+    for which in ("0", "999", "feedfacefeed"):
+        with pytest.raises(SettingError, match=r"expected"):
+            find_row("results/runs.csv", which)

@@ -1,0 +1,135 @@
+"""Every stage computes what it computed when these values were recorded: to the bit where the machine is the same.
+
+After a change that is meant to alter results: ``FD2LIB_RECORD=1 pytest tests/stages/test_results_stay.py``.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from fd2lib.record import provenance
+from fd2lib.stages import (
+    DistillInputs,
+    EvaluateInputs,
+    PretrainInputs,
+    RelabelInputs,
+    run_distill,
+    run_evaluate,
+    run_pretrain,
+    run_relabel,
+)
+
+FILE = Path(__file__).with_name("recorded.json")
+
+PRETRAIN = {
+    "plain": ("sre2lpp", {}),
+    "cal": ("sre2lpp_fd2", {}),
+    "paper views, release rule": (
+        "sre2lpp_fd2",
+        {"pretrain.views": "paper", "pretrain.prototype_rule": "release", "pretrain.optimizer": "sgd"},
+    ),
+    "probed, random views": ("sre2lpp_fd2", {"pretrain.views": "random", "pretrain.head_gradient": "stopped"}),
+    "jittered": ("sre2lpp_fd2", {"pretrain.jitter": 0.2, "pretrain.rotation": 15.0, "pretrain.precision": "bf16"}),
+}
+DISTILL = {
+    "random": ("random", "plain", {}),
+    "whole set": ("whole_set", "plain", {}),
+    "rded": ("rded", "plain", {"ipc": 1}),
+    "mosaics": ("sre2lpp", "plain", {"distill.start": "pool1", "distill.mosaics": "repeated"}),
+    "sre2lpp": ("sre2lpp", "plain", {}),
+    "sre2lpp_fd2": ("sre2lpp_fd2", "cal", {}),
+    "fadrm": ("fadrm", "plain plain", {"distill.phases": "1@24 1@32", "distill.iterations": 4}),
+    "fadrm_fd2": ("fadrm_fd2", "cal cal", {"distill.phases": "1@24 1@32", "distill.iterations": 4}),
+    "characteristic only": ("sre2lpp_fd2", "cal", {"distill.similarity_weight": 0.0}),
+    "similarity only": ("sre2lpp_fd2", "cal", {"distill.characteristic_weight": 0.0, "distill.group_size": 2}),
+    "raw, cropped, replaced": (
+        "sre2lpp_fd2",
+        "cal",
+        {
+            "distill.prototype_norm": "raw",
+            "distill.similarity_views": "cropped",
+            "distill.base_cross_entropy": "replaced",
+            "distill.precision": "bf16",
+        },
+    ),
+    "no matching": ("sre2lpp_fd2", "cal", {"distill.bn_weight": 0.0}),
+    "noise": ("sre2lpp_fd2", "cal", {"distill.start": "noise", "distill.chunk_classes": 2}),
+}
+RELABEL = {
+    "batch": {},
+    "evaluation": {"relabel.label_mode": "evaluation", "relabel.precision": "bf16"},
+    "head": {"relabel.label_source": "head", "relabel.batch_size": 3},
+}
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
+
+
+def _of_tensors(path: Path) -> bytes:
+    tensors = load_file(path)
+    return b"".join(name.encode() + tensors[name].numpy().tobytes() for name in sorted(tensors))
+
+
+def _last(folder: Path) -> list[float]:
+    """The numbers of a history's last row, for machines whose last bits differ."""
+    history = pd.read_csv(folder / "history.csv")
+    return [] if history.empty else [float(f"{value:.6g}") for value in history.iloc[-1].fillna(0)]
+
+
+def made(root, data, recipe) -> dict[str, dict]:
+    """Digest and last numbers of tiny runs of each stage."""
+    found, teachers, images = {}, {}, {}
+    for name, (method, changes) in PRETRAIN.items():
+        settings = recipe(method, **changes).pretrain
+        folder = run_pretrain(settings, PretrainInputs(data), root / "pretrain" / name, progress=False).folder
+        teachers[name] = folder
+        parts = [_of_tensors(folder / "teacher.safetensors"), (folder / "history.csv").read_bytes()]
+        found[f"pretrain: {name}"] = {"digest": _digest(*parts), "last": _last(folder)}
+    for name, (method, which, changes) in DISTILL.items():
+        settings = recipe(method, **{"ipc": 3, **changes}).distill
+        inputs = DistillInputs(data, [teachers[one] for one in which.split()])
+        folder = run_distill(settings, inputs, root / "distill" / name, progress=False).folder
+        images[name] = folder
+        history = folder / "history.csv"
+        parts = [_of_tensors(folder / "images.safetensors"), history.read_bytes() if history.exists() else b""]
+        found[f"distill: {name}"] = {"digest": _digest(*parts), "last": _last(folder) if history.exists() else []}
+    for name, changes in RELABEL.items():
+        made = recipe("sre2lpp_fd2", ipc=3, **changes)
+        inputs = RelabelInputs(images["sre2lpp_fd2"], [teachers["cal"], teachers["paper views, release rule"]])
+        labels = run_relabel(made.relabel, inputs, root / "relabel" / name, progress=False).folder
+        logits = np.load(labels / "teacher_logits.npy")
+        first = [float(f"{value:.3g}") for value in logits[0, 0]]
+        found[f"relabel: {name}"] = {"digest": _digest(logits.tobytes()), "last": first}
+        student = run_evaluate(made.evaluate, EvaluateInputs(data, labels), root / "evaluate" / name, progress=False)
+        predicted = np.load(student.folder / "predictions.npz")["logits"]
+        parts = [predicted.tobytes(), (student.folder / "history.csv").read_bytes()]
+        found[f"evaluate: {name}"] = {"digest": _digest(*parts), "last": _last(student.folder)}
+    return found
+
+
+@pytest.fixture(scope="module")
+def machine():
+    """What last bits depend on."""
+    made = provenance("cpu")
+    return f"{made['device']}, {torch.backends.cpu.get_cpu_capability()}, torch {made['versions']['torch']}"
+
+
+def test_results_stay(tmp_path, data, recipe, machine):
+    found = made(tmp_path, data, recipe)
+    if os.environ.get("FD2LIB_RECORD"):
+        FILE.write_text(json.dumps({"machine": machine, "values": found}, indent=1) + "\n", encoding="utf-8")
+    recorded = json.loads(FILE.read_text(encoding="utf-8"))
+    assert found.keys() == recorded["values"].keys()
+    for name, value in found.items():
+        expected = recorded["values"][name]
+        assert value["last"] == pytest.approx(expected["last"], rel=0.02, abs=0.02), name
+        if machine == recorded["machine"]:
+            assert value["digest"] == expected["digest"], name
