@@ -7,9 +7,9 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from fd2lib.analyse import provenance_columns
 from fd2lib.data import Dataset
 from fd2lib.ground import Recipe, setting_values
+from fd2lib.measure import provenance_columns
 from fd2lib.record import read_manifest
 from fd2lib.stages import DistillResult, EvaluateResult, PretrainResult, RelabelResult
 

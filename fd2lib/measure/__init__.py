@@ -28,6 +28,15 @@ from fd2lib.measure.maps import (
     reachable_mass,
 )
 from fd2lib.measure.masks import PartMasks, part_discs, part_masks
+from fd2lib.measure.measured import (
+    ExperimentLike,
+    attention_rows,
+    fixed_spaces,
+    geometry_rows,
+    judge_space,
+    provenance_columns,
+    stages_of,
+)
 from fd2lib.measure.places import ReceptiveFields, occlusion_maps, receptive_fields
 from fd2lib.measure.sets import (
     Nearest,
@@ -41,6 +50,7 @@ from fd2lib.measure.sets import (
 from fd2lib.measure.spaces import Neighbours, Space
 
 __all__ = [
+    "ExperimentLike",
     "Look",
     "Nearest",
     "Neighbours",
@@ -51,6 +61,7 @@ __all__ = [
     "Spread",
     "attention_maps",
     "attention_mass",
+    "attention_rows",
     "average_map",
     "centre_prior",
     "channel_mean_map",
@@ -62,7 +73,10 @@ __all__ = [
     "cosine_matrix",
     "embed",
     "examples",
+    "fixed_spaces",
+    "geometry_rows",
     "imagenet_network",
+    "judge_space",
     "label_entropy",
     "load_answers",
     "load_labels",
@@ -81,12 +95,14 @@ __all__ = [
     "pixel_changes",
     "pixel_twins",
     "principal_plane",
+    "provenance_columns",
     "reachable_mass",
     "receptive_fields",
     "related_classes",
     "rms_distance",
     "spread",
     "spread_and_separation",
+    "stages_of",
     "top_labels",
     "unit_rows",
     "with_names",

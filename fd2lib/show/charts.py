@@ -89,7 +89,7 @@ def bytes_figure(table: pd.DataFrame) -> BookFigure | Html:
 
 
 def _byte_axis(axes: Axes, totals: pd.Series) -> None:
-    """A logarithmic axis with numbers that a person reads: 1, 2, 5, 10 …"""
+    """Give an axis a logarithmic scale with numbers that a person reads, such as 1, 2, 5 and 10."""
     axes.set_xscale("log")
     low, high = totals.min() / 1.4, totals.max() * 1.4
     marks = [digit * 10.0**power for power in range(-3, 8) for digit in (1, 2, 5)]

@@ -7,22 +7,10 @@ import pandas as pd
 from matplotlib.ticker import LogFormatter
 
 from fd2lib.ground import ShapeError
+from fd2lib.losses import term_titles
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.style import INK, MUTED, NORMAL, SMALL, BookFigure, method_style, new_figure
 from fd2lib.show.titles import method_title
-
-TERM_TITLES = {
-    "total": "total",
-    "cross_entropy": "cross-entropy",
-    "bn": "BatchNorm matching",
-    "characteristic": "characteristic constraint",
-    "similarity": "similarity constraint",
-    "backbone": "backbone cross-entropy",
-    "raw": "head, raw images",
-    "effect": "counterfactual effect",
-    "augmented": "head, attention views",
-    "center": "distance to prototype",
-}
 
 
 def term_panels(
@@ -43,7 +31,8 @@ def term_panels(
     """
     if history.empty:
         return sentences("Nothing was optimised: the starts are the result.")
-    shown = [term for term in (terms or TERM_TITLES) if term in history and history[term].notna().any()]
+    titles = term_titles()
+    shown = [term for term in (terms or titles) if term in history and history[term].notna().any()]
     if not shown:
         raise ShapeError(
             f"the history has the columns {', '.join(map(str, history))}; expected at least one loss term."
@@ -60,7 +49,7 @@ def term_panels(
             if used and not known[term].any():
                 continue  # the term does not apply to this image, as similarity to the first of a group
             axes.plot(known[x], known[term], color="#0072b2", linewidth=1.2, alpha=max(0.25, 1 / len(groups) ** 0.5))
-        axes.set_title(TERM_TITLES.get(term, term.replace("_", " ")), loc="left")
+        axes.set_title(titles.get(term, term.replace("_", " ")), loc="left")
         if not used:
             axes.text(0.5, 0.6, "zero: not used here", transform=axes.transAxes, ha="center", color=MUTED, size=SMALL)
     for position in range(len(shown), len(figure.axes)):

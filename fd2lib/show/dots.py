@@ -9,17 +9,8 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 
-from fd2lib.analyse import (
-    DECIDED,
-    FACTORS,
-    MEASURED,
-    SETTING,
-    Interval,
-    StudyResults,
-    arm_differences,
-    records,
-    with_factors,
-)
+from fd2lib.analyse import DECIDED, FACTORS, MEASURED, SETTING, Interval, StudyResults, arm_differences, records
+from fd2lib.analyse.factorial import with_factors
 from fd2lib.analyse.learned import KINDS
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.images import wrap

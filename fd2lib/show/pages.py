@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fd2lib.analyse import ExperimentLike, Interval
+from fd2lib.analyse import Interval
 from fd2lib.ground import Recipe
+from fd2lib.measure import ExperimentLike
 from fd2lib.record import file_digest, provenance, read_manifest
 from fd2lib.show.frames import Html, folded, sentences, viewer
 from fd2lib.show.tables import facts_table, html_table

@@ -12,18 +12,17 @@ from fd2lib.analyse import (
     Interval,
     StudyResults,
     arm_differences,
-    arm_means,
     binomial_interval,
     records,
     settings_behind,
     shares,
 )
-from fd2lib.analyse.costs import BY, MEASURES
+from fd2lib.analyse.costs import BY, MEASURES, STAGES
 from fd2lib.analyse.learned import MEASURED, QUANTITIES
 from fd2lib.analyse.reading import GROUP
 from fd2lib.data import Dataset, display_name, list_datasets
 from fd2lib.show.frames import Html, folded, sentences
-from fd2lib.show.titles import VALUES, column_title, method_title, pair_titles, per_class, place_title, titled, word
+from fd2lib.show.titles import COLUMNS, column_title, method_title, pair_titles, per_class, place_title, titled, word
 
 _EDGE = "padding:.3em .5em;border-bottom:1px solid #ccd3d8;"
 _WHOLE = {"start", "method", "verdict", "set"}  # columns whose words stay on one line
@@ -88,22 +87,22 @@ def _text(value: Any, digits: int = 1, signed: bool = False) -> str:
 
 def grouped_tables(
     table: pd.DataFrame,
-    keys: Sequence[str],
-    numbers: Mapping[str, str],
+    kind: str,
     *,
     by: Sequence[str] = PLACE,
-    caption: str | Callable[[pd.DataFrame], str] = "",
+    caption: str = "",
     below: Callable[[pd.DataFrame], Html] | None = None,
     digits: int = 1,
     signed: Collection[str] = (),
 ) -> Html:
     """Return one table for each scale and set of images, so that none mixes what must not be compared.
 
+    Columns that say what a row is of and hold one value throughout move into the caption, so that what varies is what
+    is seen; ``mean, low, high, n`` become one column of intervals.
+
     Args:
-        table: what to show; a column of ``numbers`` that is not there is left out.
-        keys: columns that say what a row is of. Those with one value throughout a table move into its caption, so that
-            what varies is what is seen; ``method`` always stays.
-        numbers: the other columns and their titles.
+        table: what to show.
+        kind: of table, one of :data:`fd2lib.show.titles.COLUMNS`, which names its numbers; some may not be there.
         by: what makes a table.
         caption: further words above each table.
         below: what follows each table.
@@ -112,27 +111,26 @@ def grouped_tables(
     """
     if table.empty:
         return sentences("There is no such row.")
+    if {"mean", "low", "high", "n"} <= set(table):
+        table = table.assign(mean=pd.Series([Interval.of(row) for row in records(table)], table.index, dtype=object))
     made = []
     for title, part in titled(table, by):
-        fixed, varying = _fixed_and_varying(part, [name for name in keys if name in part])
-        words = [title, caption if isinstance(caption, str) else caption(part), *fixed]
+        keys = [name for name in _KEYS if name in part and name not in COLUMNS[kind]]
+        varying = [name for name in keys if part[name].nunique() > 1 or name in ("method", "map")]
+        fixed = [(column_title(name), word(name, part[name].iloc[0])) for name in keys if name not in varying]
+        words = [title, caption, *(f"{name} {value}".strip() for name, value in fixed if value)]
         shown = part.assign(**{name: [word(name, value) for value in part[name]] for name in varying})
-        shown = shown[[*varying, *(name for name in numbers if name in part)]]
-        made.append(html_table(shown, "; ".join(filter(None, words)), numbers, digits=digits, signed=signed))
+        shown = shown[[*varying, *(name for name in COLUMNS[kind] if name in part)]]
+        made.append(html_table(shown, "; ".join(filter(None, words)), COLUMNS[kind], digits=digits, signed=signed))
         made += [below(part)] if below else []
     return Html("<br>".join(made))
 
 
-def _fixed_and_varying(part: pd.DataFrame, keys: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Return words for columns with one value (empty ones are dropped), and the names of the others."""
-    varying = [name for name in keys if part[name].nunique() > 1 or name in ("method", "map")]
-    values = {name: word(name, part[name].iloc[0]) for name in keys if name not in varying}
-    return [f"{column_title(name)} {value}".strip() for name, value in values.items() if value], varying
-
-
-def with_intervals(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with ``mean, low, high, n`` whose column ``mean`` holds them as intervals."""
-    return table.assign(mean=pd.Series([Interval.of(row) for row in records(table)], table.index, dtype=object))
+# Columns that say what a row is of, in the order of tables.
+_KEYS = list(dict.fromkeys([
+    *("study", "difference", "over", "device", "teacher_kind", "map", "what", "space", "masks", "judge"),
+    *(name for name in (*GROUP, *BY, *MEASURED) if name not in PLACE),
+]))  # fmt: skip
 
 
 def results_tables(summary: pd.DataFrame, rows: pd.DataFrame | None = None) -> Html:
@@ -142,19 +140,16 @@ def results_tables(summary: pd.DataFrame, rows: pd.DataFrame | None = None) -> H
         summary: what to show.
         rows: the rows behind it; given, the settings of each method fold out below its table.
     """
-    shown, titles = with_intervals(summary), {"mean": "top-1, % [95 % interval]", "n": "n (seeds)"}
     if "verdict" in summary:
-        shown["difference"] = pair_titles(summary)
-        titles = {"mean": "difference, points [95 % interval]", "n": "n (paired seeds)", "verdict": "verdict"}
-    keys = ["study", "difference", "over", *(name for name in GROUP if name not in PLACE)]
+        shown = summary.assign(difference=pair_titles(summary))
+        return grouped_tables(shown, "differences", signed=["mean"])
 
     def settings(part: pd.DataFrame) -> Html:
         behind = settings_behind((rows if rows is not None else part).merge(part[PLACE].drop_duplicates()))
         names = {str(name): method_title(str(name)) for name in behind.columns[1:]}
         return folded("Settings behind this table", html_table(behind, titles=names))
 
-    below = settings if rows is not None else None
-    return grouped_tables(shown, keys, titles, below=below, signed=("mean",) if "verdict" in summary else ())
+    return grouped_tables(summary, "results", below=settings if rows is not None else None)
 
 
 def study_table(*studies: StudyResults) -> Html:
@@ -167,33 +162,24 @@ def study_table(*studies: StudyResults) -> Html:
 
 
 def _study_table(results: StudyResults, ipc: int) -> Html:
-    means, gaps = (
-        {row[arm]: row for row in records(table[table["ipc"] == ipc])}
-        for table, arm in ((arm_means(results), "arm"), (arm_differences(results), "a"))
-    )
+    verdicts = {row["a"]: row["verdict"] for row in records(arm_differences(results)) if row["ipc"] == ipc}
     change = 100 * results.rows[results.rows["ipc"] == ipc].groupby("arm")["mean_pixel_change"].mean()
-    none = Interval(math.nan, math.nan, math.nan, 0)
-    lines = pd.DataFrame([
-        {
-            "arm": title,
-            "mean": Interval.of(means[arm]) if arm in means else none,
-            "gap": Interval.of(gaps[arm]) if arm in gaps else none,
-            "n": str(means[arm]["n"]) if arm in means else "not measured",
-            "pairs": str(gaps[arm]["n"]) if arm in gaps else "–",
-            "verdict": "reference" if arm == results.reference else gaps.get(arm, {}).get("verdict", "–"),
+    lines = []
+    for arm, title in results.titles.items():
+        mean, gap = results.accuracy(arm, ipc), results.gap(arm if arm in verdicts else "", ipc)
+        lines.append({
+            "arm": title, "mean": mean, "gap": gap, "n": str(mean.n or "not measured"), "pairs": str(gap.n or "–"),
+            "verdict": "reference" if arm == results.reference else verdicts.get(arm, "–"),
             "moved": float(change.get(arm, math.nan)),
-        }
-        for arm, title in results.titles.items()
-    ])  # fmt: skip
-    if lines["pairs"].isin(["–", *lines["n"]]).all() and (lines["pairs"].eq("–") | lines["pairs"].eq(lines["n"])).all():
-        lines = lines.drop(columns="pairs")
+        })  # fmt: skip
+    table = pd.DataFrame(lines)
+    if (table["pairs"].eq("–") | table["pairs"].eq(table["n"])).all():
+        table = table.drop(columns="pairs")
     if not change.min() == 0 < change.max():  # unless images that were not moved stand beside some that were
-        lines = lines.drop(columns="moved")
-    titles = {"arm": "", "mean": "top-1, % [95 % interval]", "gap": "minus the reference, points", "n": "n (seeds)"}
-    titles |= {"pairs": "paired seeds", "moved": "pixels moved, %"}
+        table = table.drop(columns="moved")
     caption = f"{results.title.rstrip('?')}, {per_class(ipc)}; {place_title(results.place)}"
     caption += f", guessing {100 / results.place['num_classes']:.1f} %"
-    return html_table(lines, caption, titles, signed=("gap",))
+    return html_table(table, caption, COLUMNS["study"], signed=["gap"])
 
 
 def shares_table(results: StudyResults, *of: str) -> Html:
@@ -213,44 +199,31 @@ def shares_table(results: StudyResults, *of: str) -> Html:
 def coverage_table(table: pd.DataFrame) -> Html:
     """Return :func:`fd2lib.analyse.coverage` as a table: what there are rows of."""
     lines = [(title, *part[["students", "methods", "seeds"]].iloc[0]) for title, part in titled(table)]
-    return (
-        sentences("There is no such row.")
-        if not lines
-        else html_table(pd.DataFrame(lines, columns=["rows of", "students", "methods", "seeds"]))
-    )
+    columns = ["rows of", "students", "methods", "seeds"]
+    return html_table(pd.DataFrame(lines, columns=columns)) if lines else sentences("There is no such row.")
 
 
 _UNITS = {"images": "thousand images through networks", "seconds": "seconds", "peak_mib": "peak memory, MiB"}
-_COST_KEYS = ["device", *(name for name in BY if name not in PLACE)]
 
 
 def costs_table(table: pd.DataFrame) -> Html:
     """Return :func:`fd2lib.analyse.costs` as tables."""
-    numbers = [name for name in map(str, table) if name.split("_", 1)[-1] in MEASURES]
-    shown = table.assign(**{name: table[name] / 1000 for name in numbers if name.endswith("_images")})
-    lacking = "a dash: not measured" if table[numbers].isna().any(axis=None) else ""
-    units = dict.fromkeys(_UNITS[name.split("_", 1)[1]] for name in numbers)
-    titles = {name: name.split("_", 1)[0] for name in numbers} | {"n": "n (students)"}
-    return grouped_tables(shown, _COST_KEYS, titles, caption="; ".join(filter(None, [*units, lacking])))
+    (measure,) = [name for name in MEASURES if f"{STAGES[0]}_{name}" in table]
+    shown = table.rename(columns={f"{stage}_{measure}": stage for stage in STAGES})
+    shown[list(STAGES)] /= 1000 if measure == "images" else 1
+    lacking = "; a dash: not measured" if shown[list(STAGES)].isna().any(axis=None) else ""
+    return grouped_tables(shown, "costs", caption=_UNITS[measure] + lacking)
 
 
 def timings_table(table: pd.DataFrame) -> Html:
     """Return :func:`fd2lib.analyse.timings` as tables."""
-    titles = {"low": "fastest, s", "high": "slowest, s", "factor": "factor"}
-    return grouped_tables(table, ["device"], titles, caption="the same training of the same student, in different runs")
+    return grouped_tables(table, "timings", caption="the same training of the same student, in different runs")
 
 
 def bytes_table(table: pd.DataFrame) -> Html:
     """Return :func:`fd2lib.analyse.stored_bytes` as tables."""
-    shown = with_intervals(table).assign(ratio=table["ratio"].where(table["ratio"] > 0).map("{:.2f}".format, "ignore"))
-    titles = {
-        "images": "images, KiB per class",
-        "labels": "labels, KiB per class",
-        "ratio": "labels ÷ images",
-        "mean": "top-1, % [95 % interval]",
-        "n": "n (seeds)",
-    }
-    return grouped_tables(shown, _COST_KEYS, titles)
+    ratio = table["ratio"].where(table["ratio"] > 0).map("{:.2f}".format, "ignore")
+    return grouped_tables(table.assign(ratio=ratio), "bytes")
 
 
 def break_even_table(images: pd.DataFrame, seconds: pd.DataFrame) -> Html:
@@ -259,46 +232,23 @@ def break_even_table(images: pd.DataFrame, seconds: pd.DataFrame) -> Html:
     shown = images.merge(timed.rename("by_seconds").reset_index(), on=BY, how="left")
     shown["by_images"] = [_from(value) for value in shown["students"]]
     shown[["once", "each", "whole"]] /= 1000
-    titles = {
-        "once": "made once",
-        "each": "each student",
-        "whole": "each on the whole set",
-        "by_images": "pays off, by images",
-        "by_seconds": "pays off, by seconds",
-        "mean": "mean top-1, %",
-        "whole_mean": "whole set's, %",
-    }
-    return grouped_tables(shown, _COST_KEYS, titles, caption="thousand images through networks")
+    return grouped_tables(shown, "break_even", caption=_UNITS["images"])
 
 
 def store_table(table: pd.DataFrame) -> Html:
     """Return :func:`fd2lib.analyse.without_store` as tables."""
     shown = table.assign(again_images=table["again_images"] / 1000, pays=[_from(value) for value in table["students"]])
-    titles = {
-        "labels": "labels, KiB",
-        "teachers": "teachers, KiB",
-        "again_images": "again, thousand images",
-        "again_seconds": "again, s",
-        "pays": "pays off, by images",
-    }
     caption = "labels not stored, teachers kept instead, labels made again for each student"
-    return grouped_tables(shown, _COST_KEYS, titles, caption=caption)
+    return grouped_tables(shown, "store", caption=caption)
 
 
 def published_table(table: pd.DataFrame) -> Html:
     """Return :func:`fd2lib.analyse.published_labels` as a table."""
-    titles = {
-        "formula": "labels by formula, MiB",
-        "release": "labels, the release, MiB",
-        "logit_bytes": "release, bytes per logit",
-        "pixels": "images' pixels, MiB",
-        "teacher": "teacher, MiB",
-    }
-    return html_table(table, "paper scale, by formula; the release's sizes are its own", titles)
+    return html_table(table, "paper scale, by formula; the release's sizes are its own", COLUMNS["published"])
 
 
 def _from(students: float) -> str:
-    """A number of students as a person writes it: ``student 12 on``, ``never``, or a dash."""
+    """Return a number of students as a person writes it: ``student 12 on``, ``never``, or a dash."""
     if students != students:
         return "–"
     return "never" if math.isinf(students) else f"student {students:,.0f} on"
@@ -306,21 +256,7 @@ def _from(students: float) -> str:
 
 def mass_table(summary: pd.DataFrame) -> Html:
     """Return :func:`fd2lib.analyse.mass_summary` as tables: how much of each kind of map lies on the parts."""
-    titles = {
-        "mean": "on the parts, %",
-        "above": "minus chance",
-        "own": "minus the average map",
-        "cell_spread": "a cell sees, % of the width",
-        "n": "n (seeds)",
-    }
-
-    def read_against(part: pd.DataFrame) -> str:
-        chance, centre = part["chance"].mean(), part["centre"].mean()
-        return f"masks: {part['masks'].iloc[0]}; chance {chance:.1f} %, centre prior {centre:.1f} %"
-
-    keys = ["teacher_kind", "map", *(name for name in MEASURED if name not in PLACE)]
-    shown = with_intervals(summary) if len(summary) else summary
-    return grouped_tables(shown, keys, titles, by=MEASURED, caption=read_against, signed=("above", "own"))
+    return grouped_tables(summary, "mass", by=MEASURED, signed=["above", "own"])
 
 
 def geometry_table(summary: pd.DataFrame) -> Html:
@@ -328,33 +264,24 @@ def geometry_table(summary: pd.DataFrame) -> Html:
     if summary.empty:
         return sentences("There is no such row.")
     ends = {"real": "all training images", "start": ", before optimisation"}
-    shown = summary.assign(
-        set=[
-            method_title(row["method"]) * (row["images"] != "real") + ends.get(row["images"], "")
-            for row in records(summary)
-        ],
-        copies=summary["copies"].map("{:.1f}".format),
-        per_class=[word("ipc", ipc) for ipc in summary["ipc"]],
+    sets = [method_title(row["method"]) + ends.get(row["images"], "") for row in records(summary)]
+    shown = summary.assign(set=sets, begins=[word("start", start) for start in summary["start"]])
+    shown = shown.assign(
+        copies=[f"{value:.1f}" for value in summary["copies"]], per_class=[word("ipc", ipc) for ipc in summary["ipc"]]
     )
-    shown = shown.drop(columns=[name for name in QUANTITIES if not _any_known(summary[name])])
-    titles = {"set": "images", **{name: VALUES["quantity"].get(name, name) for name in QUANTITIES}}
-    keys = [name for name in ("space", "judge", *MEASURED) if name not in PLACE]
-    numbers = {"set": titles.pop("set"), "begins": "start", **titles, "per_class": "per class", "n": "n (seeds)"}
-    shown["begins"] = [word("start", start) for start in summary["start"]]
-    return grouped_tables(shown, keys, numbers, by=MEASURED, digits=3)
+    unknown = [name for name in QUANTITIES if name != "copies" and not any(map(_known, summary[name]))]
+    return grouped_tables(shown.drop(columns=[*unknown, "start", "method", "ipc"]), "geometry", by=MEASURED, digits=3)
 
 
-def _any_known(values: pd.Series) -> bool:
-    return any(value.mean == value.mean for value in values if isinstance(value, Interval)) or values.name == "copies"
+def _known(value: Any) -> bool:
+    return isinstance(value, Interval) and value.mean == value.mean
 
 
 def differences_table(differences: pd.DataFrame, digits: int = 1) -> Html:
     """Return :func:`fd2lib.analyse.mass_differences` or ``geometry_differences`` as tables."""
     if differences.empty:
         return sentences("No seed was measured on both sides.")
-    titles = {"mean": "mean difference [95 % interval]", "n": "n (paired seeds)", "verdict": "verdict"}
-    keys = ["what", "space", "start", "ipc", *(name for name in MEASURED if name not in PLACE)]
-    return grouped_tables(with_intervals(differences), keys, titles, by=MEASURED, digits=digits, signed=("mean",))
+    return grouped_tables(differences, "differences", by=MEASURED, digits=digits, signed=["mean"])
 
 
 def students_table(results: Mapping[str, Any]) -> Html:
@@ -367,20 +294,15 @@ def students_table(results: Mapping[str, Any]) -> Html:
         (method_title(method), binomial_interval(one.last_accuracy, one.test_images), one.best_accuracy)
         for method, one in results.items()
     ]
-    titles = {
-        "last": "last epoch, % [95 % interval over test images]",
-        "best": "best epoch, % (selected on test images)",
-    }
     frame = pd.DataFrame(rows, columns=["method", "last", "best"])
-    return html_table(frame, "Test accuracy of one student each (top-1)", titles)
+    return html_table(frame, "Test accuracy of one student each (top-1)", COLUMNS["students"])
 
 
 def pairs_table(pairs: pd.DataFrame) -> Html:
     """Return pairs of classes, from ``confused_pairs`` or ``closest_pairs``, as a table."""
     if pairs.empty:
         return sentences("There is no such pair.")
-    titles = {"first_name": "class", "second_name": "and", "confused": "test images confused", "of": "of"}
-    return html_table(pairs.drop(columns=["first", "second"]), "", titles, digits=2)
+    return html_table(pairs.drop(columns=["first", "second"]), "", COLUMNS["pairs"], digits=2)
 
 
 def registry_table() -> Html:
@@ -389,9 +311,8 @@ def registry_table() -> Html:
         (one.name, *(number or "–" for number in (one.num_classes, one.train_images, one.test_images)), one.licence)
         for one in list_datasets().values()
     ]
-    return html_table(
-        pd.DataFrame(known, columns=["name", "classes", "training images", "test images", "licence or terms"])
-    )
+    columns = ["name", "classes", "training images", "test images", "licence or terms"]
+    return html_table(pd.DataFrame(known, columns=columns))
 
 
 def counts_table(data: Dataset) -> Html:

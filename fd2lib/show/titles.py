@@ -51,6 +51,35 @@ VALUES: dict[str, dict[str, str]] = {
 # What differences are taken of: kinds of map, of which the last compares each network's own answer, and quantities.
 VALUES["what"] = VALUES["map"] | VALUES["quantity"]
 VALUES["what"]["head_occlusion"] += " (plain: backbone's)"
+_TOP1, _SEEDS, _PAIRS = "top-1, % [95 % interval]", "n (seeds)", "n (paired seeds)"
+# Kind of table -> its columns of numbers and what it calls them, in order.
+COLUMNS: dict[str, dict[str, str]] = {
+    "results": {"mean": _TOP1, "n": _SEEDS},
+    "differences": {"mean": "mean difference [95 % interval]", "n": _PAIRS, "verdict": "verdict"},
+    "study": {"arm": "", "mean": _TOP1, "gap": "minus the reference, points", "n": _SEEDS, "pairs": "paired seeds",
+              "moved": "pixels moved, %"},
+    "costs": {"pretrain": "pretrain", "distill": "distill", "relabel": "relabel", "evaluate": "evaluate",
+              "n": "n (students)"},
+    "timings": {"low": "fastest, s", "high": "slowest, s", "factor": "factor"},
+    "bytes": {"images": "images, KiB per class", "labels": "labels, KiB per class", "ratio": "labels ÷ images",
+              "mean": _TOP1, "n": _SEEDS},
+    "break_even": {"once": "made once", "each": "each student", "whole": "each on the whole set",
+                   "by_images": "pays off, by images", "by_seconds": "pays off, by seconds", "mean": "mean top-1, %",
+                   "whole_mean": "whole set's, %"},
+    "store": {"labels": "labels, KiB", "teachers": "teachers, KiB", "again_images": "again, thousand images",
+              "again_seconds": "again, s", "pays": "pays off, by images"},
+    "published": {"formula": "labels by formula, MiB", "release": "labels, the release, MiB",
+                  "logit_bytes": "release, bytes per logit", "pixels": "images' pixels, MiB",
+                  "teacher": "teacher, MiB"},
+    "mass": {"mean": "on the parts, %", "above": "minus chance", "own": "minus the average map", "chance": "chance, %",
+             "centre": "centre prior, %", "cell_spread": "a cell sees, % of the width",
+             "cell_offset": "a cell is off by, % of the side", "n": _SEEDS},
+    "geometry": {"set": "images", "begins": "start", "distinctness": "distinctness", **VALUES["quantity"],
+                 "per_class": "per class", "n": _SEEDS},
+    "students": {"last": "last epoch, % [95 % interval over test images]",
+                 "best": "best epoch, % (selected on test images)"},
+    "pairs": {"first_name": "class", "second_name": "and", "confused": "test images confused", "of": "of"},
+}  # fmt: skip
 
 
 def column_title(column: str) -> str:

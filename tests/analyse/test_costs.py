@@ -60,7 +60,7 @@ def test_a_plain_teacher_of_another_network_is_none(cost_row):
     assert kept["plain"].isna().all()
 
 
-@pytest.mark.parametrize("once, each, whole", [(1900, 400, 1000), (1200, 400, 1000), (0, 1, 2), (7.5, 0.1, 0.35)])
+@pytest.mark.parametrize(("once", "each", "whole"), [(1900, 400, 1000), (1200, 400, 1000), (0, 1, 2), (7.5, 0.1, 0.35)])
 def test_students_needed_is_the_first_that_is_cheaper(once, each, whole):
     number = students_needed(once, each, whole)
     assert once + number * each < number * whole and once + (number - 1) * each >= (number - 1) * whole

@@ -142,8 +142,8 @@ def test_mass_is_stated_with_interval_chance_and_average_map(attention_rows):
     table = plain(show.mass_table(analyse.mass_summary(analyse.load_attention(attention_rows()))))
     assert "11.0 [8.5, 13.5]" in table  # 10, 11, 12: t = 4.30, standard error 0.577
     assert "+8.0 [+5.5, +10.5]" in table and "+2.0 [+2.0, +2.0]" in table
-    assert "chance 3.0 %, centre prior 6.0 %" in table and "masks: exact masks" in table and "CAL" in cells(table)
-    assert "a cell sees" in table and "convnet4" in table
+    assert {"3.0", "6.0", "53.0", "9.0", "CAL"} <= set(cells(table)) and "masks exact masks" in table
+    assert "chance, %" in table and "a cell sees" in table and "convnet4" in table
 
 
 def test_sets_are_read_against_all_training_images(geometry_rows):
@@ -187,7 +187,7 @@ def test_shares_and_coverage(many, results, student):
     assert "no such row" in show.coverage_table(analyse.coverage(analyse.load_rows([])))
 
 
-@pytest.mark.parametrize("students, words", [(1234.0, "student 1,234 on"), (math.inf, "never"), (math.nan, "–")])
+@pytest.mark.parametrize(("students", "words"), [(1234.0, "student 1,234 on"), (math.inf, "never"), (math.nan, "–")])
 def test_numbers_of_students_in_words(cost_row, whole_row, students, words):
     images = analyse.break_even(analyse.cost_rows([cost_row("random"), whole_row()])).assign(students=students)
     assert words in cells(show.break_even_table(images, images))

@@ -8,18 +8,11 @@ from torch import Tensor
 
 from fd2lib.data import Dataset
 from fd2lib.ground import Recipe, setting_values
-from fd2lib.measure import (
-    PartMasks,
-    Space,
-    attention_maps,
-    attention_mass,
-    average_map,
-    centre_prior,
-    imagenet_network,
-    occlusion_maps,
-    reachable_mass,
-    receptive_fields,
-)
+from fd2lib.measure.features import imagenet_network
+from fd2lib.measure.maps import attention_maps, attention_mass, average_map, centre_prior, reachable_mass
+from fd2lib.measure.masks import PartMasks
+from fd2lib.measure.places import occlusion_maps, receptive_fields
+from fd2lib.measure.spaces import Space
 from fd2lib.models import Teacher
 from fd2lib.record import provenance, read_manifest
 from fd2lib.stages import DistilledImages, DistillResult, EvaluateResult, PretrainResult, RelabelResult
