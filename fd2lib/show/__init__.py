@@ -3,9 +3,9 @@
 from fd2lib.data import display_name as class_name
 from fd2lib.show.charts import bytes_figure, plane_figure, similarity_figure, stages_figure
 from fd2lib.show.curves import entropy_figure, history_lines, student_curves, term_panels
-from fd2lib.show.dots import Mark, Rule, difference_plot, dot_plot, dots_figure, factorial_plot, mass_figure, study_plot
-from fd2lib.show.frames import Html, browse, class_viewer, folded, frames_html, is_live, points, sentences, viewer
-from fd2lib.show.images import captioned_images, encode_picture, image_grid, over_under, overlay, strip, to_pixels
+from fd2lib.show.dots import difference_plot, dot_plot, factorial_plot, mass_figure, study_plot
+from fd2lib.show.frames import Html, class_viewer, folded, is_live, points, sentences, viewer
+from fd2lib.show.images import captioned_images, image_grid, over_under, overlay, strip, to_pixels
 from fd2lib.show.pages import (
     file_provenance,
     gallery_viewer,
@@ -45,11 +45,8 @@ from fd2lib.show.titles import method_title
 __all__ = [
     "BookFigure",
     "Html",
-    "Mark",
-    "Rule",
     "attention_figure",
     "break_even_table",
-    "browse",
     "bytes_figure",
     "bytes_table",
     "captioned_images",
@@ -64,14 +61,11 @@ __all__ = [
     "difference_plot",
     "differences_table",
     "dot_plot",
-    "dots_figure",
-    "encode_picture",
     "entropy_figure",
     "factorial_plot",
     "facts_table",
     "file_provenance",
     "folded",
-    "frames_html",
     "gallery_viewer",
     "geometry_table",
     "glue_intervals",

@@ -11,10 +11,9 @@ from fd2lib.analyse import LEARNER, records
 from fd2lib.analyse.costs import KIB, STAGES, WHOLE
 from fd2lib.data import display_name
 from fd2lib.measure import Plane
-from fd2lib.show.dots import TITLE_WIDTH, add_legend
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.images import wrap
-from fd2lib.show.style import INK, MUTED, NORMAL, SMALL, BookFigure, bare, method_style, new_figure
+from fd2lib.show.style import INK, MUTED, NORMAL, SMALL, BookFigure, add_legend, bare, method_style, new_figure
 from fd2lib.show.titles import method_title, titled
 
 # Apart by lightness as well, for readers who see no colour.
@@ -47,7 +46,7 @@ def stages_figure(table: pd.DataFrame) -> BookFigure | Html:
         axes.set_yticks(range(len(part)), names, size=SMALL)
         axes.invert_yaxis()
         axes.grid(False, axis="y")
-        axes.set_title(wrap(title, TITLE_WIDTH), loc="left")
+        axes.set_title(wrap(title, 42), loc="left")
     figure.axes[-1].set_xlabel("thousand images through networks")
     add_legend(figure, columns=4)
     return figure
@@ -81,7 +80,7 @@ def bytes_figure(table: pd.DataFrame) -> BookFigure | Html:
                           textcoords="offset points", color=INK, size=SMALL)  # fmt: skip
         _byte_axis(axes, part["total"])
         axes.margins(y=0.12)
-        axes.set_title(wrap(title, TITLE_WIDTH), loc="left")
+        axes.set_title(wrap(title, 42), loc="left")
         axes.set_ylabel("test accuracy, %")
     figure.axes[-1].set_xlabel("images and labels, KiB per class")
     add_legend(figure)

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogFormatter
 
+from fd2lib.analyse import parts
 from fd2lib.ground import ShapeError
 from fd2lib.losses import term_titles
 from fd2lib.show.frames import Html, sentences
-from fd2lib.show.style import INK, MUTED, NORMAL, SMALL, BookFigure, method_style, new_figure
+from fd2lib.show.style import INK, MUTED, NORMAL, RIGHT, SMALL, WRONG, BookFigure, add_legend, method_style, new_figure
 from fd2lib.show.titles import method_title
 
 
@@ -19,36 +20,31 @@ def term_panels(
     """Return one small panel for each loss term, over iterations or epochs.
 
     Args:
-        history: a stage's history, one row a step.
+        history: a stage's history, one row a step; without rows, as when nothing was optimised, a sentence says so.
         terms: columns to show; empty for every known term that the history has.
         x: the column on the horizontal axis.
         lines: columns whose combinations are drawn as separate thin lines (one for each image index), where present.
-
-    Without rows, as when nothing was optimised, the answer is a sentence saying so.
 
     Raises:
         ShapeError: none of the terms is a column of the history.
     """
     if history.empty:
         return sentences("Nothing was optimised: the starts are the result.")
-    titles = term_titles()
-    shown = [term for term in (terms or titles) if term in history and history[term].notna().any()]
+    titles, names = term_titles(), [str(name) for name in history]
+    shown = [term for term in (terms or titles) if term in names and history[term].notna().any()]
     if not shown:
-        raise ShapeError(
-            f"the history has the columns {', '.join(map(str, history))}; expected at least one loss term."
-        )
+        raise ShapeError(f"the history has the columns {', '.join(names)}; expected at least one loss term.")
     columns = min(2, len(shown))
     rows = -(-len(shown) // columns)
     figure = new_figure(2.05 * rows + 0.2, rows=rows, columns=columns, sharex=True)
-    keys = [key for key in lines if key in history]
-    groups = [group for _, group in history.groupby(keys)] if keys else [history]
+    groups = [group for _, group in parts(history, lines)]
     for axes, term in zip(figure.axes, shown, strict=False):
         used = history[term].fillna(0).any()
         for group in groups:
             known = group[group[term].notna()]
             if used and not known[term].any():
                 continue  # the term does not apply to this image, as similarity to the first of a group
-            axes.plot(known[x], known[term], color="#0072b2", linewidth=1.2, alpha=max(0.25, 1 / len(groups) ** 0.5))
+            axes.plot(known[x], known[term], color=RIGHT, linewidth=1.2, alpha=max(0.25, 1 / len(groups) ** 0.5))
         axes.set_title(titles.get(term, term.replace("_", " ")), loc="left")
         if not used:
             axes.text(0.5, 0.6, "zero: not used here", transform=axes.transAxes, ha="center", color=MUTED, size=SMALL)
@@ -69,14 +65,11 @@ def student_curves(histories: Mapping[str, pd.DataFrame], chance: float = 0.0) -
     figure = new_figure(3.3, columns=2)
     loss, accuracy = figure.axes
     for method, history in histories.items():
-        style = method_style(method)
-        loss.plot(history["epoch"], history["loss"], color=style.color, linewidth=1.6)
+        color, marker = method_style(method)
         tested = history[history["test_accuracy"].notna()]
-        spacing = max(1, len(tested) // 8)
-        accuracy.plot(
-            tested["epoch"], tested["test_accuracy"], label=method_title(method), linewidth=1.6, markersize=5,
-            markevery=spacing, color=style.color, marker=style.marker,
-        )  # fmt: skip
+        loss.plot(history["epoch"], history["loss"], color=color, linewidth=1.6)
+        accuracy.plot(tested["epoch"], tested["test_accuracy"], color=color, linewidth=1.6, marker=marker, markersize=5,
+                      markevery=max(1, len(tested) // 8), label=method_title(method))  # fmt: skip
     if chance:
         accuracy.axhline(chance, color=MUTED, linestyle="--", linewidth=1, label="guessing")
     if all((history["loss"].dropna() > 0).all() for history in histories.values()):
@@ -85,25 +78,19 @@ def student_curves(histories: Mapping[str, pd.DataFrame], chance: float = 0.0) -
         loss.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.4)))
     loss.set(xlabel="epoch", title="training loss")
     accuracy.set(xlabel="epoch", title="test accuracy, %", ylim=(0, None))
-    figure.legend(
-        *accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=NORMAL
-    )
+    add_legend(figure, place="outside lower center")
     return figure
 
 
 def history_lines(history: pd.DataFrame, panels: Mapping[str, Mapping[str, str]], x: str = "epoch") -> BookFigure:
     """Return panels of lines: panel title to ``{column: label}``; columns that are missing or blank are left out."""
     known = {column for column in history if history[column].notna().any()}
-    present = {
-        title: {column: label for column, label in columns.items() if column in known}
-        for title, columns in panels.items()
-        if known & set(columns)
-    }
+    present = {title: [column for column in columns if column in known] for title, columns in panels.items()}
+    present = {title: columns for title, columns in present.items() if columns}
     figure = new_figure(2.6 + 0.2 * max(map(len, present.values())), columns=len(present))
-    colours = ("#0072b2", "#d55e00", "#6b7780")
     for axes, (title, columns) in zip(figure.axes, present.items(), strict=True):
-        for (column, label), colour, dash in zip(columns.items(), colours, ("-", "--", ":"), strict=False):
-            rows = history[history[column].notna()]
+        for column, colour, dash in zip(columns, (RIGHT, WRONG, MUTED), ("-", "--", ":"), strict=False):
+            rows, label = history[history[column].notna()], panels[title][column]
             axes.plot(rows[x], rows[column], dash, color=colour, linewidth=1.8, label=label)
         axes.set(title=title, xlabel=x)
         if len(columns) > 1:

@@ -4,7 +4,6 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -14,11 +13,11 @@ from fd2lib.analyse.factorial import with_factors
 from fd2lib.analyse.learned import KINDS
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.images import wrap
-from fd2lib.show.style import INK, MUTED, OTHER, RIGHT, SMALL, WRONG, BookFigure, method_style, new_figure
+from fd2lib.show.style import INK, MUTED, OTHER, RIGHT, SMALL, WRONG, BookFigure, add_legend, method_style, new_figure
 from fd2lib.show.titles import VALUES, group_labels, method_title, pair_titles, per_class, place_title, titled, word
 
 ACCURACY = "test accuracy, % (top-1, last epoch)"
-TITLE_WIDTH, NAME_WIDTH = 46, 26  # letters
+TITLE_WIDTH, NAME_WIDTH = 60, 26  # letters; of a title, less those of the longest name
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,8 @@ def dots_figure(
         return sentences("There is no such row.")
     panels = list(dict.fromkeys(mark.panel for mark in marks))
     lines = {panel: list(dict.fromkeys(mark.line for mark in marks if mark.panel == panel)) for panel in panels}
-    titles = [wrap(panel, TITLE_WIDTH) for panel in panels]
+    longest = max(len(line) for mark in marks for line in wrap(mark.line, NAME_WIDTH).splitlines())
+    titles = [wrap(panel, TITLE_WIDTH - longest) for panel in panels]
     tallest = max(wrap(mark.line, NAME_WIDTH).count("\n") + 1 for mark in marks)
     step = max(0.23 + 0.13 * len({mark.shift for mark in marks}), 0.06 + 0.17 * tallest)  # inches a line
     heights = [
@@ -115,19 +115,6 @@ def _draw(axes: Axes, mark: Mark, y: float) -> None:
                       textcoords="offset points", color=MUTED, size=SMALL, va="center")  # fmt: skip
 
 
-def add_legend(figure: BookFigure, columns: int = 2) -> None:
-    """Name every labelled thing of a figure once, above it, in some columns."""
-    entries: dict[str, Any] = {}
-    for axes in figure.axes:
-        handles, labels = axes.get_legend_handles_labels()
-        entries |= {label: handle for label, handle in zip(labels, handles, strict=True) if label not in entries}
-    if entries:
-        figure.legend(
-            list(entries.values()), list(entries), loc="outside upper left", ncols=columns, frameon=False,
-            fontsize=SMALL, columnspacing=1, handlelength=1.4,
-        )  # fmt: skip
-
-
 def dot_plot(summary: pd.DataFrame) -> BookFigure | Html:
     """Return :func:`fd2lib.analyse.summarise` as a figure; colours and markers are the methods'."""
     methods, marks = list(dict.fromkeys(summary["method"])), []
@@ -141,14 +128,12 @@ def dot_plot(summary: pd.DataFrame) -> BookFigure | Html:
 
 def difference_plot(differences: pd.DataFrame) -> BookFigure | Html:
     """Return paired differences, or effects, around zero; filled where the interval excludes zero."""
-    marks, places = [], titled(differences)
+    marks, places = [], titled(differences.assign(line=group_labels(differences, SETTING)))
     for title, part in places:
-        labels = group_labels(differences, SETTING)
-        named = dict(zip(differences.index, labels, strict=True))
-        for place, pair, row in zip(part.index, pair_titles(part), records(part), strict=True):
+        for pair, row in zip(pair_titles(part), records(part), strict=True):
             panel = f"{pair}\n{title}" if len(places) > 1 else pair
             color, decided = method_style(row["a"]).color, row["verdict"] in DECIDED
-            marks.append(Mark(panel, named[place], Interval.of(row), color, filled=decided, note=f"n {row['n']}"))
+            marks.append(Mark(panel, row["line"], Interval.of(row), color, filled=decided, note=f"n {row['n']}"))
     rules = [Rule(panel, 0) for panel in dict.fromkeys(mark.panel for mark in marks)]
     return dots_figure(marks, "difference in test accuracy, percentage points", rules, share=True)
 
@@ -190,7 +175,8 @@ def factorial_plot(results: StudyResults) -> BookFigure | Html:
 
 def _panel(results: StudyResults, ipc: int, named: bool = False) -> str:
     title = f"{results.title.rstrip('?')}\n" if named else ""
-    return f"{title}{place_title(results.place)}, {per_class(ipc)}"
+    place = {name: results.place[name] for name in ("scale", "dataset", "image_set")}
+    return f"{title}{place_title(place)}, {per_class(ipc)}"
 
 
 def _fitted(marks: Sequence[Mark], rules: Sequence[Rule], studies: Sequence[StudyResults]) -> BookFigure | Html:

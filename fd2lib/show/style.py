@@ -6,7 +6,7 @@ plotting backend is.
 
 import io
 import zlib
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -97,6 +97,21 @@ def quiet(axes: Axes) -> None:
     axes.xaxis.label.set(color=INK, size=NORMAL)
     axes.yaxis.label.set(color=INK, size=NORMAL)
     axes.title.set(color=INK, size=LARGE)
+
+
+def add_legend(
+    figure: BookFigure,
+    columns: int = 2,
+    place: Literal["outside upper left", "outside lower center"] = "outside upper left",
+) -> None:
+    """Name every labelled thing of a figure once, outside its axes."""
+    entries: dict[str, Any] = {}
+    for axes in figure.axes:
+        handles, labels = axes.get_legend_handles_labels()
+        entries |= {label: handle for label, handle in zip(labels, handles, strict=True) if label not in entries}
+    if entries:
+        figure.legend(list(entries.values()), list(entries), loc=place, ncols=columns, frameon=False, fontsize=SMALL,
+                      columnspacing=1, handlelength=1.4)  # fmt: skip
 
 
 def bare(axes: Axes) -> None:

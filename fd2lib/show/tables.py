@@ -52,7 +52,7 @@ def html_table(
 
     def line(tag: str, texts: Sequence[str]) -> str:
         cells = [
-            f'<{tag} style="{_EDGE}{_room(name, aligned)}">{html.escape(text)}</{tag}>'
+            f'<{tag} style="{_EDGE}{_room(name, aligned, tag)}">{html.escape(text)}</{tag}>'
             for name, aligned, text in zip(names, right, texts, strict=True)
         ]
         return f"<tr>{''.join(cells)}</tr>"
@@ -70,8 +70,9 @@ def _holds_intervals(values: pd.Series) -> bool:
     return any(isinstance(value, Interval) for value in values)
 
 
-def _room(column: str, right: bool) -> str:
-    width = "white-space:nowrap;" if right or column in _WHOLE else "min-width:8em;" if column in _WIDE else ""
+def _room(column: str, right: bool, tag: str) -> str:
+    whole = tag == "td" and (right or column in _WHOLE)
+    width = "white-space:nowrap;" if whole else "min-width:8em;" if column in _WIDE else ""
     return f"{width}text-align:{'right' if right else 'left'}"
 
 
@@ -115,9 +116,12 @@ def grouped_tables(
         table = table.assign(mean=pd.Series([Interval.of(row) for row in records(table)], table.index, dtype=object))
     made = []
     for title, part in titled(table, by):
-        keys = [name for name in _KEYS if name in part and name not in COLUMNS[kind]]
+        keys = [name for name in _KEYS if name in part and name not in COLUMNS[kind] and name not in by]
         varying = [name for name in keys if part[name].nunique() > 1 or name in ("method", "map")]
         fixed = [(column_title(name), word(name, part[name].iloc[0])) for name in keys if name not in varying]
+        others = [name for name in varying if name != "start"]
+        if "method" in others and not part.duplicated(others).any():  # each has one start, which its name implies
+            varying = others
         words = [title, caption, *(f"{name} {value}".strip() for name, value in fixed if value)]
         shown = part.assign(**{name: [word(name, value) for value in part[name]] for name in varying})
         shown = shown[[*varying, *(name for name in COLUMNS[kind] if name in part)]]

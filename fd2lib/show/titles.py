@@ -131,8 +131,11 @@ def titled(table: pd.DataFrame, by: Sequence[str] = PLACE) -> list[tuple[str, pd
     Images that have one name but are not the same are told apart by the beginning of their fingerprint.
     """
     groups = parts(table, by)
-    varying = [name for name in by if name not in PLACE and name in table and table[name].nunique() > 1]
-    titles = [", ".join([place_title(key), *(word(name, key[name]) for name in varying)]) for key, _ in groups]
+    shapes = {"init": "{} weights", "student_init": "{} weights"}
+    others = [
+        {name: shapes.get(name, "{}").format(key[name]) for name in key if name not in PLACE} for key, _ in groups
+    ]
+    titles = [", ".join([place_title(key), *more.values()]) for (key, _), more in zip(groups, others, strict=True)]
     several = Counter(titles)
     marks = [str(key.get("images_fingerprint", ""))[:8] or "of unknown fingerprint" for key, _ in groups]
     return [

@@ -8,6 +8,7 @@ import pytest
 
 from fd2lib import analyse, show
 from fd2lib.analyse import Interval
+from fd2lib.show.dots import Mark, dots_figure
 
 LEVELS = (("plain", "crops", "cal"), ("off", "on"), ("plain", "crops", "cal"))
 NAMES = ["_".join(key) for key in itertools.product(*LEVELS)]
@@ -61,6 +62,15 @@ def test_differences_are_filled_where_they_exclude_zero():
     assert "no such row" in show.difference_plot(gaps[:0])
 
 
+def test_stacked_comparisons_keep_their_own_settings():
+    common = {"b": "random", "n": 3, "mean": 2.0, "low": 1.0, "high": 3.0, "verdict": "above zero", "scale": "toy"}
+    first = pd.DataFrame([common | {"a": "sre2lpp", "start": start} for start in ("pool2", "whole")])
+    second = pd.DataFrame([common | {"a": "random_cal", "start": "whole"}])
+    figure = show.difference_plot(pd.concat([first, second]))  # both begin at row 0
+    names = [[text.get_text() for text in axes.get_yticklabels()] for axes in figure.axes]
+    assert names == [["2×2 mosaic", "whole image"], ["whole image"]]
+
+
 def test_a_study_fills_what_its_pairs_decide(many, results):
     # Wide intervals that overlap, but the difference within seeds is steady.
     measured = results(*many("none", [10, 20, 30]), *many("cal", [15, 25.5, 35]), *many("both", [11, 19, 33]))
@@ -79,7 +89,7 @@ def test_several_studies_share_one_figure(many, results):
     other = analyse.StudyResults("Other", "none", measured.titles, measured.rows, measured.place)
     found = titles(show.study_plot(measured, results(), other))
     assert [title.split()[0] for title in found] == ["Parts", "Parts", "Other", "Other"]
-    assert found[0] == "Parts reduced scale, cub200, classes Warbler, 96 px, 1 image per class"
+    assert found[0] == "Parts reduced scale, cub200, 1 image per class"
     assert "Nothing was measured." in show.study_plot()
 
 
@@ -114,7 +124,9 @@ def test_axis_fits_seeds_and_intervals_of_three_seeds(many, results):
 def test_mass_stands_beside_chance_and_average_map(attention_rows):
     rows = analyse.load_attention(attention_rows() + attention_rows(scale="reduced", image_set="mine"))
     figure = show.mass_figure(analyse.mass_summary(rows))
-    assert titles(figure) == ["toy scale, plumage, 48 px", "reduced scale, mine (plumage), 48 px"]
+    assert titles(figure) == [
+        "toy scale, plumage, 48 px, convnet4, random weights", "reduced scale, mine (plumage), 48 px, convnet4, random weights",
+    ]  # fmt: skip
     axes = figure.axes[0]
     assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() in ("--", ":")] == [3.0, 6.0]
     hollow = [line.get_xdata()[0] for line in axes.lines if line.get_markerfacecolor() == "white"]
@@ -147,5 +159,5 @@ def test_two_image_sets_are_two_panels_of_costs(cost_row):
 
 
 def test_nothing_to_draw_is_said():
-    assert "There is no such row." in show.dots_figure([], "%")
-    assert show.Mark("p", "l", Interval(1, 0, 2, 3), "red").filled
+    assert "There is no such row." in dots_figure([], "%")
+    assert Mark("p", "l", Interval(1, 0, 2, 3), "red").filled

@@ -14,6 +14,7 @@ from fd2lib.analyse import Interval
 from fd2lib.data import ImageSplit, load_dataset
 from fd2lib.ground import Fd2Error
 from fd2lib.measure import Look, Neighbours, principal_plane
+from fd2lib.show.dots import Mark, dots_figure
 
 IMAGES = torch.randint(0, 256, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 CLASSES = ["001.Red_bird", "002.Blue_bird", "Green bird"]
@@ -165,7 +166,7 @@ def test_a_dollar_in_a_name_is_a_dollar():
         show.captioned_images(IMAGES[:3], names),
         show.similarity_figure(np.eye(3), names, [0, 1, 2]),
         show.student_curves(results),
-        show.dots_figure([show.Mark(names[0], names[1], Interval(1.0, 0.0, 2.0, 3), "red", label=names[2])], names[1]),
+        dots_figure([Mark(names[0], names[1], Interval(1.0, 0.0, 2.0, 3), "red", label=names[2])], names[1]),
     ):
         check(figure)  # a broken formula would stop here
         assert not any(text.get_parse_math() for text in figure.findobj(Text))

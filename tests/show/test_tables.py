@@ -104,6 +104,8 @@ def test_costs_have_one_table_for_each_scale(cost_row):
     assert table.count("<table") == 2 and "toy scale" in table and "reduced scale" in table
     rows = analyse.cost_rows([cost_row("random"), cost_row("random", start="pool2")])
     assert "2×2 mosaic" in show.costs_table(analyse.costs(rows))
+    rows = analyse.cost_rows([cost_row("random"), cost_row("rded", start="pool2")])
+    assert "mosaic" not in show.costs_table(analyse.costs(rows))  # the method's name implies its start
 
 
 def test_bytes_and_students_as_a_person_writes_them(cost_row, whole_row, timed):
