@@ -41,22 +41,15 @@ class StudyLike(Titled, Protocol):
 
 @dataclass(frozen=True)
 class StudyResults:
-    """What was measured of a study.
-
-    Attributes:
-        title: of the study.
-        reference: the arm that the others are compared with.
-        titles: arm to title, in the study's order.
-        rows: one student a row: ``arm, ipc, seed, last_top1`` (%), ``label_teacher_top1`` (%), ``mean_pixel_change``
-            (share of the range), ``mark`` (equal in twins).
-        place: scale, images and ``num_classes`` of the rows; empty without rows.
-    """
+    """What was measured of a study."""
 
     title: str
-    reference: str
-    titles: Mapping[str, str]
+    reference: str  # the arm that the others are compared with
+    titles: Mapping[str, str]  # arm -> title, in the study's order
+    # One student a row: arm, ipc, seed, last_top1 (%), label_teacher_top1 (%), mean_pixel_change (share of the range),
+    # mark (equal in twins).
     rows: pd.DataFrame
-    place: Mapping[str, Any] = field(default_factory=dict)
+    place: Mapping[str, Any] = field(default_factory=dict)  # scale, images and num_classes; empty without rows
 
     @property
     def ipcs(self) -> list[int]:

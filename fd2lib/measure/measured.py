@@ -15,7 +15,7 @@ from fd2lib.measure.places import occlusion_maps, receptive_fields
 from fd2lib.measure.spaces import Space
 from fd2lib.models import Teacher
 from fd2lib.record import provenance, read_manifest
-from fd2lib.stages import DistilledImages, DistillResult, EvaluateResult, PretrainResult, RelabelResult
+from fd2lib.stages import DistilledImages, DistillResult, PretrainResult
 
 OCCLUDED = 200  # images; each is shown once for every place
 JUDGE_METHOD = "sre2lpp_fd2"  # its teacher has an attention head
@@ -55,14 +55,8 @@ class ExperimentLike(Protocol):
     def distilled(self) -> DistilledImages:
         """Return the images."""
 
-    def relabel(self) -> RelabelResult:
-        """Make or load the labels."""
 
-    def evaluate(self) -> EvaluateResult:
-        """Train and test a student, or load what it reached."""
-
-
-def stages_of(experiments: Iterable[ExperimentLike]) -> list[Any]:
+def stages_of(experiments: Iterable[Any]) -> list[Any]:
     """Return the results of all four stages of each experiment; what was made before is loaded."""
     return [stage() for one in experiments for stage in (one.pretrain, one.distill, one.relabel, one.evaluate)]
 

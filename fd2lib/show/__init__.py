@@ -2,7 +2,7 @@
 
 from fd2lib.data import display_name as class_name
 from fd2lib.show.charts import bytes_figure, plane_figure, similarity_figure, stages_figure
-from fd2lib.show.curves import entropy_figure, history_lines, student_curves, term_panels
+from fd2lib.show.curves import entropy_figure, student_curves, term_panels
 from fd2lib.show.dots import difference_plot, dot_plot, factorial_plot, mass_figure, study_plot
 from fd2lib.show.frames import Html, class_viewer, folded, is_live, points, sentences, viewer
 from fd2lib.show.images import captioned_images, image_grid, over_under, overlay, strip, to_pixels
@@ -72,7 +72,6 @@ __all__ = [
     "glue_numbers",
     "glue_spans",
     "headline",
-    "history_lines",
     "html_table",
     "image_grid",
     "is_live",

@@ -10,7 +10,7 @@ from fd2lib.analyse import parts
 from fd2lib.ground import ShapeError
 from fd2lib.losses import term_titles
 from fd2lib.show.frames import Html, sentences
-from fd2lib.show.style import INK, MUTED, NORMAL, RIGHT, SMALL, WRONG, BookFigure, add_legend, method_style, new_figure
+from fd2lib.show.style import INK, MUTED, NORMAL, RIGHT, SMALL, BookFigure, add_legend, method_style, new_figure
 from fd2lib.show.titles import method_title
 
 
@@ -79,22 +79,6 @@ def student_curves(histories: Mapping[str, pd.DataFrame], chance: float = 0.0) -
     loss.set(xlabel="epoch", title="training loss")
     accuracy.set(xlabel="epoch", title="test accuracy, %", ylim=(0, None))
     add_legend(figure, place="outside lower center")
-    return figure
-
-
-def history_lines(history: pd.DataFrame, panels: Mapping[str, Mapping[str, str]], x: str = "epoch") -> BookFigure:
-    """Return panels of lines: panel title to ``{column: label}``; columns that are missing or blank are left out."""
-    known = {column for column in history if history[column].notna().any()}
-    present = {title: [column for column in columns if column in known] for title, columns in panels.items()}
-    present = {title: columns for title, columns in present.items() if columns}
-    figure = new_figure(2.6 + 0.2 * max(map(len, present.values())), columns=len(present))
-    for axes, (title, columns) in zip(figure.axes, present.items(), strict=True):
-        for column, colour, dash in zip(columns, (RIGHT, WRONG, MUTED), ("-", "--", ":"), strict=False):
-            rows, label = history[history[column].notna()], panels[title][column]
-            axes.plot(rows[x], rows[column], dash, color=colour, linewidth=1.8, label=label)
-        axes.set(title=title, xlabel=x)
-        if len(columns) > 1:
-            axes.legend(frameon=False, fontsize=SMALL, loc="upper center", bbox_to_anchor=(0.5, -0.25))
     return figure
 
 

@@ -22,30 +22,18 @@ TITLE_WIDTH, NAME_WIDTH = 60, 26  # letters; of a title, less those of the longe
 
 @dataclass(frozen=True)
 class Mark:
-    """One mean in a figure of dots.
+    """One mean in a figure of dots."""
 
-    Attributes:
-        panel: title of the panel it stands in.
-        line: name of its line there.
-        value: mean and interval.
-        color, marker: how it looks.
-        label: in the legend; empty for none.
-        shift: from the middle of its line, share of a line's height.
-        filled: hollow where not.
-        seeds: what the mean is of, drawn as strokes.
-        note: at the right edge.
-    """
-
-    panel: str
-    line: str
+    panel: str  # title of the panel it stands in
+    line: str  # name of its line there
     value: Interval
     color: str
     marker: str = "o"
-    label: str = ""
-    shift: float = 0.0
-    filled: bool = True
-    seeds: Sequence[float] = ()
-    note: str = ""
+    label: str = ""  # in the legend; empty for none
+    shift: float = 0.0  # from the middle of its line, share of a line's height
+    filled: bool = True  # hollow where not
+    seeds: Sequence[float] = ()  # what the mean is of, drawn as strokes
+    note: str = ""  # at the right edge
 
 
 @dataclass(frozen=True)

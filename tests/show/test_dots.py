@@ -125,7 +125,8 @@ def test_mass_stands_beside_chance_and_average_map(attention_rows):
     rows = analyse.load_attention(attention_rows() + attention_rows(scale="reduced", image_set="mine"))
     figure = show.mass_figure(analyse.mass_summary(rows))
     assert titles(figure) == [
-        "toy scale, plumage, 48 px, convnet4, random weights", "reduced scale, mine (plumage), 48 px, convnet4, random weights",
+        "toy scale, plumage, 48 px, convnet4, random weights",
+        "reduced scale, mine (plumage), 48 px, convnet4, random weights",
     ]  # fmt: skip
     axes = figure.axes[0]
     assert [line.get_xdata()[0] for line in axes.lines if line.get_linestyle() in ("--", ":")] == [3.0, 6.0]

@@ -65,7 +65,8 @@ def test_curves():
     figure = show.student_curves({"sre2lpp": tested, "sre2lpp_fd2": tested}, chance=10)
     assert figure.axes[1].lines[0].get_xydata().tolist() == [[1, 40]]
     check(figure)
-    check(show.history_lines(tested, {"loss": {"loss": "training"}, "none": {"missing": "x"}}))
+    figure = show.term_panels(tested, ["loss", "test_accuracy", "missing"], x="epoch")
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["loss", "test accuracy"]
 
 
 def test_method_colours_are_stable_and_differ():
