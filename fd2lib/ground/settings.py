@@ -7,7 +7,7 @@ scale; recipes (see :mod:`fd2lib.ground.recipes`) hold what differs at a scale, 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from fd2lib.ground.errors import SettingError, unknown
 from fd2lib.ground.files import file_digest
@@ -48,6 +48,7 @@ def setting(
 class StageSettings:
     """What the settings of all stages have in common; checks choices and ranges when one is made."""
 
+    stage: ClassVar[str]  # whose settings they are
     precision: str = setting("fp32", "release", choices=("fp32", "bf16", "mixed"))
     seed: int = setting(low=0)
     threads: int = setting(1, "ours: the same numbers on every machine", low=1, unit="CPU threads", before=1)
@@ -73,6 +74,7 @@ def _check(field: dataclasses.Field[Any], value: Any) -> None:
 class PretrainSettings(StageSettings):
     """Stage 1, a teacher on the whole training set (method section 3)."""
 
+    stage = "pretrain"
     backbone: str = setting()  # timm name or one of fd2lib's small variants
     init: str = setting("imagenet", "release", weights=True)
     stem: str = setting(
@@ -111,6 +113,7 @@ class PretrainSettings(StageSettings):
 class DistillSettings(StageSettings):
     """Stage 2, images from a teacher (method section 4)."""
 
+    stage = "distill"
     ipc: int = setting(low=0, unit="images per class")  # 0 for start "all"
     # what optimisation starts from; with iterations 0, the result. "all": every training image
     start: str = setting(
@@ -164,6 +167,7 @@ class DistillSettings(StageSettings):
 class RelabelSettings(StageSettings):
     """Stage 3, soft labels for every augmented batch (method section 5)."""
 
+    stage = "relabel"
     ipc: int = setting(low=0, unit="images per class")  # the first this many; 0: all there are
     epochs: int = setting(400, "release", low=1, unit="epochs")
     batch_size: int = setting(20, "release", low=2, unit="images")  # each batch is used as two halves
@@ -179,6 +183,7 @@ class RelabelSettings(StageSettings):
 class EvaluateSettings(StageSettings):
     """Stage 4, a student on distilled images and their labels (method section 6)."""
 
+    stage = "evaluate"
     student: str = setting()  # backbone name
     student_init: str = setting(
         "random", "open question: the release gives only some students ImageNet weights", weights=True

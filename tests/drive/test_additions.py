@@ -141,7 +141,9 @@ def test_two_image_sets_of_ones_own_are_two(tmp_path):
                 folder = tmp_path / name / split / label
                 folder.mkdir(parents=True)
                 for index in range(4):
-                    Image.new("RGB", (32, 32), (colour, index, 90 * (label == "b"))).save(folder / f"{index}.png")
+                    Image.new("RGB", (32, 32), (colour + 9 * index, 40 * index, 60 + 90 * (label == "b"))).save(
+                        folder / f"{index}.png"
+                    )
         command = [
             "run",
             "--dataset",
