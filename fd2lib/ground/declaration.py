@@ -1,4 +1,4 @@
-"""What a setting is: a dataclass field with default, source, range or choices and unit; and what identifies settings."""
+"""What a setting is: a field with default, source, range or choices and unit; and what identifies settings."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
