@@ -123,7 +123,7 @@ class Geometry(_Measure, GeometryRequest):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listing(Additions, Command):
+class List(Additions, Command):
     """List image sets, with licences and sources."""
 
     def run(self) -> None:
@@ -146,7 +146,7 @@ class Prepare(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipes(Additions, Command):
+class All(Additions, Command):
     """Every setting's value and source, of every recipe; or those of one (show), or what differs (diff)."""
 
     def run(self) -> None:
@@ -253,23 +253,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _commands() -> Any:
     """The type that tyro reads: one of the commands, some of which have commands of their own."""
-    data = _either("data", Listing, Prepare)
-    recipes = _either("recipes", Recipes, Show, Diff)
+    data = _either("data", List, Prepare)
+    recipes = _either("recipes", All, Show, Diff)
     plain = [_named(kind) for kind in (Run, Rerun, Plans, Notebook, Export, Attention, Geometry)]
     return functools.reduce(operator.or_, (data, recipes, *plain))
 
 
-def _either(name: str, first: type[Command], *others: type[Command]) -> Any:
+def _either(name: str, first: Any, *others: Any) -> Any:
     """A command that alone does the first thing, and others with a word behind it."""
     kinds = functools.reduce(operator.or_, (_named(kind) for kind in (first, *others)))
     told = inspect.getdoc(first)
     return Annotated[kinds, subcommand(name=name, description=told, default=_options(first)())]
 
 
-def _named(kind: type[Command]) -> Any:
+def _named(kind: Any) -> Any:
     return Annotated[_options(kind), subcommand(name=kind.__name__.lower(), description=inspect.getdoc(kind))]
 
 
+@functools.cache
 def _options(kind: Any) -> Any:
     """A command whose fields carry, for tyro, what :func:`option` declares."""
     fields = []

@@ -6,7 +6,6 @@ twenty lines, a card, Croissant metadata, and a list of digests.
 
 import contextlib
 import json
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 from torchvision.ops import box_convert
@@ -23,7 +21,7 @@ from torchvision.ops import box_convert
 from fd2lib.drive.card import write_card
 from fd2lib.drive.origin import Origin, trace
 from fd2lib.ground import ArtefactError, RelabelSettings, SettingError
-from fd2lib.stages import DistilledImages
+from fd2lib.stages import write_pngs
 from fd2lib.views import BatchPlan, plan_epoch
 
 TEMPERATURE = 20.0  # of the soft-label loss, method section 6
@@ -67,7 +65,7 @@ def export_run(
     origin = trace(run, dataset)
     order = origin.images.labels.argsort(stable=True)  # class by class, as ImageFolder reads
     with _appearing(out) as folder:
-        _write_images(folder / "images", origin.images, order)
+        write_pngs(folder / "images", origin.images.images[order], origin.images.labels[order], origin.images.classes)
         tensors = _labels(origin, order, temperature)
         save_file(tensors, folder / LABELS, metadata={"classes": json.dumps(origin.images.classes)})
         (folder / LABELS).chmod(0o644)  # safetensors lets only the owner read
@@ -97,20 +95,6 @@ def _appearing(out: Path) -> Iterator[Path]:
             f"could not write {out}: {error.strerror or error}. "
             "What was there before is unchanged; free some space or choose another folder, then export again."
         ) from error
-
-
-def _write_images(folder: Path, distilled: DistilledImages, order: Tensor) -> None:
-    """Write every image as PNG, numbered within its class."""
-    counts = distilled.labels.bincount(minlength=len(distilled.classes))
-    label_digits = max(3, len(str(len(counts) - 1)))
-    index_digits = max(2, len(str(int(counts.max()) - 1)))
-    for label, name in enumerate(distilled.classes):
-        safe = re.sub(r'[\s/\\:*?"<>|`\x00-\x1f\x7f]+', "_", name)
-        target = folder / f"{label:0{label_digits}d}_{safe}"
-        target.mkdir(parents=True)
-        for index, row in enumerate(order[distilled.labels[order] == label]):
-            pixels = distilled.images[row].permute(1, 2, 0).numpy()  # [S, S, 3]
-            Image.fromarray(pixels).save(target / f"{index:0{index_digits}d}.png", optimize=True)
 
 
 def _labels(origin: Origin, order: Tensor, temperature: float) -> dict[str, Tensor]:

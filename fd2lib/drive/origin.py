@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2lib.data import DatasetInfo, dataset_info, list_datasets
-from fd2lib.ground import ArtefactError, RelabelSettings, SettingError, read_json, unknown
+from fd2lib.ground import ArtefactError, RelabelSettings, SettingError, build_settings, read_json, unknown
 from fd2lib.record import content_fingerprint, file_digest, read_manifest
 from fd2lib.stages import DistilledImages, load_distilled
 
@@ -64,7 +64,7 @@ def trace(run: str | Path, dataset: str = "") -> Origin:
         distill=distill,
         images=load_distilled(folder, relabel["settings"]["ipc"] if relabel else 0),
         relabel=relabel,
-        labels=RelabelSettings(**stored["settings"]) if stored else None,
+        labels=build_settings("relabel", stored["settings"], as_before=True) if stored else None,
         logits=_unchanged(run, stored, "teacher_logits.npy") if stored else None,
         teachers=_teachers(distill, relabel, runs_dir),
     )

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 
-from fd2lib.ground.settings import STAGES, identity
+from fd2lib.ground import StageSettings, identity
 from fd2lib.record.manifest import fingerprint
 
 Result = TypeVar("Result")
@@ -25,7 +25,7 @@ class StageInputs(Protocol):
 
 def run_or_load(
     stage_function: Callable[..., Result],
-    settings: Any,
+    settings: StageSettings,
     inputs: StageInputs,
     runs_dir: str | Path,
     *,
@@ -36,7 +36,6 @@ def run_or_load(
 
     The folder is ``runs_dir/<stage>/<label>-<fingerprint>``, so other settings never meet in one folder.
     """
-    stage = next(name for name, kind in STAGES.items() if isinstance(settings, kind))
-    digest = fingerprint(stage, identity(settings), inputs.fingerprints())
-    folder = Path(runs_dir) / stage / f"{inputs.label}-{digest[:12]}"
+    digest = fingerprint(settings.stage, identity(settings), inputs.fingerprints())
+    folder = Path(runs_dir) / settings.stage / f"{inputs.label}-{digest[:12]}"
     return stage_function(settings, inputs, folder, device=device, progress=progress)

@@ -77,7 +77,8 @@ def write_pngs(folder: Path, images: Tensor, labels: Tensor, classes: Sequence[s
     """
     counts = labels.bincount(minlength=len(classes))
     label_digits, digits = max(3, len(str(len(classes) - 1))), max(2, len(str(int(counts.max()) - 1)))
-    folders = [f"{k:0{label_digits}d}_" + re.sub(r'[\s/\\:*?"<>|]+', "_", name) for k, name in enumerate(classes)]
+    safe = [re.sub(r'[\s/\\:*?"<>|`\x00-\x1f\x7f]+', "_", name) for name in classes]
+    folders = [f"{label:0{label_digits}d}_{name}" for label, name in enumerate(safe)]
     seen, sizes = [0] * len(classes), []
     for image, label in zip(images, labels.tolist(), strict=True):
         target = folder / folders[label] / f"{seen[label]:0{digits}d}.png"

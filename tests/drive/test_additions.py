@@ -34,9 +34,9 @@ def read(folder):
 
 INFO = DatasetInfo(
     name="garden", title="Birds in a garden", num_classes=2, train_images=8, test_images=4, native_size="32",
-    split="ours", licence="CC0", source="here", citation="", layout="garden/{train,test}/CLASS_NUMBER.png",
+    split="ours", licence="CC0", source="here", citation="", layout="birds_of_a_garden/{train,test}/CLASS_NUMBER.png",
 )
-register_reader(Reader(INFO, "Two birds.", read=read, unpacked=("garden",)))
+register_reader(Reader(INFO, "Two birds.", read=read, unpacked=("birds_of_a_garden",)))
 '''
 RECIPES = """
 [methods.method.smooth]
@@ -78,7 +78,7 @@ def outside(tmp_path_factory):
 
     root = tmp_path_factory.mktemp("outside")
     for split, count in (("train", 4), ("test", 2)):
-        folder = root / "data" / "garden" / split
+        folder = root / "data" / "birds_of_a_garden" / split
         folder.mkdir(parents=True)
         for index in range(count):
             Image.new("RGB", (32, 32), (180 + index, 60, 40)).save(folder / f"robin_{index}.png")
@@ -105,7 +105,7 @@ def test_a_plan_of_a_strangers_method_term_reader_and_study_runs(outside, capsys
     ]
     assert "smoothness" in list_studies() and "smooth" in list_methods() and load_plan("garden").title
     assert list_datasets()["garden"].licence == "CC0"
-    assert main(["data", *added[:2]]) == 0
+    assert main(["data", "list", *added[:2]]) == 0
     assert "Birds in a garden" in capsys.readouterr().out
     assert main(["recipes", "show", "toy/smooth/garden", *added]) == 0
     told = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
@@ -141,7 +141,9 @@ def test_two_image_sets_of_ones_own_are_two(tmp_path):
                 folder = tmp_path / name / split / label
                 folder.mkdir(parents=True)
                 for index in range(4):
-                    Image.new("RGB", (32, 32), (colour, index, 90 * (label == "b"))).save(folder / f"{index}.png")
+                    Image.new("RGB", (32, 32), (colour + 9 * index, 40 * index, 60 + 90 * (label == "b"))).save(
+                        folder / f"{index}.png"
+                    )
         command = [
             "run",
             "--dataset",
