@@ -1,7 +1,9 @@
 """What columns, values and places are called on pages: the one list of words for tables and figures."""
 
+import tomllib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from typing import Any
 
 import pandas as pd
@@ -9,77 +11,13 @@ import pandas as pd
 from fd2lib.analyse import PLACE, parts, records
 from fd2lib.ground import list_methods
 
-TITLES = {
-    "image_size": "image size",
-    "teacher_backbones": "teacher",
-    "teacher_init": "teacher starts from",
-    "teacher_kind": "teacher",
-    "student_init": "student starts from",
-    "ipc": "images per class",
-    "variant": "differing settings",
-    "difference": "",
-    "over": "averaged over settings",
-    "init": "starts from",
-    "judge": "seen by",
-    "what": "",
-}
-VALUES: dict[str, dict[str, str]] = {
-    "start": {
-        "pool1": "one crop",
-        "pool2": "2×2 mosaic",
-        "whole": "whole image",
-        "noise": "noise",
-        "all": "all images",
-    },
-    "teacher_kind": {"cal": "CAL"},
-    "map": {
-        "class_activation": "class activation map",
-        "channel_mean": "mean channel",
-        "head_attention": "head's attention",
-        "occlusion": "occlusion of the backbone's answer",
-        "head_occlusion": "occlusion of the head's answer",
-    },
-    "space": {"imagenet": "ImageNet features", "judge": "features of another teacher"},
-    "quantity": {
-        "diversity": "diversity (real = 1)",
-        "similarity": "similarity of features",
-        "attention_similarity": "similarity of attention",
-        "newness": "newness (real = 1)",
-        "copies": "copies, %",
-    },
-}
+_DECLARED = tomllib.loads(resources.files("fd2lib.show").joinpath("titles.toml").read_text(encoding="utf-8"))
+TITLES: dict[str, str] = _DECLARED["columns"]
+VALUES: dict[str, dict[str, str]] = _DECLARED["values"]  # of columns; others are their own title
+COLUMNS: dict[str, dict[str, str]] = _DECLARED["tables"]  # kind of table -> its columns of numbers, in order
 # What differences are taken of: kinds of map, of which the last compares each network's own answer, and quantities.
 VALUES["what"] = VALUES["map"] | VALUES["quantity"]
 VALUES["what"]["head_occlusion"] += " (plain: backbone's)"
-_TOP1, _SEEDS, _PAIRS = "top-1, % [95 % interval]", "n (seeds)", "n (paired seeds)"
-# Kind of table -> its columns of numbers and what it calls them, in order.
-COLUMNS: dict[str, dict[str, str]] = {
-    "results": {"mean": _TOP1, "n": _SEEDS},
-    "differences": {"mean": "mean difference [95 % interval]", "n": _PAIRS, "verdict": "verdict"},
-    "study": {"arm": "", "mean": _TOP1, "gap": "minus the reference, points", "n": _SEEDS, "pairs": "paired seeds",
-              "moved": "pixels moved, %"},
-    "costs": {"pretrain": "pretrain", "distill": "distill", "relabel": "relabel", "evaluate": "evaluate",
-              "n": "n (students)"},
-    "timings": {"low": "fastest, s", "high": "slowest, s", "factor": "factor"},
-    "bytes": {"images": "images, KiB per class", "labels": "labels, KiB per class", "ratio": "labels ÷ images",
-              "mean": _TOP1, "n": _SEEDS},
-    "break_even": {"once": "made once", "each": "each student", "whole": "each on the whole set",
-                   "by_images": "pays off, by images", "by_seconds": "pays off, by seconds", "mean": "mean top-1, %",
-                   "whole_mean": "whole set's, %"},
-    "store": {"labels": "labels, KiB", "teachers": "teachers, KiB", "again_images": "again, thousand images",
-              "again_seconds": "again, s", "pays": "pays off, by images"},
-    "published": {"formula": "labels by formula, MiB", "release": "labels, the release, MiB",
-                  "logit_bytes": "release, bytes per logit", "pixels": "images' pixels, MiB",
-                  "teacher": "teacher, MiB"},
-    "mass": {"mean": "on the parts, %", "above": "minus chance", "own": "minus the average map", "chance": "chance, %",
-             "centre": "centre prior, %", "cell_spread": "a cell sees, % of the width",
-             "cell_offset": "a cell is off by, % of the side", "n": _SEEDS},
-    "geometry": {"set": "images", "begins": "start", "distinctness": "distinctness", **VALUES["quantity"],
-                 "per_class": "per class", "n": _SEEDS},
-    "students": {"last": "last epoch, % [95 % interval over test images]",
-                 "best": "best epoch, % (selected on test images)"},
-    "pairs": {"first_name": "class", "second_name": "and", "confused": "test images confused", "of": "of"},
-}  # fmt: skip
 
 
 def column_title(column: str) -> str:
