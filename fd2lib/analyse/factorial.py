@@ -67,7 +67,8 @@ def judged(studies: Mapping[str, StudyResults]) -> pd.DataFrame:
     """
     arms, effects = dict(studies), pd.DataFrame()
     if crossed := arms.pop("factorial", None):
-        arms["teachers"], effects = teacher_results(crossed), factor_effects(crossed)
+        arms["teachers"] = teacher_results(crossed)
+        effects = factor_effects(crossed).drop(columns="over").assign(study=crossed.title)
     found = pd.concat([compared(arms), effects], ignore_index=True)
     return found[~found["verdict"].isin(["too few seeds", SAME])]
 

@@ -162,3 +162,11 @@ def test_two_image_sets_are_two_panels_of_costs(cost_row):
 def test_nothing_to_draw_is_said():
     assert "There is no such row." in dots_figure([], "%")
     assert Mark("p", "l", Interval(1, 0, 2, 3), "red").filled
+
+
+def test_studies_and_tables_of_ones_own_images_have_their_name(many, results):
+    own = {"dataset": "folder", "image_set": "finches", "images_fingerprint": "b" * 64}
+    measured = results(*many("none", [10, 20, 30], **own), *many("cal", [15, 25, 36], **own))
+    assert "finches (folder)" in titles(show.study_plot(measured))[0]
+    assert "finches (folder)" in show.study_table(measured) and "finches (folder)" in show.shares_table(measured, "cal")
+    assert set(analyse.compared({"own": measured})["image_set"]) == {"finches"}
