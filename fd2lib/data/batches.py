@@ -1,6 +1,7 @@
 """Batches: indexed on the device when a split fits there, read by worker processes when it does not."""
 
 import logging
+import math
 import os
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -40,7 +41,7 @@ def batches(
     Over several epochs, pass ``resident(split, device)``, which moves the images once instead of at every call.
 
     Args:
-        split: what to iterate over.
+        split: in memory or read from files.
         batch_size: images, at least 1.
         device: where images and labels go.
         generator: CPU generator that draws the order; ``None`` keeps the split's order.
@@ -64,36 +65,26 @@ def batches(
     split = resident(split, device)
     # The order moves to the device once, not at every batch.
     chunks = list(zip(torch.split(order, batch_size), torch.split(order.to(device), batch_size), strict=True))
-    if split.images is not None and _on(split.images, device):
-        return _from_memory(split.images, split.labels, chunks)
+    images, labels = split.images, split.labels
+    if images is not None and _on(images, device):
+        return (Batch(images.index_select(0, index), labels.index_select(0, index), chunk) for chunk, index in chunks)
     return _from_loader(split, chunks, device, workers)
 
 
 def resident(split: ImageSplit, device: str | torch.device) -> ImageSplit:
     """Return the split with its images on ``device``, or as it is when it is file-backed or would not fit there."""
     device = torch.device(device)
-    if split.images is None or _on(split.images, device) or not _fits(split.images.nbytes, device):
+    if split.images is None or _on(split.images, device):
         return split
-    return split.to(device)
+    nbytes, free = split.images.nbytes, torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else math.inf
+    if nbytes <= DEVICE_SHARE * free:
+        return split.to(device)
+    logger.info("%.1f GiB of images stay in main memory: %.1f GiB are free on %s", nbytes / 2**30, free / 2**30, device)
+    return split
 
 
 def _on(tensor: Tensor, device: torch.device) -> bool:
     return tensor.device.type == device.type and device.index in (None, tensor.device.index)
-
-
-def _fits(nbytes: int, device: torch.device) -> bool:
-    if device.type != "cuda":
-        return True
-    free, _ = torch.cuda.mem_get_info(device)
-    if nbytes <= DEVICE_SHARE * free:
-        return True
-    logger.info("%.1f GiB of images stay in main memory: %.1f GiB are free on %s", nbytes / 2**30, free / 2**30, device)
-    return False
-
-
-def _from_memory(images: Tensor, labels: Tensor, chunks: Sequence[tuple[Tensor, Tensor]]) -> Iterator[Batch]:
-    for chunk, index in chunks:
-        yield Batch(images.index_select(0, index), labels.index_select(0, index), chunk)
 
 
 def _from_loader(

@@ -113,7 +113,6 @@ def _numbers(path: Path, by: tuple[int, ...]) -> Floats:
 
 
 def _sizes(paths: Sequence[Path]) -> Floats:
-    """Width and height of each file, from its header."""
     sizes = []
     for path in paths:
         try:

@@ -1,10 +1,12 @@
 """The registry: every image set that can be loaded by name, each declared by one call of :func:`register_reader`."""
 
+import importlib
 import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from fd2lib.data.listing import Listing
 from fd2lib.ground import SettingError, unknown
@@ -88,6 +90,17 @@ def register_reader(reader: Reader) -> None:
     _READERS[info.name] = replace(reader, info=info, file=file)
 
 
+def torchvision_set(kind: str, *args: Any, **options: Any) -> Any:
+    """Make one of torchvision's data sets. Only then is torchvision imported, which takes seconds."""
+    return getattr(importlib.import_module("torchvision.datasets"), kind)(*args, **options)
+
+
+def fetch_archive(address: str, md5: str, root: Path) -> None:
+    """Download an archive and unpack it into ``root``."""
+    utils = importlib.import_module("torchvision.datasets.utils")
+    utils.download_and_extract_archive(address, str(root), md5=md5)
+
+
 def get_reader(name: str) -> Reader:
     """Return the reader of one set.
 
@@ -105,11 +118,7 @@ def list_datasets() -> dict[str, DatasetInfo]:
 
 
 def dataset_info(name: str) -> DatasetInfo:
-    """Return the facts of one set.
-
-    Raises:
-        SettingError: no set of that name.
-    """
+    """Return the facts of one set; of an unknown one SettingError is raised."""
     return get_reader(name).info
 
 

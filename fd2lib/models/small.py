@@ -1,21 +1,26 @@
-"""Small networks of fd2lib's own, for images of 32 to 96 px on a processor: teachers and students in minutes.
+"""Networks for small images: a few of fd2lib's own, and stems of timm's that throw less away.
 
-Each is a narrow or shallow member of a family that the paper uses, or a plain stack of convolutions. All stay in
-this table, so timm's own registry is left as it is. A stride of 2 in the first layer and none of the usual pooling
-make the final feature map 4 × 4 at 64 px (8 × 8 for the plain stack); :func:`fd2lib.models.create_backbone` takes
-stride 1 for 32 px and below.
+The networks are for images of 32 to 96 px on a processor: teachers and students in minutes. Each is a narrow or shallow
+member of a family that the paper uses, or a plain stack of convolutions. All stay in this table, so timm's own registry
+is left as it is. A stride of 2 in the first layer and none of the usual pooling make the final feature map 4 × 4 at
+64 px (8 × 8 for the plain stack); :func:`fd2lib.models.create_backbone` takes stride 1 for 32 px and below.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from timm.models._efficientnet_builder import decode_arch_def
+from timm.models.convnext import ConvNeXt
 from timm.models.densenet import DenseNet
 from timm.models.efficientnet import EfficientNet
 from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 from torch import Tensor, nn
+
+from fd2lib.ground import SettingError
+
+SMALL_IMAGE = 64  # pixels; up to this side and without pretrained weights, stem "auto" is "small"
+FAMILIES = "ResNet, DenseNet, MobileNet-V2, EfficientNet, EfficientNet-Lite and ConvNeXt"
 
 
 class Network(nn.Module):
@@ -25,6 +30,7 @@ class Network(nn.Module):
     forward_features: Callable[[Tensor], Tensor]  # images -> feature map
     forward_head: Callable[[Tensor], Tensor]  # feature map -> logits
     get_classifier: Callable[[], nn.Module]  # -> last layer
+    pretrained_cfg: Mapping[str, Any]  # of its pretrained weights: mean and std of their pixels
 
 
 class ConvNet(Network):
@@ -38,7 +44,6 @@ class ConvNet(Network):
     """
 
     def __init__(self, num_classes: int, channels: tuple[int, ...]) -> None:
-        """Build the blocks."""
         super().__init__()
         blocks: list[nn.Module] = []
         for inputs, outputs in zip((3, *channels), channels, strict=False):
@@ -70,8 +75,7 @@ def _convnet(num_classes: int, stride: int) -> Network:
     return ConvNet(num_classes, (24, 48, 96, 96))
 
 
-@dataclass(frozen=True)
-class SmallNetwork:
+class SmallNetwork(NamedTuple):
     """One entry of the table."""
 
     description: str
@@ -127,3 +131,49 @@ SMALL_NETWORKS: dict[str, SmallNetwork] = {
     ),
     "mobilenet_narrow": SmallNetwork("MobileNet-V2 of six blocks, 256 features (0.13 M weights)", _mobilenet),
 }
+
+
+def make_small_stem(network: nn.Module, name: str) -> None:
+    """Change a timm network's stem in place so that its feature map is four times (ConvNeXt: two times) as wide.
+
+    ResNet and DenseNet get a 3 × 3 convolution of stride 1 and no pooling; MobileNet-V2 and EfficientNet keep their
+    weights and lose the strides of the stem and of the first strided block; ConvNeXt's patches are 2 × 2. New
+    convolutions take fresh weights from PyTorch's global generator: call it inside ``seeded_initialisation``.
+    """
+    if not has_small_stem(network):
+        raise SettingError(f"backbone {name!r} has no small stem; expected one of {FAMILIES}. Use stem='standard'.")
+    body: Any = network  # timm's types know one of the layers that each attribute may hold
+    if isinstance(network, ResNet):
+        body.conv1 = _three_by_three(body.conv1)
+        body.maxpool = nn.Identity()
+    elif isinstance(network, DenseNet):
+        body.features.conv0 = _three_by_three(body.features.conv0)
+        body.features.pool0 = nn.Identity()
+    elif isinstance(network, EfficientNet):
+        body.conv_stem.stride = (1, 1)
+        convolutions = (layer for layer in body.blocks.modules() if isinstance(layer, nn.Conv2d))
+        next(layer for layer in convolutions if max(layer.stride) > 1).stride = (1, 1)
+    else:
+        old = body.stem[0]
+        new = nn.Conv2d(old.in_channels, old.out_channels, kernel_size=2, stride=2, bias=old.bias is not None)
+        nn.init.trunc_normal_(new.weight, std=0.02)
+        if new.bias is not None:
+            nn.init.zeros_(new.bias)
+        body.stem[0] = new
+
+
+def has_small_stem(network: nn.Module) -> bool:
+    """Return whether :func:`make_small_stem` knows the network's stem; deep and tiered stems it does not."""
+    if isinstance(network, ResNet):
+        return isinstance(network.conv1, nn.Conv2d)
+    if isinstance(network, DenseNet):
+        return not hasattr(network.features, "conv1")
+    if isinstance(network, ConvNeXt):
+        return isinstance(next(network.stem.children()), nn.Conv2d)
+    return isinstance(network, EfficientNet)
+
+
+def _three_by_three(old: nn.Conv2d) -> nn.Conv2d:
+    new = nn.Conv2d(old.in_channels, old.out_channels, kernel_size=3, stride=1, padding=1, bias=old.bias is not None)
+    nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
+    return new

@@ -7,6 +7,7 @@ on test images.
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,7 @@ def _train(settings: PretrainSettings, data: Dataset, run: RunFolder, device: to
     teacher = create_teacher(settings, data.classes, data.image_size, data.mean, data.std)
     teacher = teacher.to(device).to(memory_format=torch.channels_last)
     optimizer = _optimizer(teacher, settings)
-    train = resident(data.train, device)
-
-    def one_epoch(epoch: int) -> dict[str, Any]:
-        return _run_epoch(teacher, optimizer, settings, train, epoch)
-
+    one_epoch = partial(_run_epoch, teacher, optimizer, settings, resident(data.train, device))
     shown = ("total", "train_accuracy")
     run_epochs(run, settings.epochs, {"teacher": teacher, "optimizer": optimizer}, one_epoch, shown, progress)
     return teacher
