@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fd2lib.data.types import Dataset, display_name
+from fd2lib.data.images import Dataset, display_name
 from fd2lib.ground import DataError, make_generator
 
 
@@ -104,14 +104,9 @@ def make_listing(
 ) -> Listing:
     """Return the listing of image files in the order of labels, then of file names.
 
-    Every layout goes through here, so that the same images come in the same order and under the same names.
-
-    Args:
-        classes: names in label order; a slash in one becomes a hyphen.
-        train: (path, label) of each image; torchvision's sets give these with ``loader=str``.
-        test: likewise.
-        report: remarks.
-        crop_bottom: rows cut off every image before it is warped.
+    Every layout goes through here, so that the same images come in the same order and under the same names. A split is
+    (path, label) of each image, as torchvision's sets give with ``loader=str``. Classes are in label order; a slash in
+    a name becomes a hyphen. ``crop_bottom`` rows are cut off every image before it is warped.
     """
     names = tuple(name.replace("/", "-") for name in classes)
     splits = {}
@@ -168,10 +163,10 @@ def keep_images(files: SplitListing, classes: tuple[str, ...], split: str, per_c
         return files
     _require(files.counts(len(classes)), classes, per_class, f"{split}_per_class={per_class}")
     labels, kept = torch.tensor(files.labels), list[int]()
-    for label in labels.unique().tolist():
+    for label, name in enumerate(classes):
         members = (labels == label).nonzero().flatten()
-        # By class name, so that a class keeps its images whichever other classes are loaded.
-        order = torch.randperm(len(members), generator=make_generator(seed, "subset", split, classes[label]))
+        # By name, so that a class keeps its images whichever other classes are loaded.
+        order = torch.randperm(len(members), generator=make_generator(seed, "subset", split, name))
         kept += members[order[:per_class]].tolist()
     return files.keep(sorted(kept))
 

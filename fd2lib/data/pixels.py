@@ -19,8 +19,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fd2lib.data.decode import ImageLoader, decode
+from fd2lib.data.images import ImageSplit
 from fd2lib.data.listing import Listing, SplitListing
-from fd2lib.data.types import ImageSplit
 from fd2lib.ground import ArtefactError, atomic_path, read_json, write_json
 
 logger = logging.getLogger(__name__)

@@ -48,13 +48,11 @@ class BatchNormTap:
             self.inputs.append((arguments[0], layer.running_mean, layer.running_var))
 
     def __enter__(self) -> Self:
-        """Begin recording."""
         self.clear()
         self._handles = [layer.register_forward_pre_hook(self._record) for layer in self.layers]
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Stop recording and free what was recorded."""
         for handle in self._handles:
             handle.remove()
         self._handles = []

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from fd2lib.ground import SettingError
 
 SMALL_IMAGE = 64  # pixels; up to this side and without pretrained weights, stem "auto" is "small"
+Sizes = tuple[int, ...]  # one of each stage
 FAMILIES = "ResNet, DenseNet, MobileNet-V2, EfficientNet, EfficientNet-Lite and ConvNeXt"
 
 
@@ -43,7 +44,7 @@ class ConvNet(Network):
         channels: of each block; every block but the last halves height and width.
     """
 
-    def __init__(self, num_classes: int, channels: tuple[int, ...]) -> None:
+    def __init__(self, num_classes: int, channels: Sizes) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
         for inputs, outputs in zip((3, *channels), channels, strict=False):
@@ -83,9 +84,7 @@ class SmallNetwork(NamedTuple):
 
 
 # In what follows timm's networks are Any: its types know one of the layers that each attribute may hold.
-def _resnet(
-    num_classes: int, stride: int, *, block: Any, layers: tuple[int, ...], channels: tuple[int, ...]
-) -> Network:
+def _resnet(block: Any, layers: Sizes, channels: Sizes, num_classes: int, stride: int) -> Network:
     # timm fixes 64 channels after a plain stem but not after a deep one, whose convolutions are replaced by one.
     network: Any = ResNet(
         block, layers, num_classes=num_classes, channels=channels, stem_type="deep", stem_width=channels[0] // 2
@@ -96,7 +95,7 @@ def _resnet(
     return network
 
 
-def _densenet(num_classes: int, stride: int, *, growth: int, layers: tuple[int, ...]) -> Network:
+def _densenet(growth: int, layers: Sizes, num_classes: int, stride: int) -> Network:
     network: Any = DenseNet(growth_rate=growth, block_config=layers, num_classes=num_classes)
     network.features.conv0 = nn.Conv2d(3, 2 * growth, kernel_size=3, stride=stride, padding=1, bias=False)
     nn.init.kaiming_normal_(network.features.conv0.weight)
@@ -116,18 +115,18 @@ SMALL_NETWORKS: dict[str, SmallNetwork] = {
     "convnet4": SmallNetwork("four plain blocks, 24 to 96 channels, pooled by maximum (0.14 M weights)", _convnet),
     "resnet10_narrow": SmallNetwork(
         "ResNet of four basic blocks, 24 to 192 channels (0.7 M weights)",
-        partial(_resnet, block=BasicBlock, layers=(1, 1, 1, 1), channels=(24, 48, 96, 192)),
+        partial(_resnet, BasicBlock, (1, 1, 1, 1), (24, 48, 96, 192)),
     ),
     "resnet18_narrow": SmallNetwork(
         "ResNet-18 with a quarter of the channels, 16 to 128 (0.7 M weights)",
-        partial(_resnet, block=BasicBlock, layers=(2, 2, 2, 2), channels=(16, 32, 64, 128)),
+        partial(_resnet, BasicBlock, (2, 2, 2, 2), (16, 32, 64, 128)),
     ),
     "resnet14_narrow": SmallNetwork(
         "ResNet of four bottleneck blocks, 64 to 384 channels (0.4 M weights)",
-        partial(_resnet, block=Bottleneck, layers=(1, 1, 1, 1), channels=(16, 32, 64, 96)),
+        partial(_resnet, Bottleneck, (1, 1, 1, 1), (16, 32, 64, 96)),
     ),
     "densenet_narrow": SmallNetwork(
-        "DenseNet of 17 layers, growth 12 (0.15 M weights)", partial(_densenet, growth=12, layers=(3, 4, 6, 4))
+        "DenseNet of 17 layers, growth 12 (0.15 M weights)", partial(_densenet, 12, (3, 4, 6, 4))
     ),
     "mobilenet_narrow": SmallNetwork("MobileNet-V2 of six blocks, 256 features (0.13 M weights)", _mobilenet),
 }

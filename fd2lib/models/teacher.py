@@ -151,7 +151,7 @@ class Teacher(nn.Module):
             ArtefactError: a file is missing or broken, or weights and description do not fit.
         """
         folder = Path(folder)
-        teacher = _from_description(read_json(folder / DESCRIPTION), folder)
+        teacher = _from_description(folder / DESCRIPTION)
         try:
             teacher.load_state_dict(load_file(folder / WEIGHTS), strict=True)
         except (OSError, SafetensorError, RuntimeError) as error:
@@ -162,19 +162,17 @@ class Teacher(nn.Module):
         return teacher.to(device).eval().requires_grad_(False)
 
 
-def _from_description(description: Any, folder: Path) -> Teacher:
-    source = folder / DESCRIPTION
+def _from_description(source: Path) -> Teacher:
+    description = read_json(source)
     try:
-        if description["format"] != FORMAT:
-            raise ArtefactError(f"{source} has format {description['format']}; this version of fd2lib reads {FORMAT}.")
-        return _assemble(description)
-    except ArtefactError:
-        raise
+        if (written := description["format"]) == FORMAT:
+            return _assemble(description)
     except (KeyError, TypeError, ValueError, RuntimeError, Fd2Error) as error:
         raise ArtefactError(
             f"{source} does not describe a teacher ({type(error).__name__}: {error}). "
             "Move the folder away and run pretraining again."
         ) from error
+    raise ArtefactError(f"{source} has format {written}; this version of fd2lib reads {FORMAT}.")
 
 
 def _assemble(description: Mapping[str, Any], init: str = "random", seed: int = 0) -> Teacher:

@@ -131,7 +131,7 @@ def _losses(
     terms = pretrain_loss(
         output.logits,
         labels,
-        attention_ratio=settings.attention_ratio if raw is not None else 0.0,
+        attention_ratio=settings.attention_ratio,
         raw=raw,
         augmented=None if raw is None or further is None else further.attention,
         centers=None if prototypes is None else prototypes.unit()[labels],  # [B, M·C], before this step's update
@@ -173,11 +173,11 @@ def _test(teacher: Teacher, data: Dataset, run: RunFolder, device: torch.device)
 
 
 @torch.no_grad()
-def predict(teacher: Teacher, split: ImageSplit, device: torch.device, batch_size: int = 128) -> dict[str, Tensor]:
+def predict(teacher: Teacher, split: ImageSplit, device: torch.device) -> dict[str, Tensor]:
     """Return ``backbone_logits`` and, with a head, ``head_logits`` ``[N, K]`` on the CPU, images as they are."""
     teacher.eval()
     outputs: dict[str, list[Tensor]] = {"backbone_logits": [], "head_logits": []}
-    for images, _, _ in batches(split, batch_size, device):
+    for images, _, _ in batches(split, 128, device):
         output = teacher(teacher.normalize(to_unit(images)))
         outputs["backbone_logits"].append(output.logits)
         if output.attention is not None:

@@ -34,14 +34,11 @@ def crop_resize(images: Tensor, boxes: Tensor, size: int, flip: Tensor | None = 
     Gradients reach the images, not the boxes; on CUDA they are deterministic.
 
     Args:
-        images: ``[B, C, H, W]``, float.
+        images: ``[B, C, H, W]``, float; the result is ``[B, C, size, size]``.
         boxes: ``(row0, col0, row1, col1)`` in pixels, upper bounds exclusive, ``[B, 4]``, or ``[1, 4]`` for one
             box that all images share.
         size: side of the result, pixels.
         flip: which images to mirror left to right after cropping, bool ``[B]`` or ``[1]``.
-
-    Returns:
-        ``[B, C, size, size]``.
 
     Raises:
         ShapeError: images, boxes and flip do not fit each other.

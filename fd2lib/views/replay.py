@@ -23,7 +23,6 @@ class BatchPlan:
     lam: float  # share of each image's area that is its own, 1 without mixing
 
     def __len__(self) -> int:
-        """Return the number of images in the batch."""
         return len(self.indices)
 
 

@@ -12,16 +12,13 @@ GREY = (0.299, 0.587, 0.114)  # luma weights of ITU-R BT.601, as image libraries
 
 
 def training_views(images01: Tensor, generator: torch.Generator, jitter: float, rotation: float) -> Tensor:
-    """Return one random view of every image: flip (½), colour jitter, rotation about the centre.
+    """Return one random view of every image ``[B, 3, S, S]`` in [0, 1]: flip (½), colour jitter, rotation.
 
     Args:
-        images01: ``[B, 3, S, S]`` in [0, 1]; not changed.
+        images01: not changed.
         generator: CPU generator; the same state gives the same views on every device.
         jitter: brightness, contrast and saturation are scaled by 1 ± this, hue turned by ± half of it (turns).
-        rotation: degrees, ±; corners that come from outside are black.
-
-    Returns:
-        ``[B, 3, S, S]`` in [0, 1].
+        rotation: degrees about the centre, ±; corners that come from outside are black.
 
     Raises:
         ShapeError: the images are not ``[B, 3, S, S]``.

@@ -19,26 +19,17 @@ MIN_SIZE, MAX_SIZE = 16, 1024
 
 @dataclass(frozen=True)
 class PlumageImage:
-    """One drawn bird.
+    """One drawn bird. Where its class has no mark on a part, the mask shows where its siblings have theirs."""
 
-    Attributes:
-        image: pixels ``[S, S, 3]``, uint8.
-        label: class index.
-        masks: visible pixels of each part in ``PARTS``, ``[len(PARTS), S, S]``, bool. Where a class has no mark
-            on a part, the mask shows where its siblings have theirs.
-        parts: names of the parts that tell the class from its siblings.
-    """
-
-    image: NDArray[np.uint8]
+    image: NDArray[np.uint8]  # [S, S, 3]
     label: int
-    masks: NDArray[np.bool_]
-    parts: tuple[str, ...]
+    masks: NDArray[np.bool_]  # [len(PARTS), S, S], visible pixels of each part
+    parts: tuple[str, ...]  # that tell the class from its siblings
 
 
 def draw_class(scene: Scene, class_index: int, num_classes: int, size: int) -> PlumageImage:
     """Draw class ``class_index`` in a given scene, for experiments that swap the class and keep all else."""
-    check_class(num_classes, class_index)
-    _check_size(size)
+    _check(num_classes, size, class_index)
     canvas = compose(bird(class_index), scene, size)
     return PlumageImage(develop(canvas, scene), class_index, canvas.masks(), telling_parts(class_index, num_classes))
 
@@ -69,7 +60,8 @@ def render_split(
     Raises:
         SettingError: see :func:`draw`; also ``per_class`` below 1.
     """
-    count = _count(num_classes, per_class, size)
+    _check(num_classes, size, per_class=per_class)
+    count = num_classes * per_class
     images = torch.empty(count, size, size, 3, dtype=torch.uint8)
     for index in range(count):
         scene = draw_scene(seed, split, index)
@@ -89,7 +81,8 @@ def render_masks(
     Raises:
         SettingError: see :func:`render_split`; also an index outside the split.
     """
-    count = _count(num_classes, per_class, size)
+    _check(num_classes, size, per_class=per_class)
+    count = num_classes * per_class
     chosen = range(count) if indices is None else [int(index) for index in indices]
     if any(not 0 <= index < count for index in chosen):
         raise SettingError(f"indices must lie in 0 to {count - 1} for this split, got {min(chosen)} to {max(chosen)}.")
@@ -97,15 +90,10 @@ def render_masks(
     return torch.stack([torch.from_numpy(canvas.masks()) for canvas in canvases])
 
 
-def _count(num_classes: int, per_class: int, size: int) -> int:
-    check_class(num_classes)
-    _check_size(size)
+def _check(num_classes: int, size: int, class_index: int = 0, per_class: int = 1) -> None:
+    check_class(num_classes, class_index)
     if per_class < 1:
         raise SettingError(f"plumage needs at least 1 image per class, got per_class={per_class}: set it to 1 or more.")
-    return num_classes * per_class
-
-
-def _check_size(size: int) -> None:
     if not isinstance(size, int) or not MIN_SIZE <= size <= MAX_SIZE:
         raise SettingError(
             f"plumage cannot be drawn at image size {size!r}: expected a whole number of pixels from {MIN_SIZE} "
