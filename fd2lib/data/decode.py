@@ -24,13 +24,8 @@ UNREADABLE = (OSError, ValueError, SyntaxError, TypeError, EOFError, struct.erro
 
 
 def warp(image: Image.Image, size: int, crop_bottom: int = 0) -> Tensor:
-    """Return an image as uint8 ``[3, size, size]``: RGB, whole, warped bilinearly with antialiasing.
-
-    Raises:
-        ValueError: an image of more than 8 bits per channel, whose range is not known.
-    """
-    if image.mode.startswith(("I", "F")):
-        # Pillow would clip these to white without a word.
+    """Return an image as uint8 ``[3, size, size]``: RGB, whole, warped bilinearly with antialiasing."""
+    if image.mode.startswith(("I", "F")):  # of unknown range; Pillow would clip these to white without a word
         raise ValueError(f"more than 8 bits per channel, mode {image.mode}")
     image = image.convert("RGB")
     if crop_bottom:
@@ -51,11 +46,7 @@ class ImageLoader:
         return len(self.files)
 
     def __call__(self, index: int) -> Tensor:
-        """Decode and warp the image at ``index``.
-
-        Raises:
-            DataError: the file is missing or cannot be decoded.
-        """
+        """Decode and warp the image at ``index``; DataError where it is missing or unreadable."""
         if self.files.pixels is not None:
             return warp(Image.fromarray(self.files.pixels[index]), self.size)
         path = self.files.paths[index]
@@ -71,8 +62,7 @@ class ImageLoader:
 def decode(loader: ImageLoader, *, progress: bool = True, what: str = "images") -> Iterator[tuple[int, Tensor]]:
     """Yield (index of the first image, uint8 ``[n, 3, S, S]``) over a split, in order.
 
-    Raises:
-        DataError: unreadable images; raised after the whole split was tried, naming how many there are.
+    Unreadable images raise DataError after the whole split was tried, naming how many there are.
     """
     errors: list[DataError] = []
     # None leaves the choice to tqdm: no bar where standard error is not a terminal.
@@ -110,7 +100,6 @@ def _attempt(loader: ImageLoader, index: int) -> Tensor | DataError:
 
 
 def _reason(error: BaseException) -> str:
-    """One line on why a file cannot be decoded, without its path."""
     if isinstance(error, FileNotFoundError):
         return "no such file"
     if isinstance(error, UnidentifiedImageError):

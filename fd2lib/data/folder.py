@@ -15,10 +15,7 @@ def scan_folder(folder: str | Path, class_names: Mapping[str, str] | None = None
 
     Class folders in text order give the labels, and both splits must have the same ones. Hidden files are
     skipped; files that are not images, and folders inside class folders, are skipped and reported.
-
-    Args:
-        folder: what holds ``train`` and ``test``.
-        class_names: names of the classes whose folders are called otherwise; the order stays that of the folders.
+    ``class_names`` names classes whose folders are called otherwise; the order stays that of the folders.
 
     Raises:
         DataError: a missing folder, no classes, classes that differ between the splits, an empty class.
@@ -41,14 +38,10 @@ def scan_folder(folder: str | Path, class_names: Mapping[str, str] | None = None
 
 
 def check_folder(folder: str | Path, *, decode: bool = True) -> tuple[str, ...]:
-    """Look a folder of images over and say what is there and what is wrong where, raising nothing.
+    """Say what is in a folder with ``train`` and ``test``, and what is wrong where, raising nothing.
 
-    Args:
-        folder: what holds ``train`` and ``test``.
-        decode: also decode every image, which finds unreadable ones.
-
-    Returns:
-        One remark per line; problems start with ``problem:``.
+    One remark per line; problems start with ``problem:``. Unless told not to, each image is decoded, to find unreadable
+    ones.
     """
     try:
         listing = scan_folder(folder)
@@ -61,7 +54,6 @@ def check_folder(folder: str | Path, *, decode: bool = True) -> tuple[str, ...]:
 
 
 def _class_folders(split: Path) -> list[Path]:
-    """Class folders in text order."""
     if not split.is_dir():
         raise DataError(f"no folder {split}; expected {split.name}/ with one folder of images per class.")
     found = [path for path in sorted(split.iterdir()) if path.is_dir() and not path.name.startswith(".")]

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fd2lib.data.folder import scan_folder
-from fd2lib.data.listing import Listing
+from fd2lib.data.images import Dataset
+from fd2lib.data.listing import Listing, keep_classes, keep_images, select_classes
 from fd2lib.data.pixels import cache_folder, cache_key, fingerprint, read_splits
 from fd2lib.data.registry import DatasetInfo, Reader, get_reader
-from fd2lib.data.subsets import keep_classes, keep_images, select_classes
-from fd2lib.data.types import Dataset
 from fd2lib.ground import DataError, SettingError
 
 MEMORY_LIMIT = 8 * 2**30  # bytes per split
@@ -111,7 +110,6 @@ def image_set_name(dataset: str, root: str | Path, given: str) -> str:
 
 
 def _against(info: DatasetInfo, listing: Listing) -> list[str]:
-    """Compare a complete listing with the official numbers."""
     pairs = (
         ("classes", info.num_classes, len(listing.classes)),
         ("training images", info.train_images, len(listing.train)),
@@ -132,11 +130,7 @@ class Place(NamedTuple):
 
 
 def data_root(name: str, root: str | Path) -> Path:
-    """Return ``root``, or where it is empty the environment's ``FD2LIB_DATA_ROOT``.
-
-    Raises:
-        DataError: neither is given.
-    """
+    """Return ``root``, or where it is empty the environment's ``FD2LIB_DATA_ROOT``; one must be given."""
     text = str(root) or os.environ.get("FD2LIB_DATA_ROOT", "")
     if not text:
         raise DataError(f"data set {name!r} needs a root folder; pass root=FOLDER or set FD2LIB_DATA_ROOT.")
@@ -159,11 +153,7 @@ def locate(reader: Reader, root: Path) -> Place | None:
 
 
 def find_listing(name: str, root: str | Path, *, download: bool = False) -> Listing:
-    """List a set's files.
-
-    Raises:
-        DataError: no root, nothing of the set below it, a layout that is incomplete, or a download that failed.
-    """
+    """List a set's files, which may be fetched first."""
     reader = get_reader(name)
     info, root = reader.info, data_root(name, root)
     if not root.is_dir() and not download:

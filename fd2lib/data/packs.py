@@ -25,14 +25,8 @@ def prepare(name: str, source: str | Path, root: str | Path, *, progress: bool =
     The folder appears complete or not at all: unpacking goes to a temporary folder beside it. What is already
     there is never touched: when it holds every file of the tars it is taken as it is.
 
-    Args:
-        name: a registered set, which all members of the tars must lie under.
-        source: folder with ``NAME-train.tar``, ``NAME-test.tar``, ``NAME-metadata.tar.gz``.
-        root: the data root; made where it does not exist.
-        progress: show a bar.
-
-    Returns:
-        ``root/name``.
+    The folder ``source`` holds ``NAME-train.tar``, ``NAME-test.tar`` and ``NAME-metadata.tar.gz``, all members of which
+    must lie under the name of a registered set. ``root`` is made where it does not exist. Returns ``root/name``.
 
     Raises:
         SettingError: an unknown name.
@@ -99,7 +93,6 @@ def _checked(member: tarfile.TarInfo, tar: Path, name: str) -> tarfile.TarInfo:
 
 
 def _check_prepared(target: Path, tars: list[Path]) -> None:
-    """Check that ``target`` holds every file of the tars with its size."""
     count, wrong = 0, []
     for tar in tars:
         with _opened(tar, target.name) as (_, members):

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from fd2lib.data.images import Dataset
 from fd2lib.data.load import data_root, locate
 from fd2lib.data.readers.cub200 import read_table
 from fd2lib.data.registry import get_reader
-from fd2lib.data.types import Dataset
 from fd2lib.ground import DataError
 
 Floats = NDArray[np.float64]
@@ -44,11 +44,7 @@ class Parts:
 
 
 def load_parts(root: str | Path, dataset: Dataset) -> Parts:
-    """Return the part locations, their visibility and the boxes of a loaded ``cub200``.
-
-    Args:
-        root: the root that the data set was loaded from.
-        dataset: the set, or any subset of it, at any size.
+    """Return the part locations, their visibility and the boxes of ``cub200``, or a subset, loaded from ``root``.
 
     Raises:
         DataError: another data set, or annotations that are missing or damaged.
@@ -113,7 +109,6 @@ def _numbers(path: Path, by: tuple[int, ...]) -> Floats:
 
 
 def _sizes(paths: Sequence[Path]) -> Floats:
-    """Width and height of each file, from its header."""
     sizes = []
     for path in paths:
         try:

@@ -19,8 +19,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from fd2lib.data.decode import ImageLoader, decode
+from fd2lib.data.images import ImageSplit
 from fd2lib.data.listing import Listing, SplitListing
-from fd2lib.data.types import ImageSplit
 from fd2lib.ground import ArtefactError, atomic_path, read_json, write_json
 
 logger = logging.getLogger(__name__)
@@ -140,8 +140,7 @@ def _start_digest(files: SplitListing) -> "hashlib._Hash":
 def cache_folder(cache: str | Path = "") -> Path | None:
     """Return the folder for decoded pixels: ``cache``, else ``FD2LIB_CACHE``, else ``~/.cache/fd2lib``.
 
-    Returns:
-        The folder, which may not exist yet; ``None`` where there is no home folder either.
+    It may not exist yet; ``None`` where there is no home folder either.
     """
     chosen = str(cache) or os.environ.get("FD2LIB_CACHE", "")
     if chosen:
@@ -153,11 +152,7 @@ def cache_folder(cache: str | Path = "") -> Path | None:
 
 
 def cache_key(name: str, listing: Listing, size: int) -> str:
-    """Return what identifies decoded pixels: the set, size, classes, and each file's name, bytes and age.
-
-    Raises:
-        DataError: a listed file is missing.
-    """
+    """Return what identifies decoded pixels: the set, size, classes, and each file's name, bytes and age."""
     digest = hashlib.sha256(json.dumps([FORMAT, PIL.__version__, name, size, list(listing.classes)]).encode())
     for split, files in listing.splits().items():
         digest.update(json.dumps([split, files.crop_bottom, list(files.labels), files.stamps()]).encode())

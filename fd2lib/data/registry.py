@@ -1,10 +1,12 @@
 """The registry: every image set that can be loaded by name, each declared by one call of :func:`register_reader`."""
 
+import importlib
 import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from fd2lib.data.listing import Listing
 from fd2lib.ground import SettingError, unknown
@@ -12,20 +14,20 @@ from fd2lib.ground import SettingError, unknown
 RESEARCH = "non-commercial research and education"  # terms of several sets
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DatasetInfo:
     """Facts about a registered set; numbers are those of the complete official set, 0 where the user decides."""
 
     name: str
     title: str
-    num_classes: int
-    train_images: int
-    test_images: int
+    num_classes: int = 0
+    train_images: int = 0
+    test_images: int = 0
     native_size: str  # pixels, in words
     split: str  # where the split comes from
     licence: str  # licence or terms of use
     source: str  # address
-    citation: str
+    citation: str = ""
     layout: str  # folders that are read, below the root
     embedded: bool = False  # drawn by the library, no files needed; set by register_reader
     downloadable: bool = False  # ``load_dataset(..., download=True)`` fetches it; set by register_reader
@@ -79,8 +81,7 @@ def register_reader(reader: Reader) -> None:
             f"the image set {info.name!r} is registered twice: by {_READERS[info.name].file} and by {file}; "
             "give one of them another name."
         )
-    texts = {"title": info.title, "licence": info.licence, "layout": info.layout}
-    if empty := [name for name, text in texts.items() if not text.strip()]:
+    if empty := [name for name in ("title", "licence", "layout") if not getattr(info, name).strip()]:
         raise SettingError(
             f"{file} registers {info.name!r} with no {', '.join(empty)}; say it, if only that it is unknown."
         )
@@ -88,12 +89,19 @@ def register_reader(reader: Reader) -> None:
     _READERS[info.name] = replace(reader, info=info, file=file)
 
 
-def get_reader(name: str) -> Reader:
-    """Return the reader of one set.
+def torchvision_set(kind: str, *args: Any, **options: Any) -> Any:
+    """Make one of torchvision's data sets. Only then is torchvision imported, which takes seconds."""
+    return getattr(importlib.import_module("torchvision.datasets"), kind)(*args, **options)
 
-    Raises:
-        SettingError: no set of that name.
-    """
+
+def fetch_archive(address: str, md5: str, root: Path) -> None:
+    """Download an archive and unpack it into ``root``."""
+    utils = importlib.import_module("torchvision.datasets.utils")
+    utils.download_and_extract_archive(address, str(root), md5=md5)
+
+
+def get_reader(name: str) -> Reader:
+    """Return the reader of one set; of an unknown one SettingError is raised."""
     if name not in _READERS:
         raise SettingError(unknown("data set", name, _READERS))
     return _READERS[name]
@@ -105,11 +113,7 @@ def list_datasets() -> dict[str, DatasetInfo]:
 
 
 def dataset_info(name: str) -> DatasetInfo:
-    """Return the facts of one set.
-
-    Raises:
-        SettingError: no set of that name.
-    """
+    """Return the facts of one set; of an unknown one SettingError is raised."""
     return get_reader(name).info
 
 
@@ -132,13 +136,8 @@ def format_listing() -> str:
 
 
 def format_card(name: str) -> str:
-    """Return the data card of one set as MyST Markdown: its title as heading, a table of its facts, then its card.
-
-    Raises:
-        SettingError: no set of that name.
-    """
-    reader = get_reader(name)
-    info = reader.info
+    """Return the data card of one set as MyST Markdown: its title as heading, a table of its facts, then its card."""
+    reader, info = get_reader(name), dataset_info(name)
     how = "the library can fetch it" if info.downloadable else "bring the files"
     images = f"{info.train_images:,} training, {info.test_images:,} test; pixels: {info.native_size}"
     facts = {

@@ -38,15 +38,8 @@ class _ChannelStatistics(torch.autograd.Function):
 def bn_statistics_loss(features: Tensor, running_mean: Tensor, running_var: Tensor) -> Tensor:
     """Distance of a batch's channel statistics from one BatchNorm layer's running statistics (SRe²L, kept by FD²).
 
-    ``‖running_var − var‖₂ + ‖running_mean − mean‖₂`` over channels, with the biased variance.
-
-    Args:
-        features: the layer's input, ``[B, C, h, w]``.
-        running_mean: ``[C]``.
-        running_var: ``[C]``.
-
-    Returns:
-        Scalar, not negative.
+    ``‖running_var − var‖₂ + ‖running_mean − mean‖₂`` over the C channels, with the biased variance of the layer's input
+    ``[B, C, h, w]``: a scalar, not negative.
 
     Raises:
         ShapeError: the number of channels differs.
@@ -61,12 +54,9 @@ def bn_statistics_loss(features: Tensor, running_mean: Tensor, running_var: Tens
 
 
 def bn_statistics_total(layers: Iterable[tuple[Tensor, Tensor, Tensor]], first_multiplier: float = 10.0) -> Tensor:
-    """Sum of :func:`bn_statistics_loss` over layers, the first one weighted (10 in the authors' release).
+    """Sum of :func:`bn_statistics_loss` over layers, as :class:`fd2lib.models.BatchNormTap` records them.
 
-    Args:
-        layers: ``(features, running_mean, running_var)`` in forward order, as
-            :class:`fd2lib.models.BatchNormTap` records them.
-        first_multiplier: weight of the first layer, whose inputs are nearest to pixels.
+    The first layer, whose inputs are nearest to pixels, has another weight (10 in the authors' release).
 
     Raises:
         ShapeError: there are no layers, or one does not fit.

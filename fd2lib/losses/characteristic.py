@@ -18,11 +18,7 @@ class CharacteristicTerms(NamedTuple):
 
 
 def characteristic_terms(part_features: Tensor, labels: Tensor, prototypes: Tensor) -> CharacteristicTerms:
-    """Return the attracting and the repelling term of :func:`characteristic_loss`.
-
-    Raises:
-        ShapeError: the three tensors do not fit each other.
-    """
+    """Return the attracting and the repelling term of :func:`characteristic_loss`."""
     if part_features.ndim != 2 or prototypes.ndim != 2 or part_features.shape[1] != prototypes.shape[1]:
         raise ShapeError(
             f"part_features {tuple(part_features.shape)} and prototypes {tuple(prototypes.shape)} do not fit; "
@@ -43,15 +39,12 @@ def characteristic_loss(part_features: Tensor, labels: Tensor, prototypes: Tenso
     """Mean of attraction to the own class's prototype and repulsion from all others (FD² paper, as in its release).
 
     ``½·mean_b d(f_b, c_y) + ½·(1 − mean_b mean_{k≠y} d(f_b, c_k))`` with the relative distance ``d``
-    of :func:`fd2lib.losses.relative_distance`.
+    of :func:`fd2lib.losses.relative_distance`: in [0, 1], float32 or wider whatever the inputs' precision.
 
     Args:
         part_features: the attention head's part features, ``[B, D]``.
         labels: class indices, ``[B]`` int64.
         prototypes: one vector per class, ``[K, D]``; a class never seen may be zero.
-
-    Returns:
-        Scalar in [0, 1], float32 or wider whatever the inputs' precision.
 
     Raises:
         ShapeError: the three tensors do not fit each other.

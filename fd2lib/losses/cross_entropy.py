@@ -11,12 +11,8 @@ def mixed_cross_entropy(
 ) -> Tensor:
     """Cross-entropy shared by backbone and head, ``(1−λ)·CE(backbone) + λ·CE(head)`` (FD² paper).
 
-    Args:
-        logits: the backbone's, ``[N, K]``.
-        labels: class indices, ``[N]``.
-        head_logits: the attention head's, ``[N, K]``; not needed for a ratio of 0.
-        ratio: λ in [0, 1].
-        keep_base: add the base method's cross-entropy, the backbone's, once more (paper's reading).
+    Logits are ``[N, K]``, labels ``[N]``, the ratio λ in [0, 1]; for 0 no head is needed. With ``keep_base`` the base
+    method's cross-entropy, the backbone's, is added once more (paper's reading).
     """
     base = F.cross_entropy(logits, labels)
     loss = (1 - ratio) * base

@@ -14,14 +14,8 @@ def full_precision(x: Tensor) -> Tensor:
 def relative_distance(a: Tensor, b: Tensor) -> Tensor:
     """Distance of vectors relative to their lengths, ``‖a − b‖ / (‖a‖ + ‖b‖ + 1e-6)``, in [0, 1).
 
-    The gradient is finite everywhere: where ``a`` equals ``b`` it is zero.
-
-    Args:
-        a: vectors along the last dimension, ``[..., D]``.
-        b: vectors that broadcast against ``a``.
-
-    Returns:
-        Distances, ``[...]``.
+    Vectors lie along the last dimension, ``[..., D]``, and broadcast; the distances are ``[...]``. The gradient is
+    finite everywhere: where ``a`` equals ``b`` it is zero.
     """
     a, b = full_precision(a), full_precision(b)
     lengths = torch.linalg.vector_norm(a, dim=-1) + torch.linalg.vector_norm(b, dim=-1)
@@ -29,17 +23,10 @@ def relative_distance(a: Tensor, b: Tensor) -> Tensor:
 
 
 def pairwise_relative_distance(a: Tensor, b: Tensor) -> Tensor:
-    """Relative distance of every row of ``a`` to every row of ``b``, from one matrix product.
+    """Relative distance of each row of ``a [B, D]`` to each of ``b [K, D]``, from one matrix product: ``[B, K]``.
 
     Squared distances come from squared lengths and the product ``a bᵀ``, so rows closer than about a
     thousandth of their length lose digits; use :func:`relative_distance` where such pairs matter.
-
-    Args:
-        a: ``[B, D]``.
-        b: ``[K, D]``.
-
-    Returns:
-        Distances in [0, 1], ``[B, K]``.
     """
     with torch.autocast(a.device.type, enabled=False):
         a, b = full_precision(a), full_precision(b)

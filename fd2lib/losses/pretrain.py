@@ -39,11 +39,7 @@ class PretrainTerms(NamedTuple):
 
 
 def center_loss(part_features: Tensor, centers: Tensor) -> Tensor:
-    """Squared distance of each image's part features from its centre, averaged over images.
-
-    Args:
-        part_features: ``[B, D]``.
-        centers: each image's own class's prototype, normalised, ``[B, D]``.
+    """Squared distance of part features ``[B, D]`` from their classes' normalised prototypes, averaged over images.
 
     Raises:
         ShapeError: the shapes differ.
@@ -91,11 +87,8 @@ def pretrain_loss(
     """
     if not 0 <= attention_ratio <= 1:
         raise SettingError(f"attention_ratio is {attention_ratio}; expected between 0 and 1.")
-    if backbone_augmented is None:
-        backbone = F.cross_entropy(backbone_logits, labels)
-    else:
-        every = torch.cat([backbone_logits, backbone_augmented])
-        backbone = F.cross_entropy(every, labels.repeat(len(every) // len(labels)))
+    every = backbone_logits if backbone_augmented is None else torch.cat([backbone_logits, backbone_augmented])
+    backbone = F.cross_entropy(every, labels.repeat(len(every) // len(labels)))
     zero = backbone.new_zeros(())
     if raw is None:
         if augmented is not None or centers is not None:
@@ -107,9 +100,8 @@ def pretrain_loss(
         effect, views, head = F.cross_entropy(raw.effect_logits, labels), zero, whole
     else:
         twice = labels.repeat(2)
-        count = augmented.logits.shape[0]
-        if count != twice.shape[0]:
-            raise ShapeError(f"augmented has {count} images; expected {twice.shape[0]}: crops, then drops.")
+        if len(augmented.logits) != len(twice):
+            raise ShapeError(f"augmented has {len(augmented.logits)} images; expected {len(twice)}: crops, then drops.")
         effect = F.cross_entropy(torch.cat([raw.effect_logits, augmented.effect_logits]), torch.cat([labels, twice]))
         views = F.cross_entropy(augmented.logits, twice)
         head = whole / 3 + views * 2 / 3

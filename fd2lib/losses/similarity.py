@@ -11,15 +11,13 @@ def similarity_loss(attention_maps: Tensor, earlier_maps: Tensor) -> Tensor:
     """Similarity of attention to that of the class's earlier images, averaged over images (FD² paper).
 
     Per image ``1 − mean_j d(A, A_j)`` on maps flattened to ``[M·h·w]``, with the relative distance ``d``
-    of :func:`fd2lib.losses.relative_distance`. The order of the earlier images does not matter.
+    of :func:`fd2lib.losses.relative_distance`. The order of the earlier images does not matter. In [0, 1]: 1 where
+    all maps are equal.
 
     Args:
         attention_maps: maps of the images being optimised, ``[N, M, h, w]``, not negative.
         earlier_maps: maps of J finished images of the same class each, ``[N, J, M, h, w]``. The first image
             of a group has none: with J = 0 the loss is zero.
-
-    Returns:
-        Scalar in [0, 1]; 1 where all maps are equal.
 
     Raises:
         ShapeError: the maps do not fit each other.

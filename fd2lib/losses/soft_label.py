@@ -12,13 +12,7 @@ def soft_label_loss(student_logits: Tensor, teacher_logits: Tensor, temperature:
 
     There is no factor T², so gradients shrink with the square of the temperature; FD² uses 20.
 
-    Args:
-        student_logits: ``[B, K]``.
-        teacher_logits: ``[B, K]``, of any float type; half precision is widened first.
-        temperature: divides both logits, above 0.
-
-    Returns:
-        Scalar, not negative.
+    Both logits are ``[B, K]``, of any float type, and divided by the temperature, which is above 0.
 
     Raises:
         ShapeError: the logits' shapes differ.

@@ -40,11 +40,7 @@ class TermInputs:
 
     @property
     def head(self) -> HeadInputs:
-        """The attention head's part.
-
-        Raises:
-            SettingError: the teacher has no head; declare the term with ``needs_head=True`` to hear of it earlier.
-        """
+        """The attention head's part; SettingError where the teacher has none, which ``needs_head`` tells earlier."""
         if self.attention is None:
             raise SettingError("a term reads the attention head, and this teacher has none; declare needs_head=True.")
         return self.attention
@@ -82,10 +78,7 @@ def register_term(term: Term) -> None:
     """Make a term known to the objective, to histories and to plots.
 
     A weight that is not a setting of ``distill`` yet becomes one, with the default 0: runs made before keep their
-    identity, and recipes and overrides can set it.
-
-    Args:
-        term: the declaration; the very same one may be registered again.
+    identity, and recipes and overrides can set it. The very same term may be registered again.
 
     Raises:
         SettingError: the name is taken, or is not an identifier.

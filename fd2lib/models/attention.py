@@ -1,4 +1,4 @@
-"""The attention head of counterfactual attention learning (CAL), as FD² trains it."""
+"""What FD² adds to a backbone: the head of counterfactual attention learning (CAL), and prototypes of its features."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fd2lib.ground import SettingError, ShapeError, make_generator
+from fd2lib.ground import SettingError, ShapeError, make_generator, unknown
 
 FEATURE_SCALE = 100.0  # unit-length part features are this long before the classifier
 EPSILON = 1e-6
+RULES = ("ema", "release")  # of prototypes
 
 
 class AttentionOutput(NamedTuple):
@@ -27,19 +28,17 @@ class AttentionHead(nn.Module):
     """Attention maps over a feature map, the part features they pool, and a classifier of those.
 
     Computes in float32 even under autocast: part features are compared at distances of a thousandth.
+
+    Args:
+        in_channels: C of the feature map.
+        num_classes: K.
+        num_maps: M, attention maps.
+
+    Raises:
+        SettingError: one of them is below 1.
     """
 
     def __init__(self, in_channels: int, num_classes: int, num_maps: int) -> None:
-        """Make a head.
-
-        Args:
-            in_channels: C of the feature map.
-            num_classes: K.
-            num_maps: M, attention maps.
-
-        Raises:
-            SettingError: one of them is below 1.
-        """
         super().__init__()
         for name, value in (("in_channels", in_channels), ("num_classes", num_classes), ("num_maps", num_maps)):
             if value < 1:
@@ -76,15 +75,13 @@ class AttentionHead(nn.Module):
             # The 1 × 1 convolution as a product: several times faster on processors for so few output channels.
             maps = torch.einsum("mc,bchw->bmhw", self.conv.weight.flatten(1), features)
             maps = F.relu(self.norm(maps))  # [B, M, h, w]
-            if counterfactual_attention is None:
-                counterfactual_attention = self._counterfactual(maps, generator)
-            elif counterfactual_attention.shape != maps.shape:
-                raise ShapeError(
-                    f"counterfactual_attention has shape {tuple(counterfactual_attention.shape)}; "
-                    f"expected {tuple(maps.shape)}."
-                )
-            parts = pool_parts(features, maps)
-            other_parts = pool_parts(features, counterfactual_attention)
+            other = (
+                self._counterfactual(maps, generator) if counterfactual_attention is None else counterfactual_attention
+            )
+            if other.shape != maps.shape:
+                seen, expected = tuple(other.shape), tuple(maps.shape)
+                raise ShapeError(f"counterfactual_attention has shape {seen}; expected {expected}.")
+            parts, other_parts = pool_parts(features, maps), pool_parts(features, other)
             logits = self.classifier(FEATURE_SCALE * parts)
             effect = logits - self.classifier(FEATURE_SCALE * other_parts)
             return AttentionOutput(logits, effect, parts, maps, other_parts, maps.mean(1, keepdim=True))
@@ -101,30 +98,18 @@ class AttentionHead(nn.Module):
 def pool_parts(features: Tensor, attention_maps: Tensor) -> Tensor:
     """Bilinear attention pooling, signed square root and L2 normalisation (CAL; FD² paper).
 
-    Args:
-        features: ``[B, C, h, w]``.
-        attention_maps: ``[B, M, h, w]``.
-
-    Returns:
-        Part features, ``[B, M·C]``, the C features of the first map first.
+    Features ``[B, C, h, w]`` and maps ``[B, M, h, w]`` give ``[B, M·C]``, the C features of the first map first.
     """
     positions = features.shape[2] * features.shape[3]
-    pooled = torch.einsum("bmhw,bchw->bmc", attention_maps, features) / positions  # [B, M, C]
-    pooled = pooled.flatten(1)  # [B, M·C]
+    pooled = torch.einsum("bmhw,bchw->bmc", attention_maps, features).flatten(1) / positions  # [B, M·C]
     return F.normalize(pooled.sign() * (pooled.abs() + EPSILON).sqrt(), dim=1)
 
 
 def pick_maps(attention_maps: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Draw two maps of each image, likelier where the map attends more: one to crop with, one to drop with.
 
-    A map's probability is proportional to ``sqrt(Σ A + 1e-6)``; both draws may give the same map (CAL).
-
-    Args:
-        attention_maps: ``[B, M, h, w]``, not negative.
-        generator: CPU generator.
-
-    Returns:
-        Maps to crop and to drop with, each ``[B, 1, h, w]``, without gradient.
+    Of maps ``[B, M, h, w]``, not negative, one's probability is proportional to ``sqrt(Σ A + 1e-6)``; both draws, from
+    a CPU generator, may give the same map (CAL). Each is ``[B, 1, h, w]``, without gradient.
     """
     maps = attention_maps.detach()
     shares = (maps.double().sum(dim=(2, 3)) + EPSILON).sqrt().cumsum(1)  # [B, M]
@@ -133,3 +118,61 @@ def pick_maps(attention_maps: Tensor, generator: torch.Generator) -> tuple[Tenso
     wide = index[:, :, None, None].expand(-1, -1, *maps.shape[2:])
     crop_map, drop_map = maps.gather(1, wide).chunk(2, dim=1)
     return crop_map, drop_map
+
+
+class ClassPrototypes(nn.Module):
+    """One running vector per class, updated by the images of a batch; zero until its class is first seen.
+
+    Rules, with ``f`` the mean over the batch's images of the class and ``ĉ = c/‖c‖``:
+
+    - ``ema`` (FD² paper): ``c ← (1 − momentum)·c + momentum·f/‖f‖``.
+    - ``release`` (authors' code): ``c ← c + momentum·(f − ĉ)``. From zero and for unit features this stays at
+      momentum × the last feature seen. Where a class has several images in a batch the release's result is
+      whichever was written last; here they take one step together, by their mean.
+
+    Args:
+        num_classes: K.
+        dim: length of the part features, M·C.
+        rule: ``ema`` or ``release``.
+        momentum: step of an update, in [0, 1].
+
+    Raises:
+        SettingError: an unknown rule, or a momentum outside [0, 1].
+    """
+
+    prototypes: Tensor  # [K, dim]
+
+    def __init__(self, num_classes: int, dim: int, rule: str = "ema", momentum: float = 0.05) -> None:
+        super().__init__()
+        if rule not in RULES:
+            raise SettingError(unknown("prototype_rule", rule, RULES))
+        if not 0 <= momentum <= 1:
+            raise SettingError(f"prototype momentum is {momentum}; expected between 0 and 1.")
+        self.rule, self.momentum = rule, momentum
+        self.register_buffer("prototypes", torch.zeros(num_classes, dim))
+
+    @torch.no_grad()
+    def update(self, part_features: Tensor, labels: Tensor) -> None:
+        """Move the prototypes of the classes in a batch, features ``[B, dim]`` and labels ``[B]``; all others stay.
+
+        Raises:
+            ShapeError: the tensors do not fit.
+        """
+        num_classes, dim = self.prototypes.shape
+        if part_features.ndim != 2 or part_features.shape[1] != dim or labels.shape != part_features.shape[:1]:
+            raise ShapeError(
+                f"part_features {tuple(part_features.shape)} and labels {tuple(labels.shape)} do not fit; "
+                f"expected [B, {dim}] and [B]."
+            )
+        with torch.autocast(part_features.device.type, enabled=False):
+            # A product with the membership matrix adds up in a fixed order; index_add on CUDA does not.
+            member = F.one_hot(labels, num_classes).to(self.prototypes.dtype).T  # [K, B]
+            count = member.sum(1, keepdim=True)  # [K, 1]
+            mean = member @ part_features.to(self.prototypes.dtype) / count.clamp_min(1)
+            step = F.normalize(mean, dim=1) - self.prototypes if self.rule == "ema" else mean - self.unit()
+            self.prototypes.add_(step * (count > 0), alpha=self.momentum)
+
+    def unit(self) -> Tensor:
+        """Return the prototypes scaled to length 1, ``[K, dim]``; a zero prototype stays zero."""
+        length = torch.linalg.vector_norm(self.prototypes, dim=1, keepdim=True)
+        return self.prototypes / torch.where(length > 0, length, torch.ones_like(length))

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple, cast
 
 import timm
 import torch
+from timm.models.efficientnet import EfficientNet
 from torch import Tensor, nn
 
 from fd2lib.ground import SettingError, seeded_initialisation, unknown
-from fd2lib.models.small import SMALL_NETWORKS, Network
-from fd2lib.models.stems import SMALL_IMAGE, has_small_stem, make_small_stem, stem_keeps_weights
+from fd2lib.models.small import SMALL_IMAGE, SMALL_NETWORKS, Network, has_small_stem, make_small_stem
 from fd2lib.models.weights import lite0_path, load_weights, read_state_dict
 
 STEMS = ("auto", "small", "standard")
@@ -21,7 +21,6 @@ ALIASES = {
     "efficientnet-lite0": "tf_efficientnet_lite0",
 }
 LITE0 = "tf_efficientnet_lite0"
-HALF = (0.5, 0.5, 0.5)
 
 
 class BackboneOutput(NamedTuple):
@@ -32,11 +31,12 @@ class BackboneOutput(NamedTuple):
 
 
 class Backbone(nn.Module):
-    """A classification network that also gives the feature map its logits are pooled from.
+    """A classification network that also gives the feature map its logits are pooled from; see create_backbone.
 
     Attributes:
         name: resolved name.
         stem: ``small`` or ``standard``.
+        image_size: side of its images, pixels.
         num_features: C, channels of the feature map.
         feature_size: height and width of the feature map; ``(0, 0)`` without one.
         has_feature_map: whether ``features`` is given; an attention head needs it.
@@ -45,15 +45,7 @@ class Backbone(nn.Module):
     """
 
     def __init__(self, network: Network, name: str, *, stem: str, image_size: int, probe: Tensor) -> None:
-        """Wrap a timm network; :func:`create_backbone` makes one by name.
-
-        Args:
-            network: made by timm.
-            name: its resolved name.
-            stem: the stem it has.
-            image_size: side of its images, pixels.
-            probe: what ``forward_features`` gives for one image.
-        """
+        # The probe is what ``forward_features`` gives for one image.
         super().__init__()
         self.network, self.name, self.stem, self.image_size = network, name, stem, image_size
         self.channels_last = getattr(network, "output_fmt", "NCHW") == "NHWC"
@@ -125,16 +117,13 @@ def create_backbone(
             f"backbone {name!r} has no feature map [B, C, h, w], which an attention head needs. "
             "Choose a convolutional network, or pass features=False where only logits are used (students)."
         )
-    backbone.mean, backbone.std = _expected_pixels(network, resolved, init)
+    if init == "imagenet":
+        backbone.mean, backbone.std = (tuple(network.pretrained_cfg[name]) for name in ("mean", "std"))
     return backbone
 
 
 def resolve_name(name: str) -> str:
-    """Return timm's or fd2lib's own name for a backbone.
-
-    Raises:
-        SettingError: no such network.
-    """
+    """Return timm's or fd2lib's own name for a backbone; SettingError where there is no such network."""
     resolved = ALIASES.get(name, name)
     if resolved in SMALL_NETWORKS or timm.is_model(resolved.partition(".")[0]):
         return resolved
@@ -160,7 +149,7 @@ def _build(name: str, num_classes: int, image_size: int, init: str, stem: str) -
         network = _create_timm(name, num_classes, image_size, pretrained=init == "imagenet" and name != LITE0)
         wanted = image_size <= SMALL_IMAGE and init == "random" and has_small_stem(network)
         small = wanted if stem == "auto" else stem == "small"
-        if small and init == "imagenet" and not stem_keeps_weights(network):
+        if small and init == "imagenet" and not isinstance(network, EfficientNet):  # only theirs keeps its weights
             raise SettingError(f"ImageNet weights of {name!r} do not fit its small stem. Use stem='standard'.")
         if small:
             make_small_stem(network, name)
@@ -196,14 +185,3 @@ def _probe(network: Network, name: str, image_size: int) -> Tensor:
         raise SettingError(f"backbone {name!r} does not take {image_size} px ({reason}). Try another size.") from error
     finally:
         network.train()
-
-
-def _expected_pixels(
-    network: nn.Module, name: str, init: str
-) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-    if init != "imagenet":
-        return None, None
-    config = getattr(network, "pretrained_cfg", {}) or {}
-    if name == LITE0:
-        return HALF, HALF
-    return tuple(config["mean"]), tuple(config["std"])

@@ -2,16 +2,13 @@
 
 import contextlib
 from collections.abc import Iterator
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
 
 from fd2lib.ground import SettingError
-
-Layer = TypeVar("Layer", bound=nn.Module)
 
 
 class BatchNormTap:
@@ -21,24 +18,20 @@ class BatchNormTap:
     ...     teacher(images)
     ...     loss = bn_statistics_total(tap.inputs)
 
-    Gradients flow through what is recorded. Layers appear in the order they run in.
+    Gradients flow through what is recorded. Layers appear in the order they run in. ``modules`` are networks to look
+    into; ``None`` is skipped, so that an absent head may be passed.
 
     Attributes:
         inputs: ``(features [B, C, h, w], running_mean [C], running_var [C])`` per layer since the last clear.
+
+    Raises:
+        SettingError: there is no BatchNorm2d in any of the modules.
     """
 
     def __init__(self, *modules: nn.Module | None) -> None:
-        """Choose the modules to look into.
-
-        Args:
-            modules: networks; ``None`` is skipped, so that an absent head may be passed.
-
-        Raises:
-            SettingError: there is no BatchNorm2d in any of them.
-        """
         self.inputs: list[tuple[Tensor, Tensor, Tensor]] = []
-        given = nn.ModuleList([module for module in modules if module is not None])
-        self.layers = _layers(given, nn.BatchNorm2d)
+        inside = [layer for module in modules if module is not None for layer in module.modules()]
+        self.layers = [layer for layer in dict.fromkeys(inside) if isinstance(layer, nn.BatchNorm2d)]
         if not self.layers:
             raise SettingError(
                 "the network has no BatchNorm2d layer; BatchNorm matching needs one. "
@@ -55,23 +48,15 @@ class BatchNormTap:
             self.inputs.append((arguments[0], layer.running_mean, layer.running_var))
 
     def __enter__(self) -> Self:
-        """Begin recording."""
         self.clear()
         self._handles = [layer.register_forward_pre_hook(self._record) for layer in self.layers]
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop recording and free what was recorded."""
+    def __exit__(self, *error: object) -> None:
         for handle in self._handles:
             handle.remove()
         self._handles = []
         self.clear()
-
-
-def _layers(module: nn.Module, kind: type[Layer]) -> list[Layer]:
-    return [layer for layer in module.modules() if isinstance(layer, kind)]
 
 
 @contextlib.contextmanager
@@ -80,7 +65,7 @@ def batch_statistics(model: nn.Module) -> Iterator[None]:
 
     Running statistics are neither used nor changed, and everything else, dropout too, keeps its mode.
     """
-    layers = _layers(model, _BatchNorm)
+    layers = [layer for layer in model.modules() if isinstance(layer, _BatchNorm)]
     kept = [(layer, layer.training, layer.running_mean, layer.running_var) for layer in layers]
     try:
         for layer in layers:

@@ -1,21 +1,27 @@
-"""Small networks of fd2lib's own, for images of 32 to 96 px on a processor: teachers and students in minutes.
+"""Networks for small images: a few of fd2lib's own, and stems of timm's that throw less away.
 
-Each is a narrow or shallow member of a family that the paper uses, or a plain stack of convolutions. All stay in
-this table, so timm's own registry is left as it is. A stride of 2 in the first layer and none of the usual pooling
-make the final feature map 4 × 4 at 64 px (8 × 8 for the plain stack); :func:`fd2lib.models.create_backbone` takes
-stride 1 for 32 px and below.
+The networks are for images of 32 to 96 px on a processor: teachers and students in minutes. Each is a narrow or shallow
+member of a family that the paper uses, or a plain stack of convolutions. All stay in this table, so timm's own registry
+is left as it is. A stride of 2 in the first layer and none of the usual pooling make the final feature map 4 × 4 at
+64 px (8 × 8 for the plain stack); :func:`fd2lib.models.create_backbone` takes stride 1 for 32 px and below.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from timm.models._efficientnet_builder import decode_arch_def
+from timm.models.convnext import ConvNeXt
 from timm.models.densenet import DenseNet
 from timm.models.efficientnet import EfficientNet
 from timm.models.resnet import BasicBlock, Bottleneck, ResNet
 from torch import Tensor, nn
+
+from fd2lib.ground import SettingError
+
+SMALL_IMAGE = 64  # pixels; up to this side and without pretrained weights, stem "auto" is "small"
+Sizes = tuple[int, ...]  # one of each stage
+FAMILIES = "ResNet, DenseNet, MobileNet-V2, EfficientNet, EfficientNet-Lite and ConvNeXt"
 
 
 class Network(nn.Module):
@@ -25,6 +31,7 @@ class Network(nn.Module):
     forward_features: Callable[[Tensor], Tensor]  # images -> feature map
     forward_head: Callable[[Tensor], Tensor]  # feature map -> logits
     get_classifier: Callable[[], nn.Module]  # -> last layer
+    pretrained_cfg: Mapping[str, Any]  # of its pretrained weights: mean and std of their pixels
 
 
 class ConvNet(Network):
@@ -37,8 +44,7 @@ class ConvNet(Network):
         channels: of each block; every block but the last halves height and width.
     """
 
-    def __init__(self, num_classes: int, channels: tuple[int, ...]) -> None:
-        """Build the blocks."""
+    def __init__(self, num_classes: int, channels: Sizes) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
         for inputs, outputs in zip((3, *channels), channels, strict=False):
@@ -70,8 +76,7 @@ def _convnet(num_classes: int, stride: int) -> Network:
     return ConvNet(num_classes, (24, 48, 96, 96))
 
 
-@dataclass(frozen=True)
-class SmallNetwork:
+class SmallNetwork(NamedTuple):
     """One entry of the table."""
 
     description: str
@@ -79,9 +84,7 @@ class SmallNetwork:
 
 
 # In what follows timm's networks are Any: its types know one of the layers that each attribute may hold.
-def _resnet(
-    num_classes: int, stride: int, *, block: Any, layers: tuple[int, ...], channels: tuple[int, ...]
-) -> Network:
+def _resnet(block: Any, layers: Sizes, channels: Sizes, num_classes: int, stride: int) -> Network:
     # timm fixes 64 channels after a plain stem but not after a deep one, whose convolutions are replaced by one.
     network: Any = ResNet(
         block, layers, num_classes=num_classes, channels=channels, stem_type="deep", stem_width=channels[0] // 2
@@ -92,7 +95,7 @@ def _resnet(
     return network
 
 
-def _densenet(num_classes: int, stride: int, *, growth: int, layers: tuple[int, ...]) -> Network:
+def _densenet(growth: int, layers: Sizes, num_classes: int, stride: int) -> Network:
     network: Any = DenseNet(growth_rate=growth, block_config=layers, num_classes=num_classes)
     network.features.conv0 = nn.Conv2d(3, 2 * growth, kernel_size=3, stride=stride, padding=1, bias=False)
     nn.init.kaiming_normal_(network.features.conv0.weight)
@@ -112,18 +115,64 @@ SMALL_NETWORKS: dict[str, SmallNetwork] = {
     "convnet4": SmallNetwork("four plain blocks, 24 to 96 channels, pooled by maximum (0.14 M weights)", _convnet),
     "resnet10_narrow": SmallNetwork(
         "ResNet of four basic blocks, 24 to 192 channels (0.7 M weights)",
-        partial(_resnet, block=BasicBlock, layers=(1, 1, 1, 1), channels=(24, 48, 96, 192)),
+        partial(_resnet, BasicBlock, (1, 1, 1, 1), (24, 48, 96, 192)),
     ),
     "resnet18_narrow": SmallNetwork(
         "ResNet-18 with a quarter of the channels, 16 to 128 (0.7 M weights)",
-        partial(_resnet, block=BasicBlock, layers=(2, 2, 2, 2), channels=(16, 32, 64, 128)),
+        partial(_resnet, BasicBlock, (2, 2, 2, 2), (16, 32, 64, 128)),
     ),
     "resnet14_narrow": SmallNetwork(
         "ResNet of four bottleneck blocks, 64 to 384 channels (0.4 M weights)",
-        partial(_resnet, block=Bottleneck, layers=(1, 1, 1, 1), channels=(16, 32, 64, 96)),
+        partial(_resnet, Bottleneck, (1, 1, 1, 1), (16, 32, 64, 96)),
     ),
     "densenet_narrow": SmallNetwork(
-        "DenseNet of 17 layers, growth 12 (0.15 M weights)", partial(_densenet, growth=12, layers=(3, 4, 6, 4))
+        "DenseNet of 17 layers, growth 12 (0.15 M weights)", partial(_densenet, 12, (3, 4, 6, 4))
     ),
     "mobilenet_narrow": SmallNetwork("MobileNet-V2 of six blocks, 256 features (0.13 M weights)", _mobilenet),
 }
+
+
+def make_small_stem(network: nn.Module, name: str) -> None:
+    """Change a timm network's stem in place so that its feature map is four times (ConvNeXt: two times) as wide.
+
+    ResNet and DenseNet get a 3 × 3 convolution of stride 1 and no pooling; MobileNet-V2 and EfficientNet keep their
+    weights and lose the strides of the stem and of the first strided block; ConvNeXt's patches are 2 × 2. New
+    convolutions take fresh weights from PyTorch's global generator: call it inside ``seeded_initialisation``.
+    """
+    if not has_small_stem(network):
+        raise SettingError(f"backbone {name!r} has no small stem; expected one of {FAMILIES}. Use stem='standard'.")
+    body: Any = network  # timm's types know one of the layers that each attribute may hold
+    if isinstance(network, ResNet):
+        body.conv1 = _three_by_three(body.conv1)
+        body.maxpool = nn.Identity()
+    elif isinstance(network, DenseNet):
+        body.features.conv0 = _three_by_three(body.features.conv0)
+        body.features.pool0 = nn.Identity()
+    elif isinstance(network, EfficientNet):
+        body.conv_stem.stride = (1, 1)
+        convolutions = (layer for layer in body.blocks.modules() if isinstance(layer, nn.Conv2d))
+        next(layer for layer in convolutions if max(layer.stride) > 1).stride = (1, 1)
+    else:
+        old = body.stem[0]
+        new = nn.Conv2d(old.in_channels, old.out_channels, kernel_size=2, stride=2, bias=old.bias is not None)
+        nn.init.trunc_normal_(new.weight, std=0.02)
+        if new.bias is not None:
+            nn.init.zeros_(new.bias)
+        body.stem[0] = new
+
+
+def has_small_stem(network: nn.Module) -> bool:
+    """Return whether :func:`make_small_stem` knows the network's stem; deep and tiered stems it does not."""
+    if isinstance(network, ResNet):
+        return isinstance(network.conv1, nn.Conv2d)
+    if isinstance(network, DenseNet):
+        return not hasattr(network.features, "conv1")
+    if isinstance(network, ConvNeXt):
+        return isinstance(next(network.stem.children()), nn.Conv2d)
+    return isinstance(network, EfficientNet)
+
+
+def _three_by_three(old: nn.Conv2d) -> nn.Conv2d:
+    new = nn.Conv2d(old.in_channels, old.out_channels, kernel_size=3, stride=1, padding=1, bias=old.bias is not None)
+    nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
+    return new

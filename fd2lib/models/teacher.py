@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 import torch
@@ -20,9 +21,8 @@ from fd2lib.ground import (
     unknown,
     write_json,
 )
-from fd2lib.models.attention import AttentionHead, AttentionOutput
+from fd2lib.models.attention import AttentionHead, AttentionOutput, ClassPrototypes
 from fd2lib.models.backbones import Backbone, create_backbone
-from fd2lib.models.prototypes import ClassPrototypes
 
 FORMAT = 1  # of teacher.json
 WEIGHTS, DESCRIPTION = "teacher.safetensors", "teacher.json"
@@ -38,7 +38,7 @@ class TeacherOutput(NamedTuple):
 
 
 class Teacher(nn.Module):
-    """A pretrained network with what FD² adds to it.
+    """A pretrained network with what FD² adds to it; :func:`create_teacher` makes one from settings.
 
     Attributes:
         backbone: a :class:`Backbone`.
@@ -63,7 +63,6 @@ class Teacher(nn.Module):
         std: Sequence[float],
         classes: Sequence[str],
     ) -> None:
-        """Bundle the parts; :func:`create_teacher` makes them from settings."""
         super().__init__()
         self.backbone, self.head, self.prototypes = backbone, head, prototypes
         self.attention_ratio = attention_ratio if head is not None else 0.0
@@ -91,12 +90,10 @@ class Teacher(nn.Module):
     def forward(
         self, x: Tensor, generator: torch.Generator | None = None, *, stop_gradient: bool = False
     ) -> TeacherOutput:
-        """Run backbone and head.
+        """Run backbone and head on normalised images ``[B, 3, S, S]``.
 
-        Args:
-            x: normalised images, ``[B, 3, S, S]``.
-            generator: CPU generator of the counterfactual attention, in training mode.
-            stop_gradient: no gradient from the head to the backbone: the head only reads it.
+        In training mode ``generator``, on the CPU, draws the counterfactual attention. With ``stop_gradient`` the head
+        only reads the backbone: no gradient flows from one to the other.
         """
         logits, features = self.backbone(x)
         read = features.detach() if stop_gradient and features is not None else features
@@ -104,11 +101,7 @@ class Teacher(nn.Module):
         return TeacherOutput(logits, features, attention)
 
     def logits(self, x: Tensor, source: str = "backbone") -> Tensor:
-        """Return one kind of logits for normalised images, ``[B, K]``.
-
-        Args:
-            x: ``[B, 3, S, S]``.
-            source: ``backbone`` or ``head``.
+        """Return the logits ``[B, K]`` of the ``backbone`` or the ``head`` for normalised images ``[B, 3, S, S]``.
 
         Raises:
             SettingError: an unknown source, or the head's asked of a teacher without one.
@@ -139,11 +132,7 @@ class Teacher(nn.Module):
         }
 
     def save(self, folder: str | Path, settings: dict[str, Any] | None = None) -> None:
-        """Write ``teacher.safetensors`` and then ``teacher.json`` into a folder.
-
-        Args:
-            folder: made where missing.
-            settings: further plain values to keep beside the description, such as the training's settings.
+        """Write ``teacher.safetensors`` and then ``teacher.json``, with plain ``settings`` kept beside its description.
 
         Raises:
             ArtefactError: a file could not be written; what was there is unchanged.
@@ -162,38 +151,28 @@ class Teacher(nn.Module):
             ArtefactError: a file is missing or broken, or weights and description do not fit.
         """
         folder = Path(folder)
-        teacher = _from_description(read_json(folder / DESCRIPTION), folder)
+        teacher = _from_description(folder / DESCRIPTION)
         try:
-            state = load_file(folder / WEIGHTS)
-        except (OSError, SafetensorError) as error:
+            teacher.load_state_dict(load_file(folder / WEIGHTS), strict=True)
+        except (OSError, SafetensorError, RuntimeError) as error:
             raise ArtefactError(
-                f"{folder / WEIGHTS} is missing or broken ({error}). Move the folder away and run pretraining again."
+                f"{folder / WEIGHTS} is missing, broken or does not fit {DESCRIPTION} beside it "
+                f"({shorten(str(error), 300)}). Move the folder away and run pretraining again."
             ) from error
-        own = teacher.state_dict()
-        misshapen = {key for key in own.keys() & state.keys() if own[key].shape != state[key].shape}
-        wrong = sorted((own.keys() ^ state.keys()) | misshapen)
-        if wrong:
-            raise ArtefactError(
-                f"{folder / WEIGHTS} does not fit {DESCRIPTION} beside it: {len(wrong)} weights differ, "
-                f"{wrong[0]} first. Expected both from one run; move the folder away and run pretraining again."
-            )
-        teacher.load_state_dict(state, strict=True)
         return teacher.to(device).eval().requires_grad_(False)
 
 
-def _from_description(description: Any, folder: Path) -> Teacher:
-    source = folder / DESCRIPTION
+def _from_description(source: Path) -> Teacher:
+    description = read_json(source)
     try:
-        if description["format"] != FORMAT:
-            raise ArtefactError(f"{source} has format {description['format']}; this version of fd2lib reads {FORMAT}.")
-        return _assemble(description)
-    except ArtefactError:
-        raise
+        if (written := description["format"]) == FORMAT:
+            return _assemble(description)
     except (KeyError, TypeError, ValueError, RuntimeError, Fd2Error) as error:
         raise ArtefactError(
             f"{source} does not describe a teacher ({type(error).__name__}: {error}). "
             "Move the folder away and run pretraining again."
         ) from error
+    raise ArtefactError(f"{source} has format {written}; this version of fd2lib reads {FORMAT}.")
 
 
 def _assemble(description: Mapping[str, Any], init: str = "random", seed: int = 0) -> Teacher:
@@ -214,14 +193,10 @@ def _assemble(description: Mapping[str, Any], init: str = "random", seed: int = 
 def create_teacher(
     settings: PretrainSettings, classes: Sequence[str], image_size: int, mean: Sequence[float], std: Sequence[float]
 ) -> Teacher:
-    """Make a new teacher as the pretraining settings say.
+    """Make a new teacher as the pretraining settings say, for images of ``image_size`` pixels.
 
-    Args:
-        settings: backbone, its weights, and whether it has an attention head.
-        classes: names in label order.
-        image_size: side of the images, pixels.
-        mean: of the data set's pixels in [0, 1]; pretrained weights that expect another mean bring their own.
-        std: likewise.
+    Mean and standard deviation are those of the data set's pixels in [0, 1]; pretrained weights that expect others
+    bring their own.
 
     Raises:
         SettingError: the backbone cannot be made as asked.

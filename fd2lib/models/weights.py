@@ -43,11 +43,7 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
 
 
 def lite0_path() -> Path:
-    """Return the file of EfficientNet-Lite0's ImageNet weights inside its pip package.
-
-    Raises:
-        SettingError: the package is not installed.
-    """
+    """Return the file of EfficientNet-Lite0's ImageNet weights inside its pip package."""
     try:
         package = importlib.import_module(LITE0_PACKAGE)
     except ImportError as error:
@@ -61,45 +57,31 @@ def lite0_path() -> Path:
 def load_weights(network: Network, state: Mapping[str, Tensor], source: str) -> None:
     """Load a state dict into a timm network, strictly; only a classifier of another size is left new.
 
-    Args:
-        network: made by timm.
-        state: in timm's, torchvision's or the older EfficientNet keys.
-        source: where the state dict comes from, for messages.
+    Its keys are timm's, torchvision's or those of the older EfficientNet; ``source`` says where it comes from.
 
     Raises:
         SettingError: weights are missing, left over or of another shape.
     """
     state = to_timm_keys(state, network)
     own = network.state_dict()
-    classifier = _classifier_prefix(network)
+    head = network.get_classifier()
+    classifier = next(name for name, module in network.named_modules() if module is head) + "."
     if any(key.startswith(classifier) and key in own and own[key].shape != value.shape for key, value in state.items()):
         fresh = {key: value for key, value in own.items() if key.startswith(classifier)}
         state = {key: value for key, value in state.items() if not key.startswith(classifier)} | fresh
     # Files older than PyTorch 0.4.1 do not count batches; nothing depends on the count.
     counts = {key: value for key, value in own.items() if key.endswith("num_batches_tracked")}
     state = counts | state
-    missing, left_over = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-    misshapen = sorted(key for key in own.keys() & state.keys() if own[key].shape != state[key].shape)
-    if missing or left_over or misshapen:
-        parts = [
-            f"{label} {_some(keys)}"
-            for label, keys in (("lacks", missing), ("has besides", left_over), ("has other shapes for", misshapen))
-            if keys
-        ]
+    misshapen = {key for key in own.keys() & state.keys() if own[key].shape != state[key].shape}
+    wrong = {"lacks": own.keys() - state.keys(), "has besides": state.keys() - own.keys()}
+    wrong |= {"has other shapes for": misshapen}
+    if any(wrong.values()):
+        listed = [f"{what} {', '.join(sorted(keys)[:4])} ({len(keys)})" for what, keys in wrong.items() if keys]
         raise SettingError(
-            f"{source} does not fit {type(network).__name__}: it {'; '.join(parts)}. "
+            f"{source} does not fit {type(network).__name__}: it {'; '.join(listed)}. "
             "Expected the weights of the same architecture with the same stem."
         )
     network.load_state_dict(state, strict=True)
-
-
-def _some(keys: list[str]) -> str:
-    return ", ".join(keys[:4]) + (f" and {len(keys) - 4} more" if len(keys) > 4 else "")
-
-
-def _classifier_prefix(network: Network) -> str:
-    head = network.get_classifier()
-    return next(name for name, module in network.named_modules() if module is head) + "."
 
 
 class _Naming(NamedTuple):
@@ -130,19 +112,15 @@ def to_timm_keys(state: Mapping[str, Tensor], network: nn.Module) -> dict[str, T
             pairs = zip(names, layers, strict=False)  # MobileNet-V2 has no gate
             rename |= {f"{theirs}.{name}": f"blocks.{i}.{j}.{layer}" for name, layer in pairs}
             number += 1
-    return {_replace_prefix(key, rename): value for key, value in state.items()}
+    parted = ((key.rpartition("."), value) for key, value in state.items())
+    return {f"{rename.get(module, module)}.{leaf}": value for (module, _, leaf), value in parted}
 
 
 def _naming(state: Mapping[str, Tensor]) -> _Naming | None:
     """Tell the package by its keys; ``None`` for names that timm shares."""
     if "_conv_stem.weight" in state:
-        outside = {
-            "_conv_stem": "conv_stem",
-            "_bn0": "bn1",
-            "_conv_head": "conv_head",
-            "_bn1": "bn2",
-            "_fc": "classifier",
-        }
+        outside = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
+        outside |= {"_fc": "classifier"}
         gate = ("_se_reduce", "_se_expand")
         names: tuple[str, ...] = ("_expand_conv", "_bn0", "_depthwise_conv", "_bn1", "_project_conv", "_bn2", *gate)
         return _Naming(outside, "_blocks.{number}", names, names[2:])
@@ -154,15 +132,8 @@ def _naming(state: Mapping[str, Tensor]) -> _Naming | None:
     if "features.1.conv.0.0.weight" in state:  # MobileNet-V2
         names = ("0.0", "0.1", "1.0", "1.1", "2", "3")
         return _Naming(outside, "features.{after}.conv", names, ("0.0", "0.1", "1", "2"))
-    if (
-        "features.1.0.block.0.0.weight" in state
-    ):  # EfficientNet: expansion, depthwise, squeeze-and-excitation, projection
+    if "features.1.0.block.0.0.weight" in state:  # EfficientNet: expansion, depthwise, squeeze-and-excite, projection
         names = ("0.0", "0.1", "1.0", "1.1", "3.0", "3.1", "2.fc1", "2.fc2")
         plain = ("0.0", "0.1", "2.0", "2.1", "1.fc1", "1.fc2")
         return _Naming(outside, "features.{stage}.{position}.block", names, plain)
     return None
-
-
-def _replace_prefix(key: str, rename: Mapping[str, str]) -> str:
-    module, _, leaf = key.rpartition(".")
-    return f"{rename.get(module, module)}.{leaf}"

@@ -82,10 +82,7 @@ def run_epochs(
 ) -> list[dict[str, Any]]:
     """Train epoch by epoch from the last checkpoint, which holds ``parts``; write and return the history.
 
-    ``one_epoch`` gives a row of it, whose columns ``shown`` stand beside the bar.
-
-    Raises:
-        TrainingError: a number of a row is not finite.
+    ``one_epoch`` gives a row of it, all finite, whose columns ``shown`` stand beside the bar.
     """
     history: list[dict[str, Any]] = []
     if state := run.load_checkpoint():  # on the CPU; loading a state moves it to where the part is
@@ -129,10 +126,10 @@ def deterministic(threads: int) -> Iterator[None]:
     So a resumed run is bit-identical, whatever the process was started with: sums that are split among another number
     of threads round differently.
     """
-    threads_before = torch.get_num_threads()
     memory: Any = torch.utils.deterministic  # its types do not know its one attribute
     before = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     benchmark, fill = torch.backends.cudnn.benchmark, memory.fill_uninitialized_memory
+    threads_before = torch.get_num_threads()
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS reads it at its first call
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True, warn_only=True)
@@ -170,11 +167,7 @@ def to_pixels(images: Tensor) -> Tensor:
 
 
 def require_finite(values: Mapping[str, float | str], where: str, remedy: str) -> None:
-    """Stop when a recorded loss is not a number; blank cells are passed over.
-
-    Raises:
-        TrainingError: naming the term, its value and where it happened.
-    """
+    """Raise TrainingError when a recorded loss is not a number; blank cells are passed over."""
     for name, value in values.items():
         if not isinstance(value, str) and not math.isfinite(value):
             raise TrainingError(f"{name} is {value} at {where}; expected a finite number. {remedy}")

@@ -48,11 +48,7 @@ def load_distilled(folder: str | Path, ipc: int = 0) -> DistilledImages:
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Read the tensors and the metadata of a distillation's safetensors file.
-
-    Raises:
-        ArtefactError: the file is missing or damaged.
-    """
+    """Read the tensors and the metadata of a distillation's safetensors file."""
     try:
         with safe_open(path, "pt") as stored:
             names = stored.keys()
@@ -64,21 +60,14 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def write_pngs(folder: Path, images: Tensor, labels: Tensor, classes: Sequence[str]) -> list[int]:
-    """Write images as lossless PNG, ``<label>_<class>/<number>.png``, numbered within their class.
+    """Write images, uint8 ``[N, 3, S, S]``, as lossless PNG, and return the bytes of each file.
 
-    Args:
-        folder: made where missing.
-        images: uint8 ``[N, 3, S, S]``.
-        labels: ``[N]``.
-        classes: names in label order.
-
-    Returns:
-        The bytes of each file, in the order of the images.
+    A file is ``<label>_<class>/<number>.png``, numbered within its class, by labels ``[N]`` and names in their order.
     """
     counts = labels.bincount(minlength=len(classes))
     label_digits, digits = max(3, len(str(len(classes) - 1))), max(2, len(str(int(counts.max()) - 1)))
-    safe = [re.sub(r'[\s/\\:*?"<>|`\x00-\x1f\x7f]+', "_", name) for name in classes]
-    folders = [f"{label:0{label_digits}d}_{name}" for label, name in enumerate(safe)]
+    unsafe = re.compile(r'[\s/\\:*?"<>|`\x00-\x1f\x7f]+')
+    folders = [f"{label:0{label_digits}d}_{unsafe.sub('_', name)}" for label, name in enumerate(classes)]
     seen, sizes = [0] * len(classes), []
     for image, label in zip(images, labels.tolist(), strict=True):
         target = folder / folders[label] / f"{seen[label]:0{digits}d}.png"

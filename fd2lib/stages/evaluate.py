@@ -136,15 +136,9 @@ class _Lesson:
 
 def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> list[dict[str, Any]]:
     settings, device, epochs = lesson.settings, lesson.images.device, lesson.relabel.epochs
-    student = create_backbone(
-        settings.student,
-        len(data.classes),
-        image_size=data.image_size,
-        init=settings.student_init,
-        stem=settings.stem,
-        seed=settings.seed,
-        features=False,
-    )
+    asked: dict[str, Any] = {"init": settings.student_init, "stem": settings.stem, "seed": settings.seed}
+    size, classes = data.image_size, len(data.classes)
+    student = create_backbone(settings.student, classes, image_size=size, features=False, **asked)
     student = student.to(device).to(memory_format=torch.channels_last)
     statistics = student.mean or data.mean, student.std or data.std
     optimizer = _optimizer(student, settings)
@@ -212,13 +206,8 @@ def _loss(output: Tensor, plan: BatchPlan, part: slice, logits: Tensor | None, l
 
 
 @torch.no_grad()
-def predict_student(
-    student: Backbone, split: ImageSplit, statistics: Statistics, device: torch.device, batch_size: int = 128
-) -> Tensor:
+def predict_student(student: Backbone, split: ImageSplit, statistics: Statistics, device: torch.device) -> Tensor:
     """Return the student's logits ``[N, K]`` on the CPU for whole images; ``statistics`` is (mean, std)."""
     student.eval()
-    parts = [
-        student(normalize_pixels(to_unit(images), *statistics)).logits
-        for images, _, _ in batches(split, batch_size, device)
-    ]
-    return torch.cat(parts).float().cpu()
+    views = (normalize_pixels(to_unit(images), *statistics) for images, _, _ in batches(split, 128, device))
+    return torch.cat([student(view).logits for view in views]).float().cpu()

@@ -25,12 +25,7 @@ def history_columns(settings: DistillSettings) -> tuple[str, ...]:
 
 
 class Objective:
-    """One teacher's objective for one chunk of classes.
-
-    Args:
-        teacher: frozen, in evaluation mode.
-        settings: weights and choices.
-        labels: class of each image, ``[N]``.
+    """One teacher's objective for one chunk of images with labels ``[N]``; the teacher is frozen, in evaluation mode.
 
     Raises:
         SettingError: a term needs a head or BatchNorm layers, and the teacher has none.
@@ -63,19 +58,13 @@ class Objective:
         """Set the earlier images of the group, normalised ``[J, N, 3, S, S]``; J may be 0."""
         self.earlier = None
         if self.needs_earlier and len(views):
-            maps = [
-                self.teacher(view.contiguous(memory_format=torch.channels_last)).attention.attention_maps
-                for view in views
-            ]
-            self.earlier = torch.stack(maps, dim=1).float()
+            seen = [self.teacher(view.contiguous(memory_format=torch.channels_last)).attention for view in views]
+            self.earlier = torch.stack([attention.attention_maps for attention in seen], dim=1).float()
 
     def __call__(self, views: Tensor) -> dict[str, Tensor]:
-        """Return the columns of a history: the unweighted terms, and ``total``, their weighted sum.
+        """Return the columns of a history for normalised views ``[N, 3, S, S]``.
 
-        A term that does not apply is 0.
-
-        Args:
-            views: normalised images, ``[N, 3, S, S]``.
+        These are the unweighted terms, 0 where one does not apply, and ``total``, their weighted sum.
         """
         with self.tap or contextlib.nullcontext():
             output = self.teacher(views)

@@ -31,9 +31,6 @@ def plan_phases(settings: DistillSettings, image_size: int) -> list[Phase]:
     """Return the phases of a distillation; without ``settings.phases`` there is one, at the images' own size.
 
     The shares in ``phases`` are scaled to ``iterations``, so that a shorter run keeps their proportions.
-
-    Raises:
-        SettingError: ``phases`` is not of the form ``"3@200 4@224"``.
     """
     if not settings.phases:
         return [Phase(0, settings.iterations, image_size)]
@@ -60,19 +57,11 @@ def optimise(
 ) -> tuple[Tensor, Tensor]:
     """Optimise one chunk of one image index from its start, uint8 ``[N, 3, S, S]``.
 
-    Args:
-        start: without iterations, the result.
-        earlier: uint8 images of the same classes that belong to the same group.
-        objectives: one per teacher, used in turn, one per iteration.
-        settings: the stage's settings.
-        job: image index and chunk, which everything random derives from.
-        bar: moved by one per iteration.
+    Earlier images of the same classes and group are uint8 too. Each teacher has an objective, used in turn, one per
+    iteration. Everything random derives from the job. Without iterations the start is the result.
 
     Returns:
         Images as the start, and their history ``[iterations, columns]``, see :func:`history_columns`.
-
-    Raises:
-        TrainingError: a term is no longer finite.
     """
     if settings.iterations == 0:
         bar.update()
@@ -103,7 +92,8 @@ def _run_phase(
     for iteration in range(phase.first, phase.last):
         generator = make_generator(settings.seed, "distill", *job, iteration)
         objective = objectives[iteration % len(objectives)]
-        optimizer.param_groups[0]["lr"] = _cosine(settings, iteration)
+        fall = 0.5 * (1 + math.cos(math.pi * iteration / settings.iterations))
+        optimizer.param_groups[0]["lr"] = settings.learning_rate * fall
         with autocast(images.device, settings.precision):
             terms = objective(_for_teacher(_view(images, settings, generator), reference, objective.teacher))
         optimizer.zero_grad(set_to_none=True)
@@ -115,10 +105,6 @@ def _run_phase(
         history.append(torch.stack([terms[name].detach() for name in objective.columns]))  # stays on the device
         bar.update()
     return images.detach()
-
-
-def _cosine(settings: DistillSettings, iteration: int) -> float:
-    return settings.learning_rate * 0.5 * (1 + math.cos(math.pi * iteration / settings.iterations))
 
 
 def _resize(images: Tensor, size: int) -> Tensor:

@@ -7,6 +7,7 @@ on test images.
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,7 @@ def _train(settings: PretrainSettings, data: Dataset, run: RunFolder, device: to
     teacher = create_teacher(settings, data.classes, data.image_size, data.mean, data.std)
     teacher = teacher.to(device).to(memory_format=torch.channels_last)
     optimizer = _optimizer(teacher, settings)
-    train = resident(data.train, device)
-
-    def one_epoch(epoch: int) -> dict[str, Any]:
-        return _run_epoch(teacher, optimizer, settings, train, epoch)
-
+    one_epoch = partial(_run_epoch, teacher, optimizer, settings, resident(data.train, device))
     shown = ("total", "train_accuracy")
     run_epochs(run, settings.epochs, {"teacher": teacher, "optimizer": optimizer}, one_epoch, shown, progress)
     return teacher
@@ -134,7 +131,7 @@ def _losses(
     terms = pretrain_loss(
         output.logits,
         labels,
-        attention_ratio=settings.attention_ratio if raw is not None else 0.0,
+        attention_ratio=settings.attention_ratio,
         raw=raw,
         augmented=None if raw is None or further is None else further.attention,
         centers=None if prototypes is None else prototypes.unit()[labels],  # [B, M·C], before this step's update
@@ -176,11 +173,11 @@ def _test(teacher: Teacher, data: Dataset, run: RunFolder, device: torch.device)
 
 
 @torch.no_grad()
-def predict(teacher: Teacher, split: ImageSplit, device: torch.device, batch_size: int = 128) -> dict[str, Tensor]:
+def predict(teacher: Teacher, split: ImageSplit, device: torch.device) -> dict[str, Tensor]:
     """Return ``backbone_logits`` and, with a head, ``head_logits`` ``[N, K]`` on the CPU, images as they are."""
     teacher.eval()
     outputs: dict[str, list[Tensor]] = {"backbone_logits": [], "head_logits": []}
-    for images, _, _ in batches(split, batch_size, device):
+    for images, _, _ in batches(split, 128, device):
         output = teacher(teacher.normalize(to_unit(images)))
         outputs["backbone_logits"].append(output.logits)
         if output.attention is not None:

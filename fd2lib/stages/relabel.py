@@ -92,11 +92,9 @@ def _relabel(
     with tqdm(total=settings.epochs, initial=done, desc="relabel", unit="epoch", disable=not progress) as bar:
         for epoch in range(done, settings.epochs):
             plans = plan_epoch(settings, len(images), images.shape[-1], epoch)
+            choices = settings.label_mode, settings.label_source
             with autocast(device, settings.precision):
-                made = [
-                    plan_logits(teachers, images, plan, settings.label_mode, settings.label_source) for plan in plans
-                ]
-            logits = torch.cat(made)
+                logits = torch.cat([plan_logits(teachers, images, plan, *choices) for plan in plans])
             largest = {"largest logit": logits.abs().amax().item()}
             require_finite(largest, f"epoch {epoch}", "Check the teacher; pretrain it again if need be.")
             stored[epoch] = logits.half().cpu().numpy()
@@ -106,11 +104,7 @@ def _relabel(
 
 
 def _open(path: Path, shape: tuple[int, int, int], done: int) -> np.memmap:
-    """Map the labels' file, new when nothing is done yet.
-
-    Raises:
-        ArtefactError: the file of an interrupted run is missing or has another shape, or cannot be written.
-    """
+    """Map the labels' file, new when nothing is done yet, else that of the interrupted run."""
     try:
         if done == 0:
             return np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)

@@ -21,15 +21,7 @@ _GRID = {"pool1": 1, "pool2": 2}  # mosaics are grid × grid
 def make_starts(settings: DistillSettings, data: Dataset, teacher: Teacher | None, device: torch.device) -> Tensor:
     """Return the starts as floats in [0, 1], ``[ipc, K, 3, S, S]``, on the CPU.
 
-    Args:
-        settings: ``start`` (``noise``, ``whole``, ``pool1`` or ``pool2``), ``mosaics``, ``ipc`` and ``seed`` are used.
-        data: the image set whose training images are used.
-        teacher: scores the crops of mosaics; not needed otherwise.
-        device: where crops are scored.
-
-    Raises:
-        DataError: a class has too few training images.
-        SettingError: mosaics without a teacher.
+    Crops of mosaics are scored by the teacher, on the device; other starts need none.
     """
     start, ipc, seed, classes = settings.start, settings.ipc, settings.seed, len(data.classes)
     if start == "noise":
@@ -37,7 +29,7 @@ def make_starts(settings: DistillSettings, data: Dataset, teacher: Teacher | Non
         mean, std = (torch.tensor(value).view(3, 1, 1) for value in (data.mean, data.std))
         return (noise * std + mean).clamp_(0, 1)
     if start == "whole":
-        require_per_class(data.train, ipc, f"{ipc} whole real images")
+        require_per_class(data, ipc, f"{ipc} whole real images")
         return _fetch(data.train, _random_indices(data, ipc, seed)) / 255
     if teacher is None:
         raise SettingError(
@@ -46,24 +38,17 @@ def make_starts(settings: DistillSettings, data: Dataset, teacher: Teacher | Non
     grid = _GRID[start]
     per_class = int(torch.bincount(data.train.labels, minlength=classes).min()) // grid**2
     if settings.mosaics == "repeated":
-        require_per_class(data.train, grid * grid, f"one {grid}×{grid} mosaic")
+        require_per_class(data, grid * grid, f"one {grid}×{grid} mosaic")
         pool = min(_POOL, per_class)
     else:
-        require_per_class(data.train, ipc * grid * grid, f"{ipc} different {grid}×{grid} mosaics")
+        require_per_class(data, ipc * grid * grid, f"{ipc} different {grid}×{grid} mosaics")
         pool = ipc
-    mosaics = torch.stack([_class_mosaics(data, teacher, label, grid, pool, seed, device) for label in range(classes)])
-    return _draw(mosaics, settings).transpose(0, 1)
-
-
-def _draw(mosaics: Tensor, settings: DistillSettings) -> Tensor:
-    """``ipc`` of each class's mosaics ``[K, pool, 3, S, S]``: each once, or drawn with replacement (release)."""
-    if settings.mosaics == "distinct":
-        return mosaics
-    draws = [
-        torch.randint(mosaics.shape[1], (settings.ipc,), generator=make_generator(settings.seed, "mosaic draw", label))
-        for label in range(len(mosaics))
-    ]
-    return torch.stack([own[draw] for own, draw in zip(mosaics, draws, strict=True)])
+    mosaics = [_class_mosaics(data, teacher, label, grid, pool, seed, device) for label in range(classes)]
+    if settings.mosaics == "repeated":  # drawn with replacement (release)
+        generators = [make_generator(seed, "mosaic draw", label) for label in range(classes)]
+        draws = [torch.randint(pool, (ipc,), generator=generator) for generator in generators]
+        mosaics = [own[draw] for own, draw in zip(mosaics, draws, strict=True)]
+    return torch.stack(mosaics, dim=1)
 
 
 def _random_indices(data: Dataset, ipc: int, seed: int) -> Tensor:
@@ -113,7 +98,5 @@ def _recognition_loss(teacher: Teacher, crops: Tensor, label: int, size: int) ->
     losses = []
     for part in torch.split(crops, 128):
         logits = teacher(F.pad(teacher.normalize(part), padding).contiguous(memory_format=torch.channels_last)).logits
-        losses.append(
-            F.cross_entropy(logits.float(), torch.full((len(part),), label, device=part.device), reduction="none")
-        )
+        losses.append(-F.log_softmax(logits.float(), dim=1)[:, label])
     return torch.cat(losses)

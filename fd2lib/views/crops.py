@@ -1,8 +1,9 @@
-"""Crops that are resized by two batched matrix products: differentiable, deterministic, no loop over images."""
+"""Crops by two batched matrix products, differentiable and deterministic: drawn at random, or led by attention."""
 
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from fd2lib.ground import ShapeError
@@ -33,14 +34,11 @@ def crop_resize(images: Tensor, boxes: Tensor, size: int, flip: Tensor | None = 
     Gradients reach the images, not the boxes; on CUDA they are deterministic.
 
     Args:
-        images: ``[B, C, H, W]``, float.
+        images: ``[B, C, H, W]``, float; the result is ``[B, C, size, size]``.
         boxes: ``(row0, col0, row1, col1)`` in pixels, upper bounds exclusive, ``[B, 4]``, or ``[1, 4]`` for one
             box that all images share.
         size: side of the result, pixels.
         flip: which images to mirror left to right after cropping, bool ``[B]`` or ``[1]``.
-
-    Returns:
-        ``[B, C, size, size]``.
 
     Raises:
         ShapeError: images, boxes and flip do not fit each other.
@@ -67,17 +65,17 @@ def crop_resize(images: Tensor, boxes: Tensor, size: int, flip: Tensor | None = 
 def random_resized_crop_boxes(
     n: int, size: int, generator: torch.Generator, min_scale: float = 0.08, ratio: tuple[float, float] = (3 / 4, 4 / 3)
 ) -> Tensor:
-    """Draw boxes as torchvision's ``RandomResizedCrop`` does, for ``n`` square images at once.
+    """Draw boxes as torchvision's ``RandomResizedCrop`` does, for ``n`` square images of ``size`` pixels at once.
 
     Args:
         n: number of boxes.
         size: side of the images, pixels.
-        generator: CPU generator.
+        generator: on the CPU, as is the result.
         min_scale: smallest share of the image's area; the largest is 1.
         ratio: smallest and largest width / height.
 
     Returns:
-        Whole pixels, ``[n, 4]`` float32 on the CPU: ``(row0, col0, row1, col1)``, upper bounds exclusive.
+        Whole pixels, ``[n, 4]`` float32: ``(row0, col0, row1, col1)``, upper bounds exclusive.
     """
     draws = torch.rand(n, TRIES, 4, generator=generator, dtype=torch.float64)
     area = size * size * (min_scale + (1 - min_scale) * draws[..., 0])
@@ -99,3 +97,65 @@ def _centre_box(size: int, ratio: tuple[float, float]) -> Tensor:
     height = size if ratio[0] <= 1 else round(size / ratio[0])
     row, column = (size - height) // 2, (size - width) // 2
     return torch.tensor([row, column, row + height, column + width], dtype=torch.float64)
+
+
+def _attended(images: Tensor, attention: Tensor, threshold: float | Tensor) -> Tensor:
+    """Mask of pixels at or above the threshold, bool [B, H, W]."""
+    if images.ndim != 4 or attention.ndim != 4 or attention.shape[:2] != (images.shape[0], 1):
+        raise ShapeError(
+            f"images {tuple(images.shape)} and attention {tuple(attention.shape)} do not fit; "
+            "expected [B, C, S, S] and [B, 1, h, w]."
+        )
+    attention = attention.detach().float()
+    share = torch.as_tensor(threshold, dtype=attention.dtype).to(attention.device)
+    level = share * attention.amax(dim=(1, 2, 3))  # [B]
+    large = F.interpolate(attention, size=images.shape[2:], mode="bilinear", align_corners=False)
+    return (large >= level[:, None, None, None]).squeeze(1)
+
+
+def _bounds(hit: Tensor, padding: float) -> tuple[Tensor, Tensor]:
+    """First and last true position of each row of ``hit`` [B, S], moved outwards; the upper bound is exclusive."""
+    size = hit.shape[1]
+    first = hit.to(torch.uint8).argmax(1)
+    last = size - 1 - hit.flip(1).to(torch.uint8).argmax(1)
+    # Truncating (first − padding) and (last + padding) to whole pixels, written for whole positions.
+    low = (first - math.ceil(padding - 1e-9)).clamp_min(0)
+    high = (last + math.floor(padding + 1e-9)).clamp_max(size)
+    return low, torch.maximum(high, low + 1)
+
+
+def attention_boxes(images: Tensor, attention: Tensor, threshold: float | Tensor, padding: float = 0.1) -> Tensor:
+    """Padded bounding boxes ``(row0, col0, row1, col1)`` of what maps attend to, as :func:`attention_crop` takes them.
+
+    Whole pixels, upper bounds exclusive, float ``[B, 4]``.
+    """
+    mask = _attended(images, attention, threshold)
+    top, bottom = _bounds(mask.any(2), padding * images.shape[2])
+    left, right = _bounds(mask.any(1), padding * images.shape[3])
+    return torch.stack([top, left, bottom, right], dim=1).float()
+
+
+def attention_crop(images: Tensor, attention: Tensor, threshold: float | Tensor, padding: float = 0.1) -> Tensor:
+    """Crop each image to the bounding box of its attended pixels and resize it back (authors' release).
+
+    Args:
+        images: ``[B, C, S, S]``, as is the result.
+        attention: one map per image, ``[B, 1, h, w]``, not negative; upsampled bilinearly.
+        threshold: share of each map's maximum, a number or ``[B]``; training draws it from [.4, .6).
+        padding: added on each side, as a share of the image's side.
+
+    Raises:
+        ShapeError: images and maps do not fit.
+    """
+    return crop_resize(images, attention_boxes(images, attention, threshold, padding), images.shape[2])
+
+
+def attention_drop(images: Tensor, attention: Tensor, threshold: float | Tensor) -> Tensor:
+    """Set each image's attended pixels to zero, the mean colour where images are normalised (authors' release).
+
+    Takes what :func:`attention_crop` takes; training draws the threshold from [.2, .5).
+
+    Raises:
+        ShapeError: images and maps do not fit.
+    """
+    return images * (~_attended(images, attention, threshold))[:, None].to(images.dtype)

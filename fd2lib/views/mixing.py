@@ -12,12 +12,9 @@ Box = tuple[int, int, int, int]
 
 
 def cutmix(images: Tensor, index: Tensor, box: Box | Tensor) -> Tensor:
-    """Replace one box of every image by the same box of another image of the batch.
+    """Replace one box of every image ``[B, C, H, W]`` by the same box of image ``index`` (``[B]``) of the batch.
 
-    Args:
-        images: ``[B, C, H, W]``; not changed.
-        index: which image each one takes the box from, ``[B]`` int64.
-        box: ``(row0, col0, row1, col1)``, whole pixels, upper bounds exclusive; the whole batch shares it.
+    The whole batch shares the box ``(row0, col0, row1, col1)``: whole pixels, upper bounds exclusive.
 
     Raises:
         ShapeError: ``index`` does not fit, or the box leaves the image.
@@ -39,11 +36,7 @@ def box_around(size: int, kept: float, row: int, column: int) -> Box:
 
 
 def cutmix_box(size: int, generator: torch.Generator) -> tuple[Box, float]:
-    """Draw a CutMix box for square images, its area from Beta(1, 1), that is uniformly.
-
-    Args:
-        size: side, pixels.
-        generator: CPU generator.
+    """Draw a CutMix box for square images of ``size`` pixels, its area from Beta(1, 1), that is uniformly.
 
     Returns:
         The box ``(row0, col0, row1, col1)`` and the share of the area that is kept, in [0, 1].
@@ -57,13 +50,8 @@ def cutmix_box(size: int, generator: torch.Generator) -> tuple[Box, float]:
 def tile_mosaic(patches: Tensor, size: int) -> Tensor:
     """Tile g² patches into one picture, row by row; remainder pixels go to the first rows and columns (RDED).
 
-    Args:
-        patches: ``[g², C, s, s]`` for one picture, or ``[N, g², C, s, s]`` for N; resized to the
-            nearest pixel where they do not fit, as in the authors' release.
-        size: side of the picture, pixels.
-
-    Returns:
-        ``[1, C, size, size]`` or ``[N, C, size, size]``.
+    Patches ``[g², C, s, s]`` give one picture ``[1, C, size, size]``, ``[N, g², C, s, s]`` give N; they are resized to
+    the nearest pixel where they do not fit, as in the authors' release.
 
     Raises:
         ShapeError: the number of patches is not a square.
@@ -75,12 +63,6 @@ def tile_mosaic(patches: Tensor, size: int) -> Tensor:
     lengths = [size // side + (position < size % side) for position in range(side)]
     rows = []
     for i, height in enumerate(lengths):
-        row = [_fit(grouped[:, i * side + j], height, width) for j, width in enumerate(lengths)]
+        row = [F.interpolate(grouped[:, i * side + j], (height, width)) for j, width in enumerate(lengths)]
         rows.append(torch.cat(row, dim=3))
     return torch.cat(rows, dim=2)
-
-
-def _fit(patch: Tensor, height: int, width: int) -> Tensor:
-    if patch.shape[2:] == (height, width):
-        return patch
-    return F.interpolate(patch, size=(height, width), mode="nearest")

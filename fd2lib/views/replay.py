@@ -23,23 +23,14 @@ class BatchPlan:
     lam: float  # share of each image's area that is its own, 1 without mixing
 
     def __len__(self) -> int:
-        """Return the number of images in the batch."""
         return len(self.indices)
 
 
 def plan_epoch(settings: RelabelSettings, num_images: int, image_size: int, epoch: int) -> list[BatchPlan]:
-    """Plan every batch of one epoch over shuffled images.
+    """Plan every batch of one epoch (from 0) over the shuffled images, of ``image_size`` pixels, of a distilled set.
 
-    Relabelling and evaluation both call this and so see the same views; nothing but logits needs storing.
-
-    Args:
-        settings: batch size, crop scale, CutMix and seed.
-        num_images: images in the distilled set.
-        image_size: their side, pixels.
-        epoch: from 0.
-
-    Returns:
-        Batches of ``settings.batch_size``; the last one may be smaller.
+    Relabelling and evaluation both call this and so see the same views; nothing but logits needs storing. Batches have
+    ``settings.batch_size`` images; the last one may be smaller.
     """
     order = torch.randperm(num_images, generator=make_generator(settings.seed, "relabel", epoch, "order"))
     return [
@@ -58,14 +49,9 @@ def _plan_batch(settings: RelabelSettings, indices: Tensor, size: int, generator
 
 
 def apply_plan(images01: Tensor, plan: BatchPlan) -> Tensor:
-    """Make the planned batch from the whole distilled set.
+    """Make the planned batch, float ``[b, 3, S, S]``, from the whole distilled set on its device.
 
-    Args:
-        images01: all images, ``[N, 3, S, S]``, float in [0, 1], or uint8 that is then scaled by 1/255.
-        plan: one batch of :func:`plan_epoch`.
-
-    Returns:
-        ``[b, 3, S, S]`` float, on the images' device.
+    All images are ``[N, 3, S, S]``, float in [0, 1], or uint8 that is then scaled by 1/255.
     """
     chosen = images01[plan.indices.to(images01.device)]
     if not chosen.is_floating_point():
@@ -79,8 +65,5 @@ def halves(batch: Sized) -> list[slice]:
 
     Batch statistics belong to a part. A batch of fewer than four images stays whole, as BatchNorm needs two.
     """
-    count = len(batch)
-    if count < 4:
-        return [slice(0, count)]
-    middle = (count + 1) // 2
-    return [slice(0, middle), slice(middle, count)]
+    count, middle = len(batch), (len(batch) + 1) // 2
+    return [slice(0, count)] if count < 4 else [slice(0, middle), slice(middle, count)]

@@ -12,16 +12,13 @@ GREY = (0.299, 0.587, 0.114)  # luma weights of ITU-R BT.601, as image libraries
 
 
 def training_views(images01: Tensor, generator: torch.Generator, jitter: float, rotation: float) -> Tensor:
-    """Return one random view of every image: flip (½), colour jitter, rotation about the centre.
+    """Return one random view of every image ``[B, 3, S, S]`` in [0, 1]: flip (½), colour jitter, rotation.
 
     Args:
-        images01: ``[B, 3, S, S]`` in [0, 1]; not changed.
+        images01: not changed.
         generator: CPU generator; the same state gives the same views on every device.
         jitter: brightness, contrast and saturation are scaled by 1 ± this, hue turned by ± half of it (turns).
-        rotation: degrees, ±; corners that come from outside are black.
-
-    Returns:
-        ``[B, 3, S, S]`` in [0, 1].
+        rotation: degrees about the centre, ±; corners that come from outside are black.
 
     Raises:
         ShapeError: the images are not ``[B, 3, S, S]``.
@@ -50,14 +47,10 @@ def _greyscale(images: Tensor) -> Tensor:
 
 
 def colour_jitter(images: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, *, hue: Tensor) -> Tensor:
-    """Scale brightness, contrast and saturation and turn the hue, in this order.
+    """Scale brightness, contrast and saturation and turn the hue, in this order, of images ``[B, 3, S, S]`` in [0, 1].
 
-    Args:
-        images: ``[B, 3, S, S]`` in [0, 1].
-        brightness: factor per image, ``[B, 1, 1, 1]``; 1 changes nothing.
-        contrast: factor per image about its mean grey.
-        saturation: factor per image about each pixel's grey.
-        hue: turns per image in [-½, ½]; 0 changes nothing.
+    Factors are ``[B, 1, 1, 1]``, of which 1 changes nothing: contrast is about an image's mean grey, saturation about
+    each pixel's grey. The hue is in turns, from -½ to ½.
     """
     images = _blend(images, torch.zeros_like(images), brightness)
     images = _blend(images, _greyscale(images).mean(dim=(2, 3), keepdim=True), contrast)
@@ -66,12 +59,7 @@ def colour_jitter(images: Tensor, brightness: Tensor, contrast: Tensor, saturati
 
 
 def shift_hue(images: Tensor, turns: Tensor) -> Tensor:
-    """Turn the hue of every pixel, keeping its HSV saturation and value.
-
-    Args:
-        images: ``[B, 3, S, S]`` in [0, 1].
-        turns: ``[B, 1, 1, 1]``, 1 being the whole circle.
-    """
+    """Turn the hue of images ``[B, 3, S, S]`` in [0, 1] by ``turns [B, 1, 1, 1]``, keeping HSV saturation and value."""
     value, low = images.amax(1, keepdim=True), images.amin(1, keepdim=True)
     chroma = value - low
     red, green, blue = images.chunk(3, dim=1)
@@ -89,12 +77,7 @@ def shift_hue(images: Tensor, turns: Tensor) -> Tensor:
 
 
 def rotate(images: Tensor, degrees: Tensor) -> Tensor:
-    """Rotate each image counter-clockwise about its centre, bilinearly, black outside.
-
-    Args:
-        images: ``[B, C, S, S]``, square.
-        degrees: ``[B]``.
-    """
+    """Rotate images ``[B, C, S, S]`` counter-clockwise by ``degrees [B]``, bilinearly, black outside."""
     angle = degrees * (math.pi / 180)
     cosine, sine, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
     turn = torch.stack([torch.stack([cosine, -sine, zero], 1), torch.stack([sine, cosine, zero], 1)], 1)  # [B, 2, 3]

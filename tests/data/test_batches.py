@@ -82,7 +82,7 @@ def test_batches_on_the_device_equal_those_on_the_cpu(both, monkeypatch):
         for left, right in zip(expected, batches(split, 5, "cuda", make_generator(7)), strict=True):
             assert right.images.is_cuda and right.labels.is_cuda and not right.indices.is_cuda
             assert all(torch.equal(a, b.cpu()) for a, b in zip(left, right, strict=True))
-    monkeypatch.setattr("fd2lib.data.batches.DEVICE_SHARE", 0.0)
+    monkeypatch.setattr("fd2lib.data.images.DEVICE_SHARE", 0.0)
     assert not resident(memory.train, "cuda").images.is_cuda
     for left, right in zip(expected, batches(memory.train, 5, "cuda", make_generator(7)), strict=True):
         assert right.images.is_cuda and torch.equal(left.images, right.images.cpu())

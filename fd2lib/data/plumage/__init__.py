@@ -1,12 +1,9 @@
 """Plumage: the embedded image set, procedurally drawn birds that need no download.
 
 Up to 64 classes in 16 families of four; siblings share the body and differ in exactly two of three small parts, and
-each image comes with a mask per part and the list of telling parts. The first 4n classes are n whole families.
-
-What varies besides the class: pose, scale, flip, angles of head, tail, wing and legs, individual shades,
-background, perch, light, colour cast, contrast, blur and a twig in front of the bird. None of it depends on
-the class. An image is a function of (seed, split, index), the number of classes and the size. Bits are equal from
-run to run with the same NumPy and Pillow; another version of either may round a few edge pixels differently.
+each image comes with a mask per part and the list of telling parts. The first 4n classes are n whole families. An image
+is a function of (seed, split, index), the number of classes and the size; all that varies besides the class, see
+:class:`Scene`, does not depend on it.
 """
 
 from fd2lib.data.plumage.anatomy import bird

@@ -32,17 +32,11 @@ class Outline(NamedTuple):
 
 
 class Bird(NamedTuple):
-    """One class, ready to be posed.
+    """One class, ready to be posed."""
 
-    Attributes:
-        outlines: in painting order; those of a segment follow each other.
-        colours: the colour of each tone ``[len(TONES), 3]``, 0 to 255.
-        foot: how far below the hip the foot stands, in body units.
-    """
-
-    outlines: tuple[Outline, ...]
-    colours: NDArray[np.float64]
-    foot: float
+    outlines: tuple[Outline, ...]  # in painting order; those of a segment follow each other
+    colours: NDArray[np.float64]  # [len(TONES), 3], 0 to 255
+    foot: float  # how far below the hip it stands, in body units
 
 
 def smooth(points: list[tuple[float, float]], steps: int = 5) -> Points:

@@ -19,6 +19,7 @@ from fd2lib.data.plumage.scene import Scene
 Floats = NDArray[np.float64]
 _PIVOTS = {"head": NECK, "tail": RUMP, "wing": SHOULDER, "legs": HIP, "body": (0.0, 0.0)}
 _CENTRE = np.array([-0.06, -0.05])  # middle of the bird's extent in body units
+_SCATTER = {"leaves": (1.1, 0.8), "clouds": (2.2, 0.8), "ripples": (2.6, 0.22), "blades": (0.22, 2.6)}  # stretch
 _SMALL = 64  # side of the background before it is enlarged
 # A pixel belongs to a part from this share of its area on: legs and eye rings are about two pixels wide at 64.
 MASK_COVER = 0.25
@@ -152,9 +153,7 @@ def _background(scene: Scene, size: int) -> np.ndarray:
     sky = scene.backdrop[0] * (1 - share) + scene.backdrop[1] * share
     image = Image.fromarray(np.broadcast_to(sky, (_SMALL, _SMALL, 3)).astype(np.uint8))
     pen = ImageDraw.Draw(image)
-    wide, high = {"leaves": (1.1, 0.8), "clouds": (2.2, 0.8), "ripples": (2.6, 0.22), "blades": (0.22, 2.6)}[
-        scene.scatter
-    ]
+    wide, high = _SCATTER[scene.scatter]
     boxes = scene.scatter_boxes * _SMALL
     for (x, y, r), colour in zip(boxes.tolist(), scene.scatter_colours.astype(int).tolist(), strict=True):
         pen.ellipse((x - wide * r, y - high * r, x + wide * r, y + high * r), fill=tuple(colour))

@@ -80,21 +80,14 @@ def class_names(num_classes: int) -> tuple[str, ...]:
     """Return the names of the first ``num_classes`` classes; their alphabetical order is the label order.
 
     A name is the family followed by two of the three marks that its siblings share out among themselves,
-    such as ``"Birchtit orange-billed black-throated"``.
-
-    Raises:
-        SettingError: fewer than 2 classes, or more than 64.
+    such as ``"Birchtit orange-billed black-throated"``. There are 2 to 64 classes.
     """
     check_class(num_classes)
     return tuple(plumage.name for plumage in all_classes()[:num_classes])
 
 
 def siblings(class_index: int, num_classes: int) -> tuple[int, ...]:
-    """Return the other classes of the same family among the first ``num_classes``.
-
-    Raises:
-        SettingError: a class index or a number of classes that does not exist.
-    """
+    """Return the other classes of the same family among the first ``num_classes``."""
     check_class(num_classes, class_index)
     first = class_index - class_index % len(SIBLING_CODES)
     return tuple(k for k in range(first, min(first + len(SIBLING_CODES), num_classes)) if k != class_index)
@@ -105,12 +98,8 @@ def telling_parts(class_index: int, num_classes: int) -> tuple[str, ...]:
 
     Two parts where the family has two classes in the set, three where it has more. A class whose siblings were
     all cut off by ``num_classes`` gets the three parts in which its family varies.
-
-    Raises:
-        SettingError: a class index or a number of classes that does not exist.
     """
-    relatives = siblings(class_index, num_classes)
-    classes = all_classes()
+    relatives, classes = siblings(class_index, num_classes), all_classes()
     own = classes[class_index]
     if not relatives:
         return tuple(part for part in PARTS if part in own.family.varying)

@@ -1,6 +1,6 @@
 """The public drawing functions of the embedded set."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fd2lib.data.plumage.anatomy import bird
-from fd2lib.data.plumage.canvas import Canvas, compose, develop
+from fd2lib.data.plumage.canvas import compose, develop
 from fd2lib.data.plumage.families import check_class, telling_parts
 from fd2lib.data.plumage.scene import Scene, draw_scene
 from fd2lib.ground import SettingError
@@ -19,45 +19,26 @@ MIN_SIZE, MAX_SIZE = 16, 1024
 
 @dataclass(frozen=True)
 class PlumageImage:
-    """One drawn bird.
+    """One drawn bird. Where its class has no mark on a part, the mask shows where its siblings have theirs."""
 
-    Attributes:
-        image: pixels ``[S, S, 3]``, uint8.
-        label: class index.
-        masks: visible pixels of each part in ``PARTS``, ``[len(PARTS), S, S]``, bool. Where a class has no mark
-            on a part, the mask shows where its siblings have theirs.
-        parts: names of the parts that tell the class from its siblings.
-    """
-
-    image: NDArray[np.uint8]
+    image: NDArray[np.uint8]  # [S, S, 3]
     label: int
-    masks: NDArray[np.bool_]
-    parts: tuple[str, ...]
+    masks: NDArray[np.bool_]  # [len(PARTS), S, S], visible pixels of each part
+    parts: tuple[str, ...]  # that tell the class from its siblings
 
 
 def draw_class(scene: Scene, class_index: int, num_classes: int, size: int) -> PlumageImage:
-    """Draw class ``class_index`` in a given scene, for experiments that swap the class and keep all else.
-
-    Raises:
-        SettingError: a class, a number of classes or a size that cannot be drawn.
-    """
-    check_class(num_classes, class_index)
-    _check_size(size)
+    """Draw class ``class_index`` in a given scene, for experiments that swap the class and keep all else."""
+    _check(num_classes, size, class_index)
     canvas = compose(bird(class_index), scene, size)
     return PlumageImage(develop(canvas, scene), class_index, canvas.masks(), telling_parts(class_index, num_classes))
 
 
 def draw(seed: int, split: str, index: int, num_classes: int, size: int) -> PlumageImage:
-    """Draw image ``index`` of a split; its label is ``index % num_classes``.
+    """Draw image ``index`` of a split, 0 or more without upper end; its label is ``index % num_classes``.
 
-    The same arguments give the same pixels; the same seed, split and index give the same scene at every size.
-
-    Args:
-        seed: names one of endlessly many sets.
-        split: ``"train"`` or ``"test"``; they share no scene.
-        index: position in the split, 0 or more, without upper end.
-        num_classes: 2 to 64.
-        size: image side in pixels, 16 to 1024.
+    The same arguments give the same pixels; the same seed, split (``"train"`` or ``"test"``, which share no scene) and
+    index give the same scene at every size. There are 2 to 64 classes and sizes of 16 to 1024 pixels.
 
     Raises:
         SettingError: an argument outside these ranges.
@@ -79,10 +60,12 @@ def render_split(
     Raises:
         SettingError: see :func:`draw`; also ``per_class`` below 1.
     """
-    count = _count(num_classes, per_class, size)
+    _check(num_classes, size, per_class=per_class)
+    count = num_classes * per_class
     images = torch.empty(count, size, size, 3, dtype=torch.uint8)
-    for index, (canvas, scene) in enumerate(_canvases(num_classes, size, split, seed, range(count))):
-        images[index] = torch.from_numpy(develop(canvas, scene))
+    for index in range(count):
+        scene = draw_scene(seed, split, index)
+        images[index] = torch.from_numpy(develop(compose(bird(index % num_classes), scene, size), scene))
     names = tuple(f"plumage/{split}/{index:05d}" for index in range(count))
     return images.permute(0, 3, 1, 2).contiguous(), torch.arange(count) % num_classes, names
 
@@ -98,31 +81,19 @@ def render_masks(
     Raises:
         SettingError: see :func:`render_split`; also an index outside the split.
     """
-    count = _count(num_classes, per_class, size)
+    _check(num_classes, size, per_class=per_class)
+    count = num_classes * per_class
     chosen = range(count) if indices is None else [int(index) for index in indices]
     if any(not 0 <= index < count for index in chosen):
         raise SettingError(f"indices must lie in 0 to {count - 1} for this split, got {min(chosen)} to {max(chosen)}.")
-    canvases = _canvases(num_classes, size, split, seed, chosen)
-    return torch.stack([torch.from_numpy(canvas.masks()) for canvas, _ in canvases])
+    canvases = (compose(bird(index % num_classes), draw_scene(seed, split, index), size) for index in chosen)
+    return torch.stack([torch.from_numpy(canvas.masks()) for canvas in canvases])
 
 
-def _canvases(
-    num_classes: int, size: int, split: str, seed: int, indices: Iterable[int]
-) -> Iterator[tuple[Canvas, Scene]]:
-    for index in indices:
-        scene = draw_scene(seed, split, index)
-        yield compose(bird(index % num_classes), scene, size), scene
-
-
-def _count(num_classes: int, per_class: int, size: int) -> int:
-    check_class(num_classes)
-    _check_size(size)
+def _check(num_classes: int, size: int, class_index: int = 0, per_class: int = 1) -> None:
+    check_class(num_classes, class_index)
     if per_class < 1:
         raise SettingError(f"plumage needs at least 1 image per class, got per_class={per_class}: set it to 1 or more.")
-    return num_classes * per_class
-
-
-def _check_size(size: int) -> None:
     if not isinstance(size, int) or not MIN_SIZE <= size <= MAX_SIZE:
         raise SettingError(
             f"plumage cannot be drawn at image size {size!r}: expected a whole number of pixels from {MIN_SIZE} "

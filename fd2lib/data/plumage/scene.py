@@ -124,11 +124,7 @@ def _light(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def draw_scene(seed: int, split: str, index: int) -> Scene:
-    """Return the scene of image ``index`` of ``split``; it knows neither class nor image size.
-
-    Raises:
-        SettingError: ``split`` is neither ``"train"`` nor ``"test"``.
-    """
+    """Return the scene of image ``index`` of ``split``, ``"train"`` or ``"test"``; it knows neither class nor size."""
     if split not in SPLITS:
         raise SettingError(unknown("plumage split", split, SPLITS))
     rng = np.random.default_rng(derive_seed(seed, "plumage", split, index))

@@ -5,10 +5,11 @@ be read by a network. Variants, families and manufacturers form a hierarchy: che
 for.
 """
 
+from functools import partial
 from pathlib import Path
 
 from fd2lib.data.listing import Listing, make_listing
-from fd2lib.data.registry import DatasetInfo, Reader, register_reader
+from fd2lib.data.registry import DatasetInfo, Reader, register_reader, torchvision_set
 
 INFO = DatasetInfo(
     name="aircraft",
@@ -29,18 +30,11 @@ BANNER = 20  # rows
 
 def read(folder: Path) -> Listing:
     """List variants; training is the authors' training and validation."""
-    from torchvision.datasets import FGVCAircraft
-
-    train, test = (FGVCAircraft(folder.parent, split, loader=str) for split in ("trainval", "test"))
+    splits = ("trainval", "test")
+    train, test = (torchvision_set("FGVCAircraft", folder.parent, split, loader=str) for split in splits)
     remark = f"the lowest {BANNER} rows of each image, a copyright strip, are cut off as the authors ask"
     return make_listing(train.classes, train, test, report=(remark,), crop_bottom=BANNER)
 
 
-def download(root: Path) -> None:
-    """Fetch the authors' archive."""
-    from torchvision.datasets import FGVCAircraft
-
-    FGVCAircraft(root, download=True)
-
-
+download = partial(torchvision_set, "FGVCAircraft", download=True)
 register_reader(Reader(INFO, __doc__, read=read, unpacked=("fgvc-aircraft-2013b",), download=download))

@@ -7,7 +7,7 @@ development kit with test labels.
 from pathlib import Path
 
 from fd2lib.data.listing import Listing, make_listing
-from fd2lib.data.registry import RESEARCH, DatasetInfo, Reader, register_reader
+from fd2lib.data.registry import RESEARCH, DatasetInfo, Reader, register_reader, torchvision_set
 
 INFO = DatasetInfo(
     name="cars196",
@@ -26,9 +26,7 @@ INFO = DatasetInfo(
 
 def read(folder: Path) -> Listing:
     """List the development kit's training and test images."""
-    from torchvision.datasets import StanfordCars
-
-    train, test = (StanfordCars(folder.parent, split, loader=str) for split in ("train", "test"))
+    train, test = (torchvision_set("StanfordCars", folder.parent, split, loader=str) for split in ("train", "test"))
     return make_listing(train.classes, train, test)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from fd2lib.data.listing import Listing, SplitListing
-from fd2lib.data.registry import DatasetInfo, Reader, register_reader
+from fd2lib.data.registry import DatasetInfo, Reader, register_reader, torchvision_set
 
 INFO = DatasetInfo(
     name="cifar10",
@@ -27,29 +27,18 @@ INFO = DatasetInfo(
 
 def read(kind: str, folder: Path) -> Listing:
     """List the arrays of torchvision's ``CIFAR10`` or ``CIFAR100``."""
-    from torchvision import datasets
-
     splits = {}
     for split in ("train", "test"):
-        found = getattr(datasets, kind)(folder.parent, train=split == "train")
+        found = torchvision_set(kind, folder.parent, train=split == "train")
         names = tuple(f"{split}/{index:05d}" for index in range(len(found.targets)))
         splits[split] = SplitListing(names, tuple(found.targets), pixels=found.data)
     return Listing(tuple(found.classes), splits["train"], splits["test"])
 
 
-def download(kind: str, root: Path) -> None:
-    """Fetch the authors' archive."""
-    from torchvision import datasets
+def reader(info: DatasetInfo, card: str | None, kind: str) -> Reader:
+    """Return the reader of torchvision's ``CIFAR10`` or ``CIFAR100``."""
+    download = partial(torchvision_set, kind, download=True)
+    return Reader(info, card, read=partial(read, kind), unpacked=(info.layout.strip("/"),), download=download)
 
-    getattr(datasets, kind)(root, download=True)
 
-
-register_reader(
-    Reader(
-        INFO,
-        __doc__,
-        read=partial(read, "CIFAR10"),
-        unpacked=("cifar-10-batches-py",),
-        download=partial(download, "CIFAR10"),
-    )
-)
+register_reader(reader(INFO, __doc__, "CIFAR10"))

@@ -7,10 +7,11 @@ a few cases a box reaches past its image. The paper distils all 200 classes; the
 warblers, because they are the hard case.
 """
 
+from functools import partial
 from pathlib import Path
 
 from fd2lib.data.listing import Listing, make_listing
-from fd2lib.data.registry import RESEARCH, DatasetInfo, Reader, register_reader
+from fd2lib.data.registry import RESEARCH, DatasetInfo, Reader, fetch_archive, register_reader
 from fd2lib.ground import DataError
 
 INFO = DatasetInfo(
@@ -29,11 +30,7 @@ INFO = DatasetInfo(
 
 
 def read_table(path: Path) -> dict[int, str]:
-    """Read a table of ``number rest-of-line``, skipping lines that start with ``#``.
-
-    Raises:
-        DataError: no such file, or a line that does not start with a number.
-    """
+    """Read a table of ``number rest-of-line``, skipping lines that start with ``#``."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -50,11 +47,7 @@ def read_table(path: Path) -> dict[int, str]:
 
 
 def read(folder: Path) -> Listing:
-    """List ``CUB_200_2011`` with its official split.
-
-    Raises:
-        DataError: a table is missing or damaged, or the tables do not cover the same images.
-    """
+    """List ``CUB_200_2011`` with its official split; its tables must cover the same images."""
     tables = ("classes", "images", "image_class_labels", "train_test_split")
     classes, files, labels, training = (read_table(folder / f"{table}.txt") for table in tables)
     for name, table in (("image_class_labels", labels), ("train_test_split", training)):
@@ -75,12 +68,6 @@ def read(folder: Path) -> Listing:
     return make_listing([classes[number] for number in sorted(classes)], pairs["1"], pairs["0"])
 
 
-def download(root: Path) -> None:
-    """Fetch the authors' archive."""
-    from torchvision.datasets.utils import download_and_extract_archive
-
-    address = "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz"
-    download_and_extract_archive(address, str(root), md5="97eceeb196236b17998738112f37df78")
-
-
+ADDRESS = "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz"
+download = partial(fetch_archive, ADDRESS, "97eceeb196236b17998738112f37df78")
 register_reader(Reader(INFO, __doc__, read=read, unpacked=("CUB_200_2011",), download=download))

@@ -5,11 +5,12 @@ than the training set and uneven over classes, so accuracy over images is not th
 """
 
 import re
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
 from fd2lib.data.listing import Listing, make_listing
-from fd2lib.data.registry import RESEARCH, DatasetInfo, Reader, register_reader
+from fd2lib.data.registry import RESEARCH, DatasetInfo, Reader, register_reader, torchvision_set
 
 INFO = DatasetInfo(
     name="flowers102",
@@ -28,19 +29,12 @@ INFO = DatasetInfo(
 
 def read(folder: Path) -> Listing:
     """List the official split; training is the authors' training and validation."""
-    from torchvision.datasets import Flowers102
-
-    train, extra, test = (Flowers102(folder.parent, split, loader=str) for split in ("train", "val", "test"))
+    splits = ("train", "val", "test")
+    train, extra, test = (torchvision_set("Flowers102", folder.parent, split, loader=str) for split in splits)
     # Numbered, so that classes sort in label order, as in class folders.
     classes = [f"{i:03d}.{re.sub(r'[^A-Za-z0-9]+', '_', name).strip('_')}" for i, name in enumerate(train.classes, 1)]
     return make_listing(classes, chain(train, extra), test)
 
 
-def download(root: Path) -> None:
-    """Fetch the authors' files."""
-    from torchvision.datasets import Flowers102
-
-    Flowers102(root, download=True)
-
-
+download = partial(torchvision_set, "Flowers102", download=True)
 register_reader(Reader(INFO, __doc__, read=read, unpacked=("flowers-102",), download=download))

@@ -8,14 +8,10 @@ from fd2lib.data.registry import DatasetInfo, Reader, register_reader
 INFO = DatasetInfo(
     name="folder",
     title="Your own images",
-    num_classes=0,
-    train_images=0,
-    test_images=0,
     native_size="any",
     split="yours: train/ and test/",
     licence="yours",
     source="yours",
-    citation="",
     layout="train/CLASS/IMAGE, test/CLASS/IMAGE",
 )
 

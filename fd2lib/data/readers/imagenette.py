@@ -3,9 +3,9 @@
 **Known issues.** Not fine-grained. ImageNet-pretrained networks have seen the images.
 """
 
-from pathlib import Path
+from functools import partial
 
-from fd2lib.data.registry import RESEARCH, DatasetInfo, Reader, register_reader
+from fd2lib.data.registry import RESEARCH, DatasetInfo, Reader, register_reader, torchvision_set
 
 INFO = DatasetInfo(
     name="imagenette",
@@ -32,14 +32,6 @@ CLASS_NAMES = {
     "n03445777": "golf_ball",
     "n03888257": "parachute",
 }
-
-
-def download(root: Path) -> None:
-    """Fetch the images of 320 pixels."""
-    from torchvision.datasets import Imagenette
-
-    Imagenette(root, size="320px", download=True)
-
-
 UNPACKED = ("imagenette2", "imagenette2-320", "imagenette2-160")
+download = partial(torchvision_set, "Imagenette", size="320px", download=True)
 register_reader(Reader(INFO, __doc__, class_names=CLASS_NAMES, unpacked=UNPACKED, download=download))

@@ -5,10 +5,10 @@ in ImageNet have label errors.
 """
 
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 from fd2lib.data.readers import imagenette
-from fd2lib.data.registry import Reader, register_reader
+from fd2lib.data.registry import Reader, fetch_archive, register_reader
 
 INFO = replace(
     imagenette.INFO,
@@ -30,15 +30,7 @@ CLASS_NAMES = {
     "n02111889": "Samoyed",
     "n02115641": "dingo",
 }
-
-
-def download(root: Path) -> None:
-    """Fetch the images of 320 pixels."""
-    from torchvision.datasets.utils import download_and_extract_archive
-
-    address = "https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2-320.tgz"
-    download_and_extract_archive(address, str(root), md5="af65be7963816efa949fa3c3b4947740")
-
-
+ADDRESS = "https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2-320.tgz"
 UNPACKED = ("imagewoof2", "imagewoof2-320", "imagewoof2-160")
+download = partial(fetch_archive, ADDRESS, "af65be7963816efa949fa3c3b4947740")
 register_reader(Reader(INFO, __doc__, class_names=CLASS_NAMES, unpacked=UNPACKED, download=download))

@@ -11,10 +11,9 @@ whether code works and which way an effect points, nothing about photographs. An
 round some edge pixels differently.
 """
 
-from fd2lib.data.listing import Listing, SplitListing
+from fd2lib.data.listing import Listing, SplitListing, keep_classes, select_classes
 from fd2lib.data.plumage import MAX_CLASSES, class_names, render_split
 from fd2lib.data.registry import DatasetInfo, Reader, register_reader
-from fd2lib.data.subsets import keep_classes, select_classes
 
 INFO = DatasetInfo(
     name="plumage",
