@@ -1,6 +1,6 @@
 """Data: the registry of image sets, their readers, and batches that live on the device."""
 
-from fd2lib.data import readers  # noqa: F401  # they register themselves
+from fd2lib.data import readers  # they register themselves
 from fd2lib.data.folder import check_folder, scan_folder
 from fd2lib.data.images import Batch, Dataset, ImageSplit, batches, display_name, resident
 from fd2lib.data.listing import Listing, SplitListing, make_listing, require_per_class, select_classes
@@ -17,33 +17,3 @@ from fd2lib.data.registry import (
     list_datasets,
     register_reader,
 )
-
-__all__ = [
-    "Batch",
-    "Dataset",
-    "DatasetInfo",
-    "ImageSplit",
-    "Listing",
-    "Parts",
-    "Reader",
-    "SplitListing",
-    "SplitParts",
-    "batches",
-    "cache_folder",
-    "check_folder",
-    "dataset_info",
-    "display_name",
-    "format_card",
-    "format_listing",
-    "image_set_name",
-    "list_datasets",
-    "load_dataset",
-    "load_parts",
-    "make_listing",
-    "prepare",
-    "register_reader",
-    "require_per_class",
-    "resident",
-    "scan_folder",
-    "select_classes",
-]

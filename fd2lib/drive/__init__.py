@@ -7,27 +7,3 @@ from fd2lib.drive.plans import Plan, list_plans, load_plan, plan_rows, planned, 
 from fd2lib.drive.plugins import load_plugin
 from fd2lib.drive.request import GridRequest, Request
 from fd2lib.drive.studies import Arm, Study, list_studies, load_study, parse_studies, study_grid, study_rows
-
-__all__ = [
-    "Arm",
-    "Experiment",
-    "GridRequest",
-    "Plan",
-    "Request",
-    "Study",
-    "experiments_of",
-    "grid_requests",
-    "list_plans",
-    "list_studies",
-    "load_plan",
-    "load_plugin",
-    "load_study",
-    "parse_studies",
-    "plan_rows",
-    "planned",
-    "run_grid",
-    "run_notebook",
-    "run_plan",
-    "study_grid",
-    "study_rows",
-]

@@ -12,26 +12,3 @@ from fd2lib.losses.similarity import similarity_loss
 from fd2lib.losses.distance import pairwise_relative_distance, relative_distance
 from fd2lib.losses.pretrain import PRETRAIN_TITLES, PretrainTerms, center_loss, pretrain_loss
 from fd2lib.losses.soft_label import soft_label_loss
-
-__all__ = [
-    "PRETRAIN_TITLES",
-    "CharacteristicTerms",
-    "HeadInputs",
-    "PretrainTerms",
-    "Term",
-    "TermInputs",
-    "bn_statistics_loss",
-    "bn_statistics_total",
-    "center_loss",
-    "characteristic_loss",
-    "characteristic_terms",
-    "list_terms",
-    "mixed_cross_entropy",
-    "pairwise_relative_distance",
-    "pretrain_loss",
-    "register_term",
-    "relative_distance",
-    "similarity_loss",
-    "soft_label_loss",
-    "term_titles",
-]

@@ -5,24 +5,3 @@ from fd2lib.models.backbones import Backbone, BackboneOutput, create_backbone, l
 from fd2lib.models.batchnorm import BatchNormTap, batch_statistics
 from fd2lib.models.teacher import Teacher, TeacherOutput, create_teacher
 from fd2lib.models.weights import load_weights, read_state_dict, to_timm_keys
-
-__all__ = [
-    "AttentionHead",
-    "AttentionOutput",
-    "Backbone",
-    "BackboneOutput",
-    "BatchNormTap",
-    "ClassPrototypes",
-    "Teacher",
-    "TeacherOutput",
-    "batch_statistics",
-    "create_backbone",
-    "create_teacher",
-    "list_backbones",
-    "load_weights",
-    "pick_maps",
-    "pool_parts",
-    "read_state_dict",
-    "resolve_name",
-    "to_timm_keys",
-]

@@ -14,28 +14,3 @@ from fd2lib.record.results import (
     settings_identity,
 )
 from fd2lib.record.runs import StageInputs, run_or_load
-
-__all__ = [
-    "ATTENTION",
-    "GEOMETRY",
-    "STUDENTS",
-    "TABLES",
-    "Column",
-    "RunFolder",
-    "StageInputs",
-    "Table",
-    "append_result",
-    "content_fingerprint",
-    "describe_device",
-    "doubles",
-    "file_digest",
-    "fingerprint",
-    "provenance",
-    "put_rows",
-    "read_manifest",
-    "read_rows",
-    "require_single",
-    "row_identity",
-    "run_or_load",
-    "settings_identity",
-]

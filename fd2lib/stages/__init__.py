@@ -11,26 +11,3 @@ from fd2lib.stages.evaluate import EvaluateInputs, EvaluateResult, predict_stude
 from fd2lib.stages.labels import soft_labels
 from fd2lib.stages.pretrain import PretrainInputs, PretrainResult, predict, run_pretrain
 from fd2lib.stages.relabel import RelabelInputs, RelabelResult, run_relabel
-
-__all__ = [
-    "DistillInputs",
-    "DistillResult",
-    "DistilledImages",
-    "EvaluateInputs",
-    "EvaluateResult",
-    "PretrainInputs",
-    "PretrainResult",
-    "RelabelInputs",
-    "RelabelResult",
-    "load_distilled",
-    "predict",
-    "predict_student",
-    "resolve_device",
-    "run_distill",
-    "run_evaluate",
-    "run_pretrain",
-    "run_relabel",
-    "soft_labels",
-    "to_unit",
-    "write_pngs",
-]

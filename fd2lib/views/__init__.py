@@ -4,23 +4,3 @@ from fd2lib.views.crops import attention_boxes, attention_crop, attention_drop, 
 from fd2lib.views.mixing import box_around, cutmix, cutmix_box, tile_mosaic
 from fd2lib.views.replay import BatchPlan, apply_plan, halves, plan_epoch
 from fd2lib.views.training import colour_jitter, rotate, shift_hue, training_views
-
-__all__ = [
-    "BatchPlan",
-    "apply_plan",
-    "attention_boxes",
-    "attention_crop",
-    "attention_drop",
-    "box_around",
-    "colour_jitter",
-    "crop_resize",
-    "cutmix",
-    "cutmix_box",
-    "halves",
-    "plan_epoch",
-    "random_resized_crop_boxes",
-    "rotate",
-    "shift_hue",
-    "tile_mosaic",
-    "training_views",
-]
