@@ -75,7 +75,7 @@ lint: $(STAMP)
 	@$(PY) -m check_jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 
 unit: $(STAMP)
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n auto --dist loadfile
 
 nbval: $(STAMP)
 	@$(PY) -m pytest --nbval notebooks

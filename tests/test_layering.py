@@ -8,7 +8,7 @@ import pytest
 import fd2lib
 
 PACKAGE = Path(fd2lib.__file__).parent
-ROOMS = ("ground", "data", "models", "losses", "views", "record", "stages", "measure", "show", "drive")
+ROOMS = ("ground", "data", "models", "losses", "views", "record", "stages", "measure", "analyse", "show", "drive")
 # Tighter than the order: objectives and views take tensors, whatever network made them.
 ONLY = {"losses": {"ground", "data"}, "views": {"ground", "data"}}
 STAGES = ("pretrain", "distill", "relabel", "evaluate")

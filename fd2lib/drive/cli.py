@@ -259,14 +259,14 @@ def _commands() -> Any:
     return functools.reduce(operator.or_, (data, recipes, *plain))
 
 
-def _either(name: str, first: type[Command], *others: type[Command]) -> Any:
+def _either(name: str, first: Any, *others: Any) -> Any:
     """A command that alone does the first thing, and others with a word behind it."""
     kinds = functools.reduce(operator.or_, (_named(kind) for kind in (first, *others)))
     told = inspect.getdoc(first)
     return Annotated[kinds, subcommand(name=name, description=told, default=_options(first)())]
 
 
-def _named(kind: type[Command]) -> Any:
+def _named(kind: Any) -> Any:
     return Annotated[_options(kind), subcommand(name=kind.__name__.lower(), description=inspect.getdoc(kind))]
 
 

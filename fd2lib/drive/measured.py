@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fd2lib.data import image_set_name
-from fd2lib.drive.attention import OCCLUDED, TEACHERS, attention_rows
 from fd2lib.drive.experiment import Experiment, resolve_recipe
-from fd2lib.drive.geometry import fixed_spaces, geometry_rows, judge_space
 from fd2lib.drive.request import Common, Request, option, split_names
 from fd2lib.ground import SCALES, Recipe, join_overrides, parse_numbers, setting_values
-from fd2lib.measure import part_masks
+from fd2lib.measure import attention_rows, fixed_spaces, geometry_rows, judge_space, part_masks
 from fd2lib.measure.masks import RADIUS
+from fd2lib.measure.measured import OCCLUDED
 from fd2lib.record import ATTENTION, GEOMETRY, put_rows
 
+TEACHERS = {"plain": "sre2lpp", "cal": "sre2lpp_fd2"}  # kind of teacher -> a method that uses it
 logger = logging.getLogger(__name__)
 
 

@@ -10,7 +10,7 @@ from fd2lib.drive.experiment import Experiment
 from fd2lib.drive.plugins import load_additions
 from fd2lib.drive.request import Machine
 from fd2lib.ground import Recipe, SettingError, build_settings, list_methods, setting_values
-from fd2lib.ground.settings import DIGEST
+from fd2lib.ground.declaration import DIGEST
 from fd2lib.record import read_rows, settings_identity
 
 

@@ -1,7 +1,7 @@
 """The result row of an experiment: what was asked, what it reached, what it cost, how it was made."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -9,6 +9,7 @@ from typing import Any
 
 from fd2lib.data import Dataset
 from fd2lib.ground import Recipe, setting_values
+from fd2lib.measure import provenance_columns
 from fd2lib.record import read_manifest
 from fd2lib.stages import DistillResult, EvaluateResult, PretrainResult, RelabelResult
 
@@ -81,12 +82,6 @@ def result_row(done: Finished) -> dict[str, Any]:
         "settings": settings_text(recipe),
         **provenance_columns(manifest["provenance"]),
     }
-
-
-def provenance_columns(made: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns that say what a row was made with, from :func:`fd2lib.record.provenance`."""
-    versions = " ".join(f"{name} {version}" for name, version in made["versions"].items())
-    return {name: made[name] for name in ("device", "threads", "commit", "date")} | {"versions": versions}
 
 
 def _asked(recipe: Recipe) -> dict[str, Any]:

@@ -101,9 +101,9 @@ def study_grid(study: Study, ipcs: Sequence[int], seeds: Sequence[int], **common
 
 def study_rows(
     study: Study,
-    rows: Iterable[Mapping[str, str]],
-    ipcs: Sequence[int],
-    seeds: Sequence[int],
+    rows: Sequence[Mapping[str, str]],
+    ipcs: Sequence[int] = (),
+    seeds: Sequence[int] = (),
     *,
     images_fingerprint: str = "",
     **common: Any,
@@ -115,8 +115,8 @@ def study_rows(
     Args:
         study: the study.
         rows: of :func:`fd2lib.record.read_rows`.
-        ipcs: images per class.
-        seeds: seeds.
+        ipcs: images per class; none for all that the rows have.
+        seeds: likewise.
         images_fingerprint: of the images, where rows of several sets under one name may be there.
         **common: the other fields of :class:`Request` that the rows were made with.
 
@@ -124,6 +124,8 @@ def study_rows(
         ArtefactError: an experiment is there twice.
     """
     known = by_identity(rows, images_fingerprint)
+    ipcs = ipcs or sorted({int(row["ipc"]) for row in rows} - {0}) or [1]
+    seeds = seeds or sorted({int(row["seed"]) for row in rows})
     found = []
     for arm, seed, ipc in itertools.product(study.arms.values(), seeds, ipcs):
         key = request_identity(Request(**{**arm.of(common), "seed": seed, "ipc": ipc}))

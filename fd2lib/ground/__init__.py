@@ -1,5 +1,6 @@
 """Ground: settings, recipes, errors, seeded generators and safe files. Imports nothing else of fd2lib."""
 
+from fd2lib.ground.declaration import StageSettings, identity, setting, setting_values
 from fd2lib.ground.errors import ArtefactError, DataError, Fd2Error, SettingError, ShapeError, TrainingError, unknown
 from fd2lib.ground.files import atomic_path, file_digest, read_json, write_json
 from fd2lib.ground.layers import SCALES, add_recipes, join_overrides, parse_numbers, parse_overrides, read_tables
@@ -10,12 +11,8 @@ from fd2lib.ground.settings import (
     EvaluateSettings,
     PretrainSettings,
     RelabelSettings,
-    StageSettings,
     build_settings,
     declare_setting,
-    identity,
-    setting,
-    setting_values,
 )
 
 __all__ = [

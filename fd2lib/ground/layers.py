@@ -11,8 +11,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from fd2lib.ground.declaration import fitting, setting_fields
 from fd2lib.ground.errors import SettingError, unknown
-from fd2lib.ground.settings import STAGES, GeneralSettings, build_settings, fitting, setting_fields
+from fd2lib.ground.settings import STAGES, GeneralSettings, build_settings
 
 Entry = dict[str, Any]  # {"value": …, "from": where it comes from}
 GENERAL = "general"

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fd2lib.ground import SettingError, ShapeError
 from fd2lib.models import Teacher, TeacherOutput, create_backbone
@@ -25,6 +26,8 @@ def imagenet_network(backbone: str, image_size: int) -> Teacher:
     """
     body = create_backbone(backbone, _IMAGENET_CLASSES, image_size=image_size, init="imagenet")
     classes = tuple(str(index) for index in range(_IMAGENET_CLASSES))
+    if body.mean is None or body.std is None:
+        raise SettingError(f"the ImageNet weights of {backbone!r} say no mean and deviation of their pixels.")
     network = Teacher(body, None, None, attention_ratio=0.0, mean=body.mean, std=body.std, classes=classes)
     return network.eval().requires_grad_(False)
 
@@ -34,8 +37,25 @@ def outputs(teacher: Teacher, images: Tensor, batch_size: int = 64) -> Iterator[
     """Yield what a teacher in evaluation mode gives for bytes ``[N, 3, S, S]``, batch by batch."""
     device = teacher.mean.device
     teacher.eval()
-    for batch in images.split(batch_size):
+    for batch in torch.split(images, batch_size):
         yield teacher(teacher.normalize(to_unit(batch.to(device))))
+
+
+def feature_map(out: TeacherOutput) -> Tensor:
+    """Return the last feature map of an output, ``[B, C, h, w]``.
+
+    Raises:
+        ShapeError: the network has none.
+    """
+    if out.features is None:
+        raise ShapeError("this network gives no feature map; expected one whose last layers are convolutions.")
+    return out.features
+
+
+def classifier(teacher: Teacher) -> nn.Module:
+    """Return the layer of a teacher's backbone that gives the logits."""
+    network: Any = teacher.backbone.network  # timm's networks all say which it is
+    return network.get_classifier()
 
 
 def embed(teacher: Teacher, images: Tensor, batch_size: int = 64) -> Tensor:
@@ -50,8 +70,9 @@ def embed(teacher: Teacher, images: Tensor, batch_size: int = 64) -> Tensor:
         float32 ``[N, C]`` on the CPU.
     """
     read: list[Tensor] = []
-    classifier = teacher.backbone.network.get_classifier()
-    handle = classifier.register_forward_pre_hook(lambda _, given: read.append(given[0].flatten(1).float().cpu()))
+    handle = classifier(teacher).register_forward_pre_hook(
+        lambda _, given: read.append(given[0].flatten(1).float().cpu())
+    )
     try:
         for _ in outputs(teacher, images, batch_size):
             pass
@@ -77,7 +98,8 @@ def part_attention(teacher: Teacher, images: Tensor, batch_size: int = 64) -> Te
     if teacher.head is None:
         raise SettingError("this teacher has no attention head; give one that was pretrained with attention = true.")
     parts = outputs(teacher, images, batch_size)
-    return torch.cat([out.attention.attention_maps.flatten(1).float().cpu() for out in parts])
+    found = [out.attention.attention_maps for out in parts if out.attention is not None]
+    return torch.cat([maps.flatten(1).float().cpu() for maps in found])
 
 
 @dataclass(frozen=True, eq=False)

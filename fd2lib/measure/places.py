@@ -67,7 +67,7 @@ def _log_probabilities(
 ) -> dict[str, Tensor]:
     """Log-probability of the true class, ``[N]`` for each kind, with an area of every image covered."""
     found: dict[str, list[Tensor]] = {}
-    for batch, own in zip(images.split(64), labels.split(64), strict=True):
+    for batch, own in zip(torch.split(images, 64), torch.split(labels, 64), strict=True):
         x = teacher.normalize(to_unit(batch.to(teacher.mean.device)))
         if area is not None:
             x[:, :, area[0], area[1]] = 0  # the mean colour, once normalised

@@ -27,7 +27,7 @@ class Nearest(NamedTuple):
     """The nearest image of a pool for each of N images."""
 
     distance: Tensor  # root mean square difference of the entries, [N]
-    index: Tensor  # [N]
+    place: Tensor  # in the pool, [N]
 
 
 def spread_and_separation(features: Tensor, labels: Tensor) -> Spread:
@@ -84,7 +84,7 @@ def _by_class(rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """Membership ``[K, N]`` of the occurring classes and their sizes ``[K]``, in double precision."""
     if rows.ndim != 2 or labels.shape != rows.shape[:1]:
         raise ShapeError(f"got rows {tuple(rows.shape)} and labels {tuple(labels.shape)}; expected [N, D] and [N].")
-    _, place = labels.unique(return_inverse=True)
+    _, place = torch.unique(labels, return_inverse=True)
     members = F.one_hot(place).T.double()
     counts = members.sum(1)
     if len(counts) == 0 or counts.min() < 2:

@@ -17,7 +17,8 @@ from typing import Any
 import filelock
 
 from fd2lib.ground import ArtefactError, SettingError, atomic_path
-from fd2lib.ground.settings import STAGES, identifying, setting_fields
+from fd2lib.ground.declaration import identifying, setting_fields
+from fd2lib.ground.settings import STAGES
 from fd2lib.record.columns import STUDENTS, Table
 
 # What the settings of a row were called before.

@@ -4,23 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import LogFormatter
 
+from fd2lib.analyse import parts
 from fd2lib.ground import ShapeError
+from fd2lib.losses import term_titles
 from fd2lib.show.frames import Html, sentences
-from fd2lib.show.style import INK, MUTED, NORMAL, SMALL, BookFigure, method_style, method_title, new_figure
-
-TERM_TITLES = {
-    "total": "total",
-    "cross_entropy": "cross-entropy",
-    "bn": "BatchNorm matching",
-    "characteristic": "characteristic constraint",
-    "similarity": "similarity constraint",
-    "backbone": "backbone cross-entropy",
-    "raw": "head, raw images",
-    "effect": "counterfactual effect",
-    "augmented": "head, attention views",
-    "center": "distance to prototype",
-}
+from fd2lib.show.style import INK, MUTED, NORMAL, RIGHT, SMALL, BookFigure, add_legend, method_style, new_figure
+from fd2lib.show.titles import method_title
 
 
 def term_panels(
@@ -29,34 +20,32 @@ def term_panels(
     """Return one small panel for each loss term, over iterations or epochs.
 
     Args:
-        history: a stage's history, one row a step.
+        history: a stage's history, one row a step; without rows, as when nothing was optimised, a sentence says so.
         terms: columns to show; empty for every known term that the history has.
         x: the column on the horizontal axis.
         lines: columns whose combinations are drawn as separate thin lines (one for each image index), where present.
-
-    Without rows, as when nothing was optimised, the answer is a sentence saying so.
 
     Raises:
         ShapeError: none of the terms is a column of the history.
     """
     if history.empty:
         return sentences("Nothing was optimised: the starts are the result.")
-    shown = [term for term in (terms or TERM_TITLES) if term in history and history[term].notna().any()]
+    titles, names = term_titles(), [str(name) for name in history]
+    shown = [term for term in (terms or titles) if term in names and history[term].notna().any()]
     if not shown:
-        raise ShapeError(f"the history has the columns {', '.join(history)}; expected at least one loss term.")
+        raise ShapeError(f"the history has the columns {', '.join(names)}; expected at least one loss term.")
     columns = min(2, len(shown))
     rows = -(-len(shown) // columns)
     figure = new_figure(2.05 * rows + 0.2, rows=rows, columns=columns, sharex=True)
-    keys = [key for key in lines if key in history]
-    groups = [group for _, group in history.groupby(keys)] if keys else [history]
+    groups = [group for _, group in parts(history, lines)]
     for axes, term in zip(figure.axes, shown, strict=False):
         used = history[term].fillna(0).any()
         for group in groups:
             known = group[group[term].notna()]
             if used and not known[term].any():
                 continue  # the term does not apply to this image, as similarity to the first of a group
-            axes.plot(known[x], known[term], color="#0072b2", linewidth=1.2, alpha=max(0.25, 1 / len(groups) ** 0.5))
-        axes.set_title(TERM_TITLES.get(term, term.replace("_", " ")), loc="left")
+            axes.plot(known[x], known[term], color=RIGHT, linewidth=1.2, alpha=max(0.25, 1 / len(groups) ** 0.5))
+        axes.set_title(titles.get(term, term.replace("_", " ")), loc="left")
         if not used:
             axes.text(0.5, 0.6, "zero: not used here", transform=axes.transAxes, ha="center", color=MUTED, size=SMALL)
     for position in range(len(shown), len(figure.axes)):
@@ -76,54 +65,21 @@ def student_curves(histories: Mapping[str, pd.DataFrame], chance: float = 0.0) -
     figure = new_figure(3.3, columns=2)
     loss, accuracy = figure.axes
     for method, history in histories.items():
-        style = method_style(method)
-        loss.plot(history["epoch"], history["loss"], color=style["color"], linewidth=1.6)
+        color, marker = method_style(method)
         tested = history[history["test_accuracy"].notna()]
-        spacing = max(1, len(tested) // 8)
-        accuracy.plot(
-            tested["epoch"], tested["test_accuracy"], label=method_title(method), linewidth=1.6, markersize=5,
-            markevery=spacing, **style,
-        )  # fmt: skip
+        loss.plot(history["epoch"], history["loss"], color=color, linewidth=1.6)
+        accuracy.plot(tested["epoch"], tested["test_accuracy"], color=color, linewidth=1.6, marker=marker, markersize=5,
+                      markevery=max(1, len(tested) // 8), label=method_title(method))  # fmt: skip
     if chance:
         accuracy.axhline(chance, color=MUTED, linestyle="--", linewidth=1, label="guessing")
     if all((history["loss"].dropna() > 0).all() for history in histories.values()):
         loss.set_yscale("log")
+        loss.yaxis.set_major_formatter(LogFormatter())  # the usual one writes formulas
+        loss.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.4)))
     loss.set(xlabel="epoch", title="training loss")
     accuracy.set(xlabel="epoch", title="test accuracy, %", ylim=(0, None))
-    figure.legend(
-        *accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=NORMAL
-    )
+    add_legend(figure, place="outside lower center")
     return figure
-
-
-def history_lines(history: pd.DataFrame, panels: Mapping[str, Mapping[str, str]], x: str = "epoch") -> BookFigure:
-    """Return panels of lines: panel title to ``{column: label}``; columns that are missing or blank are left out."""
-    known = {column for column in history if history[column].notna().any()}
-    present = {
-        title: {column: label for column, label in columns.items() if column in known}
-        for title, columns in panels.items()
-        if known & set(columns)
-    }
-    figure = new_figure(2.6 + 0.2 * max(map(len, present.values())), columns=len(present))
-    colours = ("#0072b2", "#d55e00", "#6b7780")
-    for axes, (title, columns) in zip(figure.axes, present.items(), strict=True):
-        for (column, label), colour, dash in zip(columns.items(), colours, ("-", "--", ":"), strict=False):
-            rows = history[history[column].notna()]
-            axes.plot(rows[x], rows[column], dash, color=colour, linewidth=1.8, label=label)
-        axes.set(title=title, xlabel=x)
-        if len(columns) > 1:
-            axes.legend(frameon=False, fontsize=SMALL, loc="upper center", bbox_to_anchor=(0.5, -0.25))
-    return figure
-
-
-def label_entropy(teacher_logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Return the entropy in bits of labels ``softmax(logits / temperature)``: logits ``[..., K]``, result ``[...]``."""
-    scaled = np.asarray(teacher_logits, np.float64) / temperature
-    scaled = scaled - scaled.max(axis=-1, keepdims=True)
-    weights = np.exp(scaled)
-    total = weights.sum(axis=-1)
-    # H = log Z − Σ p·z, which stays exact where a probability underflows
-    return (np.log(total) - (weights * scaled).sum(axis=-1) / total) / np.log(2)
 
 
 def entropy_figure(entropies: Mapping[str, np.ndarray], num_classes: int) -> BookFigure:
@@ -142,18 +98,7 @@ def entropy_figure(entropies: Mapping[str, np.ndarray], num_classes: int) -> Boo
         axes.set(title=title, xlabel="entropy, bits", xlim=(0, limit * 1.04))
         mean = float(flat.mean())
         axes.axvline(mean, color="#d55e00", linewidth=1.5)
-        place = {"transform": axes.get_xaxis_transform(), "va": "top", "ha": "right" if mean > limit / 2 else "left"}
-        axes.text(mean, 0.98, f" mean {mean:.2f} ", color="#b34700", size=SMALL, **place)
+        axes.text(mean, 0.98, f" mean {mean:.2f} ", color="#b34700", size=SMALL, va="top",
+                  ha="right" if mean > limit / 2 else "left", transform=axes.get_xaxis_transform())  # fmt: skip
     figure.axes[0].set_ylabel("labels, %")
     return figure
-
-
-def top_labels(logits: np.ndarray, classes: Sequence[str], count: int = 3, temperature: float = 1.0) -> list[str]:
-    """Return for each logit row the ``count`` most probable classes and their percentages, one to a line."""
-    scaled = np.asarray(logits, np.float64) / temperature
-    weights = np.exp(scaled - scaled.max(axis=-1, keepdims=True))
-    shares = weights / weights.sum(axis=-1, keepdims=True)
-    best = np.argsort(-shares, axis=-1)[:, :count]
-    return [
-        "\n".join(f"{100 * row[k]:.0f} % {classes[k]}" for k in order) for row, order in zip(shares, best, strict=True)
-    ]

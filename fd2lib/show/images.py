@@ -4,10 +4,9 @@ import base64
 import io
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import torch
+from matplotlib import colormaps
 from PIL import Image
 from torch import Tensor
 
@@ -105,7 +104,7 @@ def captioned_images(
         colours: a colour for each caption; empty for ink.
         columns: images in a row.
     """
-    blocks = list(to_pixels(images)) if not isinstance(images, list | tuple) else list(images)
+    blocks = list(to_pixels(images)) if isinstance(images, Tensor | np.ndarray) else list(images)
     if not blocks:
         raise ShapeError("captioned_images got no images; expected at least one.")
     high, wide = blocks[0].shape[:2]
@@ -146,10 +145,28 @@ def strip(pictures: Sequence[np.ndarray], columns: int = 0) -> np.ndarray:
     return _canvas(rows, columns)[0]
 
 
-def spread(indices: Any, count: int) -> list[int]:
-    """Return at most ``count`` of ``indices``, evenly spread, so that a long list is shown from end to end."""
-    values = [int(index) for index in (indices.tolist() if isinstance(indices, Tensor | np.ndarray) else indices)]
-    if len(values) <= count:
-        return values
-    places = torch.linspace(0, len(values) - 1, count).round().long().tolist()
-    return [values[place] for place in places]
+def overlay(images: Tensor, attention: Tensor) -> list[np.ndarray]:
+    """Return pixels ``[S, S, 3]`` with attention laid over: dark where there is little, glowing where much.
+
+    Each map is scaled to its own range, so colours compare places within an image, not images.
+
+    Args:
+        images: bytes ``[N, 3, S, S]``.
+        attention: ``[N, h, w]``.
+    """
+    mixed = []
+    for image, values in zip(to_pixels(images), attention.float().cpu().numpy(), strict=True):
+        scaled = (values - values.min()) / max(float(values.max() - values.min()), 1e-12)
+        grown = Image.fromarray(scaled.astype(np.float32)).resize(image.shape[:2], Image.Resampling.BICUBIC)
+        weight = np.clip(np.asarray(grown), 0, 1)[..., None]
+        glow = colormaps["inferno"](weight[..., 0])[..., :3] * 255
+        share = 0.25 + 0.35 * weight
+        mixed.append(np.clip((1 - share) * image * (0.35 + 0.65 * weight) + share * glow, 0, 255).astype(np.uint8))
+    return mixed
+
+
+def over_under(images: Tensor, attention: Tensor) -> list[np.ndarray]:
+    """Return each image with, below it, its overlay (see :func:`overlay`)."""
+    gap = np.full((max(1, images.shape[-2] // 24), images.shape[-1], 3), 255, np.uint8)
+    pairs = zip(to_pixels(images), overlay(images, attention), strict=True)
+    return [np.concatenate([image, gap, over]) for image, over in pairs]

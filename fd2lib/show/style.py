@@ -6,12 +6,11 @@ plotting backend is.
 
 import io
 import zlib
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-
-from fd2lib.ground import list_methods
+from matplotlib.text import Text
 
 DPI = 110  # dots per inch of a shown figure
 WIDTH = 5.8  # inches; 638 px at DPI, which a phone can shrink and still be read
@@ -38,6 +37,8 @@ _OTHERS = (("#1b7837", "<"), ("#762a83", ">"), ("#8c510a", "h"), ("#000000", "d"
 class BookFigure(Figure):
     """A matplotlib figure that shows itself in a notebook: charts as PNG, photographs as JPEG.
 
+    Text in it is text: a dollar sign in the name of a class or a set begins no formula.
+
     Args:
         photo: ``True`` for a figure made mostly of photographs, whose JPEG is about a fifth of the PNG.
     """
@@ -45,6 +46,12 @@ class BookFigure(Figure):
     def __init__(self, *args: Any, photo: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.photo = photo
+
+    def draw(self, renderer: Any) -> None:
+        """Draw the figure, as matplotlib asks."""
+        for text in self.findobj(Text):
+            text.set_parse_math(False)
+        super().draw(renderer)
 
     def encoded(self) -> tuple[str, bytes]:
         """Return the mime type and the bytes of the figure as a page would hold them."""
@@ -92,6 +99,21 @@ def quiet(axes: Axes) -> None:
     axes.title.set(color=INK, size=LARGE)
 
 
+def add_legend(
+    figure: BookFigure,
+    columns: int = 2,
+    place: Literal["outside upper left", "outside lower center"] = "outside upper left",
+) -> None:
+    """Name every labelled thing of a figure once, outside its axes."""
+    entries: dict[str, Any] = {}
+    for axes in figure.axes:
+        handles, labels = axes.get_legend_handles_labels()
+        entries |= {label: handle for label, handle in zip(labels, handles, strict=True) if label not in entries}
+    if entries:
+        figure.legend(list(entries.values()), list(entries), loc=place, ncols=columns, frameon=False, fontsize=SMALL,
+                      columnspacing=1, handlelength=1.4)  # fmt: skip
+
+
 def bare(axes: Axes) -> None:
     """Take everything but labels off axes that hold a picture."""
     for spine in axes.spines.values():
@@ -100,13 +122,15 @@ def bare(axes: Axes) -> None:
     axes.tick_params(length=0)
 
 
-def method_title(method: str) -> str:
-    """Return a method's display name; a name that no recipe knows is its own title."""
-    return list_methods().get(method, method)
+class Style(NamedTuple):
+    """How a method looks in every figure."""
+
+    color: str
+    marker: str
 
 
-def method_style(method: str) -> dict[str, str]:
-    """Return ``{"color", "marker"}`` of a method: the same in every figure, also for methods added later."""
+def method_style(method: str) -> Style:
+    """Return the colour and marker of a method: the same in every figure, also for methods added later."""
     known = _METHOD_STYLES.get(method)
     colour, marker = known or _OTHERS[zlib.crc32(method.encode()) % len(_OTHERS)]
-    return {"color": colour, "marker": marker}
+    return Style(colour, marker)

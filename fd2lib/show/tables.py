@@ -1,139 +1,291 @@
-"""Tables as plain HTML that a phone can scroll, and the numbers in them as a person writes them."""
+"""Tables as plain HTML that a phone can scroll, one for each scale and set of images."""
 
 import html
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from fd2lib.analyse import (
+    PLACE,
+    Interval,
+    StudyResults,
+    arm_differences,
+    binomial_interval,
+    records,
+    settings_behind,
+    shares,
+)
+from fd2lib.analyse.costs import BY, MEASURES, STAGES
+from fd2lib.analyse.learned import MEASURED, QUANTITIES
+from fd2lib.analyse.reading import GROUP
 from fd2lib.data import Dataset, display_name, list_datasets
 from fd2lib.show.frames import Html, folded, sentences
-from fd2lib.show.rows import settings_behind
-from fd2lib.show.statistics import binomial_interval, pair_titles
-from fd2lib.show.style import method_title
+from fd2lib.show.titles import COLUMNS, column_title, method_title, pair_titles, per_class, place_title, titled, word
 
-TITLES = {
-    "scale": "scale",
-    "dataset": "data set",
-    "classes": "classes",
-    "image_size": "image size, px",
-    "teacher": "teacher",
-    "teacher_init": "teacher starts from",
-    "student": "student",
-    "student_init": "student starts from",
-    "labels": "labels",
-    "start": "start",
-    "ipc": "images per class",
-    "variant": "differing settings",
-    "method": "method",
-    "mean": "mean",
-    "interval": "95 % interval",
-    "n": "n (seeds)",
-    "verdict": "verdict",
-}
-START_TITLES = {
-    "pool1": "one crop",
-    "pool2": "2×2 mosaic",
-    "whole": "whole image",
-    "noise": "noise",
-    "all": "all images",
-}
+_EDGE = "padding:.3em .5em;border-bottom:1px solid #ccd3d8;"
+_WHOLE = {"start", "method", "verdict", "set"}  # columns whose words stay on one line
+_WIDE = {"difference", "arm", "what"}  # columns that must not be squeezed
 
 
-def html_table(rows: pd.DataFrame, caption: str = "", titles: Mapping[str, str] | None = None) -> Html:
-    """Return a table as plain HTML: numbers right-aligned, scrolling sideways where it is too wide.
+def html_table(
+    rows: pd.DataFrame,
+    caption: str = "",
+    titles: Mapping[str, str] | None = None,
+    *,
+    digits: int = 1,
+    signed: Collection[str] = (),
+) -> Html:
+    """Return a table as plain HTML: numbers and intervals right-aligned, scrolling sideways where it is too wide.
 
     Args:
-        rows: what to show; cells are escaped, floats get one decimal.
+        rows: what to show; texts are escaped, an unknown number is a dash.
         caption: above the table.
-        titles: column titles; :data:`TITLES` for those not given.
+        titles: of columns; for those not given, what :func:`fd2lib.show.titles.column_title` calls them.
+        digits: of floats and intervals.
+        signed: columns of intervals that get a sign.
     """
-    names = {**TITLES, **(titles or {})}
-    numeric = {name for name in rows if pd.api.types.is_numeric_dtype(rows[name])}
-    edge = "padding:.3em .5em;border-bottom:1px solid #ccd3d8;"
+    names = [str(name) for name in rows]
+    shown = [[_text(value, digits, name in signed) for name, value in row.items()] for row in records(rows)]
+    right = [pd.api.types.is_numeric_dtype(rows[name]) or _holds_intervals(rows[name]) for name in names]
 
-    def cell(tag: str, column: str, text: str) -> str:
-        side = "right" if column in numeric or column in ("interval", "mean") else "left"
-        whole = "white-space:nowrap;" if column in ("interval", "start", "method", "verdict") else ""
-        whole += "min-width:8em;" if column in ("difference", "arm") else ""
-        return f'<{tag} style="{edge}{whole}text-align:{side}">{html.escape(text)}</{tag}>'
+    def line(tag: str, texts: Sequence[str]) -> str:
+        cells = [
+            f'<{tag} style="{_EDGE}{_room(name, aligned, tag)}">{html.escape(text)}</{tag}>'
+            for name, aligned, text in zip(names, right, texts, strict=True)
+        ]
+        return f"<tr>{''.join(cells)}</tr>"
 
-    head = "".join(cell("th", name, names.get(name, str(name).replace("_", " "))) for name in rows)
-    body = "".join(
-        "<tr>" + "".join(cell("td", name, _text(row[name])) for name in rows) + "</tr>" for _, row in rows.iterrows()
-    )
+    head = line("th", [(titles or {}).get(name, column_title(name)) for name in names])
     above = f'<p style="margin:.8em 0 .3em">{html.escape(caption)}</p>' if caption else ""
     return Html(
         f'{above}<div style="overflow-x:auto;max-width:100%" tabindex="0" role="region" '
         f'aria-label="{html.escape(caption or "table")}"><table style="border-collapse:collapse;font-size:.92em">'
-        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<thead>{head}</thead><tbody>{''.join(line('td', texts) for texts in shown)}</tbody></table></div>"
     )
 
 
-def _text(value: Any) -> str:
+def _holds_intervals(values: pd.Series) -> bool:
+    return any(isinstance(value, Interval) for value in values)
+
+
+def _room(column: str, right: bool, tag: str) -> str:
+    whole = tag == "td" and (right or column in _WHOLE)
+    width = "white-space:nowrap;" if whole else "min-width:8em;" if column in _WIDE else ""
+    return f"{width}text-align:{'right' if right else 'left'}"
+
+
+def _text(value: Any, digits: int = 1, signed: bool = False) -> str:
+    if isinstance(value, Interval):
+        return value.text(signed, digits)
     if value is None or value != value:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
+    return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
 
 
-def results_table(summary: pd.DataFrame, caption: str = "") -> Html:
-    """Return a summary (of :func:`summarise` or :func:`paired_difference`) as a table.
+def grouped_tables(
+    table: pd.DataFrame,
+    kind: str,
+    *,
+    by: Sequence[str] = PLACE,
+    caption: str = "",
+    below: Callable[[pd.DataFrame], Html] | None = None,
+    digits: int = 1,
+    signed: Collection[str] = (),
+) -> Html:
+    """Return one table for each scale and set of images, so that none mixes what must not be compared.
 
-    Columns that hold one value throughout move into the caption, so that what varies is what is seen.
+    Columns that say what a row is of and hold one value throughout move into the caption, so that what varies is what
+    is seen; ``mean, low, high, n`` become one column of intervals.
+
+    Args:
+        table: what to show.
+        kind: of table, one of :data:`fd2lib.show.titles.COLUMNS`, which names its numbers; some may not be there.
+        by: what makes a table.
+        caption: further words above each table.
+        below: what follows each table.
+        digits: as of :func:`html_table`.
+        signed: likewise.
     """
-    table = summary.copy()
-    signed = "verdict" in table
-    shown = "{:+.1f}" if signed else "{:.1f}"
-    table["interval"] = [
-        "one seed" if low != low else f"{shown.format(low)} to {shown.format(high)}"
-        for low, high in zip(table["low"], table["high"], strict=True)
-    ]
-    table["mean"] = [shown.format(value) for value in table["mean"]]
-    for name in ("interval", "mean"):
-        table[name] = [text.replace("-", "−") for text in table[name]]
-    if "method" in table:
-        table["method"] = [method_title(name) for name in table["method"]]
-    if signed:
-        table = table.assign(difference=pair_titles(table)).drop(columns=["a", "b"])
-    if "start" in table:
-        table["start"] = [START_TITLES.get(name, name) for name in table["start"]]
-    fixed, varying = fixed_and_varying(
-        table.drop(columns=["low", "high", "mean", "interval", "n", "verdict"], errors="ignore")
-    )
-    tail = ["mean", "interval", "n", *(["verdict"] if signed else [])]
-    words = "; ".join([caption, *fixed] if caption else fixed)
-    titles = {
-        "mean": "mean difference, points" if signed else "mean top-1, %",
-        "n": "n (paired seeds)" if signed else "n (seeds)",
-    }
-    return html_table(table[[*varying, *tail]], words, {**titles, "a": "method", "b": "minus"})
+    if table.empty:
+        return sentences("There is no such row.")
+    if {"mean", "low", "high", "n"} <= set(table):
+        table = table.assign(mean=pd.Series([Interval.of(row) for row in records(table)], table.index, dtype=object))
+    made = []
+    for title, part in titled(table, by):
+        keys = [name for name in _KEYS if name in part and name not in COLUMNS[kind] and name not in by]
+        varying = [name for name in keys if part[name].nunique() > 1 or name in ("method", "map")]
+        fixed = [(column_title(name), word(name, part[name].iloc[0])) for name in keys if name not in varying]
+        others = [name for name in varying if name != "start"]
+        if "method" in others and not part.duplicated(others).any():  # each has one start, which its name implies
+            varying = others
+        words = [title, caption, *(f"{name} {value}".strip() for name, value in fixed if value)]
+        shown = part.assign(**{name: [word(name, value) for value in part[name]] for name in varying})
+        shown = shown[[*varying, *(name for name in COLUMNS[kind] if name in part)]]
+        made.append(html_table(shown, "; ".join(filter(None, words)), COLUMNS[kind], digits=digits, signed=signed))
+        made += [below(part)] if below else []
+    return Html("<br>".join(made))
+
+
+# Columns that say what a row is of, in the order of tables.
+_KEYS = list(dict.fromkeys([
+    *("study", "difference", "over", "device", "teacher_kind", "map", "what", "space", "masks", "judge"),
+    *(name for name in (*GROUP, *BY, *MEASURED) if name not in PLACE),
+]))  # fmt: skip
 
 
 def results_tables(summary: pd.DataFrame, rows: pd.DataFrame | None = None) -> Html:
-    """Return one table for each scale and set of images, so that no table mixes what must not be compared.
+    """Return tables of :func:`fd2lib.analyse.summarise`, or of differences or effects, which have a verdict.
 
     Args:
-        summary: of :func:`summarise` or :func:`paired_difference`.
+        summary: what to show.
         rows: the rows behind it; given, the settings of each method fold out below its table.
     """
+    if "verdict" in summary:
+        shown = summary.assign(difference=pair_titles(summary))
+        return grouped_tables(shown, "differences", signed=["mean"])
+
+    def settings(part: pd.DataFrame) -> Html:
+        behind = settings_behind((rows if rows is not None else part).merge(part[PLACE].drop_duplicates()))
+        names = {str(name): method_title(str(name)) for name in behind.columns[1:]}
+        return folded("Settings behind this table", html_table(behind, titles=names))
+
+    return grouped_tables(summary, "results", below=settings if rows is not None else None)
+
+
+def study_table(*studies: StudyResults) -> Html:
+    """Return one table for each study and IPC: every arm's mean with its 95 % interval, and its paired difference."""
+    made = []
+    for results in studies:
+        made += [] if len(results.rows) else [sentences(f"{results.title}: not measured.")]
+        made += [_study_table(results, ipc) for ipc in results.ipcs]
+    return Html("<br>".join(made or [sentences("Nothing was measured.")]))
+
+
+def _study_table(results: StudyResults, ipc: int) -> Html:
+    verdicts = {row["a"]: row["verdict"] for row in records(arm_differences(results)) if row["ipc"] == ipc}
+    change = 100 * results.rows[results.rows["ipc"] == ipc].groupby("arm")["mean_pixel_change"].mean()
+    lines = []
+    for arm, title in results.titles.items():
+        mean, gap = results.accuracy(arm, ipc), results.gap(arm if arm in verdicts else "", ipc)
+        lines.append({
+            "arm": title, "mean": mean, "gap": gap, "n": str(mean.n or "not measured"), "pairs": str(gap.n or "–"),
+            "verdict": "reference" if arm == results.reference else verdicts.get(arm, "–"),
+            "moved": float(change.get(arm, math.nan)),
+        })  # fmt: skip
+    table = pd.DataFrame(lines)
+    if (table["pairs"].eq("–") | table["pairs"].eq(table["n"])).all():
+        table = table.drop(columns="pairs")
+    if not change.min() == 0 < change.max():  # unless images that were not moved stand beside some that were
+        table = table.drop(columns="moved")
+    caption = f"{results.title.rstrip('?')}, {per_class(ipc)}; {place_title(results.place)}"
+    caption += f", guessing {100 / results.place['num_classes']:.1f} %"
+    return html_table(table, caption, COLUMNS["study"], signed=["gap"])
+
+
+def shares_table(results: StudyResults, *of: str) -> Html:
+    """Return a table of :func:`fd2lib.analyse.shares`: what share of some arms' accuracies each arm reaches."""
+    if results.rows.empty:
+        return sentences(f"{results.title}: not measured.")
+    columns = [
+        pd.Series({(row["ipc"], row["arm"]): Interval.of(row) for row in records(shares(results, arm))}, name=arm)
+        for arm in of
+    ]
+    lines = pd.concat(columns, axis=1).rename_axis(["ipc", "arm"]).reset_index()
+    lines["arm"] = [results.titles[arm] for arm in lines["arm"]]
+    titles = {"arm": ""} | {arm: f"in % of {results.titles[arm]}" for arm in of}
+    return html_table(lines[["arm", "ipc", *of]], f"Shares of accuracy; {place_title(results.place)}", titles)
+
+
+def coverage_table(table: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.coverage` as a table: what there are rows of."""
+    lines = [(title, *part[["students", "methods", "seeds"]].iloc[0]) for title, part in titled(table)]
+    columns = ["rows of", "students", "methods", "seeds"]
+    return html_table(pd.DataFrame(lines, columns=columns)) if lines else sentences("There is no such row.")
+
+
+_UNITS = {"images": "thousand images through networks", "seconds": "seconds", "peak_mib": "peak memory, MiB"}
+
+
+def costs_table(table: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.costs` as tables."""
+    (measure,) = [name for name in MEASURES if f"{STAGES[0]}_{name}" in table]
+    shown = table.rename(columns={f"{stage}_{measure}": stage for stage in STAGES})
+    shown[list(STAGES)] /= 1000 if measure == "images" else 1
+    lacking = "; a dash: not measured" if shown[list(STAGES)].isna().any(axis=None) else ""
+    return grouped_tables(shown, "costs", caption=_UNITS[measure] + lacking)
+
+
+def timings_table(table: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.timings` as tables."""
+    return grouped_tables(table, "timings", caption="the same training of the same student, in different runs")
+
+
+def bytes_table(table: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.stored_bytes` as tables."""
+    ratio = table["ratio"].where(table["ratio"] > 0).map("{:.2f}".format, "ignore")
+    return grouped_tables(table.assign(ratio=ratio), "bytes")
+
+
+def break_even_table(images: pd.DataFrame, seconds: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.break_even` as tables: numbers of students, counted in images and in seconds."""
+    timed = seconds.groupby(BY, sort=False)["students"].apply(lambda each: "; ".join(dict.fromkeys(map(_from, each))))
+    shown = images.merge(timed.rename("by_seconds").reset_index(), on=BY, how="left")
+    shown["by_images"] = [_from(value) for value in shown["students"]]
+    shown[["once", "each", "whole"]] /= 1000
+    return grouped_tables(shown, "break_even", caption=_UNITS["images"])
+
+
+def store_table(table: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.without_store` as tables."""
+    shown = table.assign(again_images=table["again_images"] / 1000, pays=[_from(value) for value in table["students"]])
+    caption = "labels not stored, teachers kept instead, labels made again for each student"
+    return grouped_tables(shown, "store", caption=caption)
+
+
+def published_table(table: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.published_labels` as a table."""
+    return html_table(table, "paper scale, by formula; the release's sizes are its own", COLUMNS["published"])
+
+
+def _from(students: float) -> str:
+    """Return a number of students as a person writes it: ``student 12 on``, ``never``, or a dash."""
+    if students != students:
+        return "–"
+    return "never" if math.isinf(students) else f"student {students:,.0f} on"
+
+
+def mass_table(summary: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.mass_summary` as tables: how much of each kind of map lies on the parts."""
+    return grouped_tables(summary, "mass", by=MEASURED, signed=["above", "own"])
+
+
+def geometry_table(summary: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.geometry_summary` as tables: what sets of images are like in one space."""
     if summary.empty:
         return sentences("There is no such row.")
-    keys = ["scale", "dataset", "classes", "image_size"]
-    parts = []
-    for values, part in summary.groupby(keys, sort=False):
-        parts.append(results_table(part))
-        if rows is not None:
-            behind = rows[(rows[keys] == list(values)).all(axis=1)]
-            parts.append(_settings_table(behind))
-    return Html("<br>".join(parts))
+    ends = {"real": "all training images", "start": ", before optimisation"}
+    sets = [method_title(row["method"]) + ends.get(row["images"], "") for row in records(summary)]
+    shown = summary.assign(set=sets, begins=[word("start", start) for start in summary["start"]])
+    shown = shown.assign(
+        copies=[f"{value:.1f}" for value in summary["copies"]], per_class=[word("ipc", ipc) for ipc in summary["ipc"]]
+    )
+    unknown = [name for name in QUANTITIES if name != "copies" and not any(map(_known, summary[name]))]
+    return grouped_tables(shown.drop(columns=[*unknown, "start", "method", "ipc"]), "geometry", by=MEASURED, digits=3)
 
 
-def _settings_table(rows: pd.DataFrame) -> Html:
-    table = settings_behind(rows)
-    titles = {name: method_title(name) for name in table.columns[1:]}
-    return folded("Settings behind this table", html_table(table, titles=titles))
+def _known(value: Any) -> bool:
+    return isinstance(value, Interval) and value.mean == value.mean
+
+
+def differences_table(differences: pd.DataFrame, digits: int = 1) -> Html:
+    """Return :func:`fd2lib.analyse.mass_differences` or ``geometry_differences`` as tables."""
+    if differences.empty:
+        return sentences("No seed was measured on both sides.")
+    return grouped_tables(differences, "differences", by=MEASURED, digits=digits, signed=["mean"])
 
 
 def students_table(results: Mapping[str, Any]) -> Html:
@@ -142,71 +294,39 @@ def students_table(results: Mapping[str, Any]) -> Html:
     Args:
         results: method to :class:`fd2lib.stages.EvaluateResult`.
     """
-    rows = []
-    for method, result in results.items():
-        low, high = binomial_interval(result.last_accuracy, result.test_images)
-        interval = f"{low:.1f} to {high:.1f}"
-        rows.append((method_title(method), result.last_accuracy, interval, 1, result.best_accuracy))
-    table = pd.DataFrame(rows, columns=["method", "last", "interval", "n", "best"])
-    titles = {
-        "last": "last epoch, %",
-        "interval": "95 % interval over test images",
-        "best": "best epoch, % (selected on test images)",
-    }
-    return html_table(table, "Test accuracy of one student each (top-1)", titles)
+    rows = [
+        (method_title(method), binomial_interval(one.last_accuracy, one.test_images), one.best_accuracy)
+        for method, one in results.items()
+    ]
+    frame = pd.DataFrame(rows, columns=["method", "last", "best"])
+    return html_table(frame, "Test accuracy of one student each (top-1)", COLUMNS["students"])
 
 
 def pairs_table(pairs: pd.DataFrame) -> Html:
-    """Return pairs of classes, from :func:`confused_pairs` or :func:`closest_pairs`, as a table."""
+    """Return pairs of classes, from ``confused_pairs`` or ``closest_pairs``, as a table."""
     if pairs.empty:
         return sentences("There is no such pair.")
-    shown = pairs.drop(columns=["first", "second"])
-    if "similarity" in shown:
-        shown["similarity"] = [f"{value:.2f}" for value in shown["similarity"]]
-    titles = {"first_name": "class", "second_name": "and", "confused": "test images confused", "of": "of"}
-    return html_table(shown, "", titles)
+    return html_table(pairs.drop(columns=["first", "second"]), "", COLUMNS["pairs"], digits=2)
 
 
 def registry_table() -> Html:
     """Return the image sets that are known by name, with their sizes and terms."""
     known = [
-        (
-            info.name,
-            *(number or "–" for number in (info.num_classes, info.train_images, info.test_images)),
-            info.licence,
-        )
-        for info in list_datasets().values()
+        (one.name, *(number or "–" for number in (one.num_classes, one.train_images, one.test_images)), one.licence)
+        for one in list_datasets().values()
     ]
     columns = ["name", "classes", "training images", "test images", "licence or terms"]
-    return html_table(pd.DataFrame(known, columns=columns), "", {"classes": "classes"})
+    return html_table(pd.DataFrame(known, columns=columns))
 
 
 def counts_table(data: Dataset) -> Html:
     """Return how many training and test images each class of a set has."""
-    names = [display_name(name) for name in data.classes]
     splits = {"training images": data.train, "test images": data.test}
     counts = {title: split.labels.bincount(minlength=data.num_classes).tolist() for title, split in splits.items()}
-    return html_table(pd.DataFrame({"class": names, **counts}))
+    return html_table(pd.DataFrame({"class": [display_name(name) for name in data.classes], **counts}))
 
 
-def fixed_and_varying(table: pd.DataFrame) -> tuple[list[str], list[str]]:
-    """Return sentences for columns with one value (empty ones are dropped), and the names of the others."""
-    fixed, varying = [], []
-    for name in table:
-        values = table[name].unique()
-        if len(values) > 1 or name == "method":
-            varying.append(name)
-        elif str(values[0]) not in ("", "0"):
-            title = "" if name == "difference" else TITLES.get(name, name).removesuffix(", px")
-            fixed.append(f"{title} {values[0]}{' px' * (name == 'image_size')}".strip())
-    return fixed, varying
-
-
-def facts_table(facts: Mapping[str, Any] | Sequence[tuple[str, Any]], caption: str = "") -> Html:
+def facts_table(facts: Mapping[str, Any], caption: str = "") -> Html:
     """Return names and values as a two-column table."""
-    pairs = facts.items() if isinstance(facts, Mapping) else facts
-    return html_table(
-        pd.DataFrame([(name, _text(value)) for name, value in pairs], columns=["what", "value"]),
-        caption,
-        {"what": "", "value": ""},
-    )
+    pairs = [(name, _text(value)) for name, value in facts.items()]
+    return html_table(pd.DataFrame(pairs, columns=["name", "value"]), caption, {"name": "", "value": ""})

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from fd2lib.data import format_card, list_datasets
-from fd2lib.ground import list_methods, list_teachers, load_recipe
+from fd2lib.ground import list_methods, list_teacher_kinds, load_recipe
 
 ROOT = Path(__file__).parents[2]
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
@@ -49,8 +49,8 @@ def test_make_targets_that_are_named_exist():
 
 
 def test_commands_that_are_named_exist():
-    named = {match for text in TEXTS.values() for match in re.findall(r"-m fd2lib ([a-z]+)", text)}
-    assert "notebook" in named
+    named = {match for text in TEXTS.values() for match in re.findall(r"(?m)(?:-m |^|`|bin/)fd2lib ([a-z]+)", text)}
+    assert {"run", "rerun", "plans", "notebook", "data", "recipes", "export"} <= named
     for command in sorted(named):
         words = [sys.executable, "-m", "fd2lib", command, "--help"]
         run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
@@ -83,7 +83,7 @@ def test_the_method_page_names_every_setting_that_the_bundles_read_differently()
 
 def test_the_method_page_names_every_method_and_kind_of_teacher():
     text = TEXTS[ROOT / "book" / "method.md"]
-    assert all(f"`{name}`" in text for name in [*list_methods(), *list_teachers()] if name != "random_cal")
+    assert all(f"`{name}`" in text for name in [*list_methods(), *list_teacher_kinds()] if name != "random_cal")
 
 
 def test_every_reference_is_cited_and_every_citation_is_there():
@@ -142,7 +142,7 @@ def test_snakefile_makes_a_job_per_data_set_and_seed(tmp_path):
     run = dry_run("datasets=plumage,cub200", "seeds=0,7", *settings, f"out={tmp_path}")
     assert run.returncode == 0, run.stderr
     commands = re.findall(r"-m fd2lib run (.*)", run.stdout + run.stderr)
-    given = "--methods random,sre2lpp --set distill.iterations=3 --study 'parts controls:rded,fd2_soft'"
+    given = "--methods random,sre2lpp --overrides distill.iterations=3 --study 'parts controls:rded,fd2_soft'"
     assert sorted(commands) == sorted(
         f"--dataset {name} --seeds {seed} {given} --out {tmp_path}/{name}/seed{seed} --no-page --quiet"
         for name in ("plumage", "cub200")
@@ -154,7 +154,7 @@ def test_snakefile_makes_a_job_per_data_set_and_seed(tmp_path):
     ]
     for _, _, given in pages:
         assert "-p studies 'parts controls:rded,fd2_soft'" in given and "-p seeds 0,7" in given
-        assert "-p settings distill.iterations=3" in given and "-p scale reduced" in given
+        assert "-p overrides distill.iterations=3" in given and "-p scale reduced" in given
 
 
 def test_snakefile_ends_a_grid_of_methods_in_the_page_of_results(tmp_path):

@@ -1,11 +1,14 @@
 """The whole pipeline on the embedded birds, and the row it leaves."""
 
 import json
+import shutil
 
 import pytest
 import torch
 
 from fd2lib.drive import Experiment, GridRequest, experiments_of, grid_requests, run_grid
+from fd2lib.ground import file_digest
+from fd2lib.models import create_backbone
 from fd2lib.record import STUDENTS, read_rows
 
 TINY = (
@@ -80,3 +83,31 @@ def test_the_same_images_are_not_loaded_twice(tiny_grid):
     first = experiments[0].dataset
     assert experiments[0].with_(method="sre2lpp").dataset is first
     assert experiments[0].with_(classes="3").dataset is not first
+
+
+def test_other_weights_under_one_path_are_another_run(tmp_path):
+    """… and the same weights under another path are the same run: a row knows which weights it is of."""
+    network = create_backbone("convnet4", 2, image_size=32, seed=1)
+    first, moved = tmp_path / "weights.pth", tmp_path / "moved.pth"
+    torch.save(network.network.state_dict(), first)
+    shutil.copy(first, moved)
+
+    def row(path):
+        overrides = f"{TINY} pretrain.init={path} evaluate.student_init={path}"
+        one = Experiment(
+            classes="2",
+            image_size=32,
+            overrides=overrides,
+            device="cpu",
+            runs_dir=str(tmp_path / "runs"),
+            progress=False,
+        )
+        return one.record(tmp_path / "runs.csv")
+
+    before = row(first)
+    assert before["teacher_init"] == before["student_init"] == f"sha256:{file_digest(first)}"
+    assert row(moved)["fingerprint"] == before["fingerprint"]
+    torch.save({name: 0.5 * value for name, value in network.network.state_dict().items()}, first)
+    after = row(first)
+    assert after["fingerprint"] != before["fingerprint"] and after["teacher_init"] != before["teacher_init"]
+    assert len(read_rows(tmp_path / "runs.csv")) == 2

@@ -2,9 +2,10 @@
 
 import pytest
 
-from fd2lib.drive import Experiment, attention, geometry
+from fd2lib import measure
+from fd2lib.drive import Experiment
 from fd2lib.drive.cli import main
-from fd2lib.measure import part_masks
+from fd2lib.drive.measured import TEACHERS
 from fd2lib.record import ATTENTION, GEOMETRY, read_rows
 
 SMALL = "pretrain.epochs=1 distill.iterations=2 pretrain.batch_size=16"
@@ -17,11 +18,11 @@ def experiment(tmp_path_factory):
 
 
 def test_attention_rows_are_complete(experiment):
-    parts = part_masks(experiment.dataset)
+    parts = measure.part_masks(experiment.dataset)
     rows = [
         row
-        for method in attention.TEACHERS.values()
-        for row in attention.attention_rows(experiment.with_(method=method), parts, occluded=4)
+        for method in TEACHERS.values()
+        for row in measure.attention_rows(experiment.with_(method=method), parts, occluded=4)
     ]
     assert all(row.keys() == ATTENTION.columns.keys() for row in rows)
     kinds = [(row["teacher_kind"], row["map"]) for row in rows]
@@ -34,10 +35,10 @@ def test_attention_rows_are_complete(experiment):
 
 
 def test_geometry_rows_are_complete(experiment):
-    spaces = [*geometry.fixed_spaces(experiment), geometry.judge_space(experiment, seed=1)]
+    spaces = [*measure.fixed_spaces(experiment), measure.judge_space(experiment, seed=1)]
     assert [space.name for space in spaces] == ["pixels", "judge"]  # no ImageNet weights at toy scale
-    real = geometry.geometry_rows(experiment.with_(method="random"), spaces)
-    made = geometry.geometry_rows(experiment, spaces)
+    real = measure.geometry_rows(experiment.with_(method="random"), spaces)
+    made = measure.geometry_rows(experiment, spaces)
     assert all(row.keys() == GEOMETRY.columns.keys() for row in real + made)
     assert [(row["images"], row["space"]) for row in made] == [
         (stage, space) for space in ("pixels", "judge") for stage in ("distilled", "start")
@@ -57,8 +58,8 @@ def test_commands_take_their_options_and_write(tmp_path):
     assert main(["attention", *common, "--occluded", "2", "--out", str(tmp_path / "attention.csv")]) == 0
     assert len(read_rows(tmp_path / "attention.csv", ATTENTION)) == 8
     words = ["geometry", *common, "--methods", "random,sre2lpp", "--starts", "whole", "--ipc", "2"]
-    words += ["--out", str(tmp_path / "geometry.csv")]
+    words += ["--out", str(tmp_path / "measure.csv")]
     assert main(words) == 0
-    methods = [row["method"] for row in read_rows(tmp_path / "geometry.csv", GEOMETRY)]
+    methods = [row["method"] for row in read_rows(tmp_path / "measure.csv", GEOMETRY)]
     assert {name: methods.count(name) for name in methods} == {"random": 2, "sre2lpp": 4}
     assert main([*words, "--seeds", "0,x"]) == 1

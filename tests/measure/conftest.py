@@ -19,6 +19,11 @@ def teacher(request):
 
 
 @pytest.fixture
+def plain_teacher():
+    return make_teacher(False)
+
+
+@pytest.fixture
 def cal_teacher():
     return make_teacher(True)
 

@@ -87,14 +87,14 @@ def test_nearest_is_the_minimum_over_the_pool(seed, size):
     distances = torch.cdist(queries.double(), pool.double()) / 3**0.5
     found = nearest_images(queries, pool)
     assert torch.allclose(found.distance, distances.min(1).values, atol=1e-9)
-    assert torch.equal(found.index, distances.argmin(1))
+    assert torch.equal(found.place, distances.argmin(1))
 
 
 def test_a_copy_is_at_zero_and_may_be_left_out():
     pool = torch.randint(0, 256, (300, 3, 4, 4), generator=torch.Generator().manual_seed(2), dtype=torch.uint8)
     copies = nearest_images(pool[[7, 290]], pool)
-    assert copies.distance.tolist() == [0, 0] and copies.index.tolist() == [7, 290]
+    assert copies.distance.tolist() == [0, 0] and copies.place.tolist() == [7, 290]
     others = nearest_images(pool, pool, leave_out=torch.arange(300))
-    assert (others.distance > 0).all() and (others.index != torch.arange(300)).all()
+    assert (others.distance > 0).all() and (others.place != torch.arange(300)).all()
     with pytest.raises(ShapeError, match="cannot compare"):
         nearest_images(pool, pool[:1], leave_out=torch.zeros(300))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fd2lib.ground import Fd2Error
-from fd2lib.show import browse, frames_html, viewer
+from fd2lib.show.frames import browse, frames_html, viewer
 
 FRAMES = [np.full((8, 12, 3), value, np.uint8) for value in (0, 100, 200)]
 LABELS = ["first", "<b>second</b>", 'third "quoted"']

@@ -2,12 +2,13 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator
+from collections.abc import Mapping
 
 import pandas as pd
 
-from fd2lib.show.statistics import interval, verdict
-from fd2lib.show.studies import StudyResults
+from fd2lib.analyse.reading import PLACE, parts
+from fd2lib.analyse.statistics import NUMBERS, difference
+from fd2lib.analyse.studies import SAME, StudyResults, compared
 
 # Levels and their titles. An arm is named after its levels: teacher_constraints_labels.
 FACTORS: dict[str, dict[str, str]] = {
@@ -32,20 +33,20 @@ def factor_effects(results: StudyResults) -> pd.DataFrame:
     The average is taken within each seed, over the same settings in every seed; the interval is over seeds.
 
     Returns:
-        ``scale, ipc, over, a, b, mean, low, high, n, verdict``; ``over`` says of how many settings the average is.
+        Scale and images, ``ipc, contrast`` (such as ``labels_cal_plain``), ``a, b`` (titles of its levels), ``over``
+        (of how many settings the average is), ``mean, low, high, n, verdict``.
     """
     rows, found = with_factors(results), []
+    place = {name: results.place.get(name, "") for name in PLACE}
     for factor, a, b in CONTRASTS:
-        for ipc, part in rows.groupby("ipc"):
-            gaps = _gaps(part, factor, a, b)
-            if gaps.empty:
-                continue
-            mean, low, high, number = interval(gaps.mean(axis=1))
-            titles = {"a": FACTORS[factor][a], "b": FACTORS[factor][b]}
-            over = f"{gaps.shape[1]} of {len(list(_settings(factor)))}"
-            numbers = {"mean": mean, "low": low, "high": high, "n": number, "verdict": verdict(low, high, number)}
-            found.append({"scale": results.scale, "ipc": ipc, "over": over, **titles, **numbers})
-    return pd.DataFrame(found, columns=["scale", "ipc", "over", "a", "b", "mean", "low", "high", "n", "verdict"])
+        others = list(itertools.product(*(levels for name, levels in FACTORS.items() if name != factor)))
+        for key, part in parts(rows, ["ipc"]):
+            gaps = _gaps(part, factor, a, b, others)
+            if len(gaps):
+                titles = {"contrast": f"{factor}_{a}_{b}", "a": FACTORS[factor][a], "b": FACTORS[factor][b]}
+                over = {"over": f"{gaps.shape[1]} of {len(others)}"}
+                found.append(place | key | titles | over | difference(gaps.mean(axis=1)))
+    return pd.DataFrame(found, columns=[*PLACE, "ipc", "contrast", "a", "b", "over", *NUMBERS, "verdict"])
 
 
 def teacher_results(results: StudyResults) -> StudyResults:
@@ -59,21 +60,30 @@ def teacher_results(results: StudyResults) -> StudyResults:
     return dataclasses.replace(results, title="The teachers themselves", reference="plain", titles=levels, rows=rows)
 
 
+def judged(studies: Mapping[str, StudyResults]) -> pd.DataFrame:
+    """Return every comparison of some studies that has a verdict (see :func:`fd2lib.analyse.compared`).
+
+    Of the study called ``factorial`` these are its main effects and its teachers, called ``teachers``, not its arms.
+    """
+    arms, effects = dict(studies), pd.DataFrame()
+    if crossed := arms.pop("factorial", None):
+        arms["teachers"] = teacher_results(crossed)
+        effects = factor_effects(crossed).drop(columns="over").assign(study=crossed.title)
+    found = pd.concat([compared(arms), effects], ignore_index=True)
+    return found[~found["verdict"].isin(["too few seeds", SAME])]
+
+
 def with_factors(results: StudyResults) -> pd.DataFrame:
     """Return a factorial's rows with a column for each factor, read from the arm's name."""
-    levels = [arm.split("_") for arm in results.rows["arm"]]
+    levels = [str(arm).split("_") for arm in results.rows["arm"]]
     return results.rows.assign(**{name: [level[place] for level in levels] for place, name in enumerate(FACTORS)})
 
 
-def _settings(factor: str) -> Iterator[tuple[str, ...]]:
-    return itertools.product(*(levels for name, levels in FACTORS.items() if name != factor))
-
-
-def _gaps(part: pd.DataFrame, factor: str, a: str, b: str) -> pd.DataFrame:
+def _gaps(part: pd.DataFrame, factor: str, a: str, b: str, others: list[tuple[str, ...]]) -> pd.DataFrame:
     """``a − b``, a seed a row, a setting of the other factors a column; only settings that most seeds have."""
-    others = [name for name in FACTORS if name != factor]
-    wide = part.pivot_table(index="seed", columns=[*others, factor], values="last_top1")
-    pairs = {key: wide[*key, a] - wide[*key, b] for key in _settings(factor) if {(*key, a), (*key, b)} <= set(wide)}
+    names = [name for name in FACTORS if name != factor]
+    wide = part.pivot_table(index="seed", columns=[*names, factor], values="last_top1")
+    pairs = {key: wide[*key, a] - wide[*key, b] for key in others if {(*key, a), (*key, b)} <= set(wide)}
     gaps = pd.DataFrame(pairs, index=wide.index)
     counts = gaps.count()
     return gaps.loc[:, (counts == counts.max()) & (counts > 0)].dropna()

@@ -6,58 +6,41 @@ sizes, so they are the same on every machine; seconds are those of the machine a
 
 import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from fd2lib.analyse.reading import LEARNER, PLACE, Rows, load_rows
+from fd2lib.analyse.statistics import summarise
 from fd2lib.data import list_datasets
 from fd2lib.ground import SettingError, load_recipe, unknown
 from fd2lib.models import create_backbone
-from fd2lib.show.statistics import summarise
 
 STAGES = ("pretrain", "distill", "relabel", "evaluate")
 MEASURES = ("images", "seconds", "peak_mib")
-PLACE = ["scale", "dataset", "classes", "image_size"]  # what one table may hold
-COMPARED = [*PLACE, "student", "student_init"]  # students alike but for what they learn from
-BY = [*COMPARED, "start", "ipc", "method"]
+BY = [*LEARNER, "start", "ipc", "method"]
 WHOLE = "whole_set"  # the method that every other is compared with
 LOGIT_BYTES = 2  # half precision
 KIB, MIB = 2**10, 2**20
 # Sizes of the soft labels that the authors' release gives for CUB-200-2011, by images per class, MiB.
 RELEASE_LABEL_MIB = {1: 61, 3: 183, 5: 305}
 
-_NUMBERS = ("image_size", "num_classes", "ipc", "seed", "last_top1", "teacher_top1", "images_bytes", "labels_bytes")
-_COSTS = tuple(f"{stage}_{measure}" for measure in MEASURES for stage in STAGES)
-_TEXTS = ("scale", "dataset", "classes", "student", "student_init", "start", "method", "teacher", "teacher_kind",
-          "label_teacher", "device", "fingerprint", "settings")  # fmt: skip
 
+def cost_rows(*tables: Rows) -> pd.DataFrame:
+    """Return result rows from several sources as one table; a run that is in two of them counts once.
 
-def cost_rows(*tables: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return result rows from several sources as one table, what is measured as numbers.
-
-    A cost that was not measured, or a column that an earlier version did not write, is NaN. A row that is there twice
-    counts once.
-
-    Args:
-        tables: rows with the columns of :data:`fd2lib.record.COLUMNS`, as text or as values.
+    Raises:
+        ArtefactError: as :func:`fd2lib.analyse.load_rows`.
     """
-    rows = pd.DataFrame([dict(row) for table in tables for row in table])
-    rows = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *_TEXTS, *_NUMBERS, *_COSTS])))
-    for name in (*_NUMBERS, *_COSTS):
-        rows[name] = pd.to_numeric(rows[name], errors="coerce")
-    for name in _TEXTS:
-        rows[name] = rows[name].astype(object).where(rows[name].notna(), "").astype(str)
-    for name in ("image_size", "ipc", "seed"):
-        rows[name] = rows[name].fillna(0).astype(int)
-    return rows.drop_duplicates(["fingerprint", "settings"], keep="last").reset_index(drop=True)
+    rows = {(row["fingerprint"], row["settings"]): row for table in tables for row in table}
+    return load_rows(rows.values())
 
 
 def costs(rows: pd.DataFrame, measure: str = "seconds") -> pd.DataFrame:
     """Return the mean cost of every stage by scale, set of images, device, start and method; n students.
 
     Args:
-        rows: result rows, as :func:`load_rows` or :func:`cost_rows` returns them.
+        rows: as :func:`fd2lib.analyse.load_rows` or :func:`cost_rows` returns them.
         measure: ``images`` passed through networks (device apart, they do not depend on it), ``seconds``, or
             ``peak_mib``, which is NaN where it was not measured stage by stage.
 
@@ -66,31 +49,46 @@ def costs(rows: pd.DataFrame, measure: str = "seconds") -> pd.DataFrame:
     """
     if measure not in MEASURES:
         raise SettingError(unknown("measure of cost", measure, MEASURES))
-    columns = [name for stage in STAGES if (name := f"{stage}_{measure}") in rows]
-    asked = [*PLACE, *(["device"] if measure != "images" else []), "start", "ipc", "method"]
-    grouped = rows.groupby([name for name in asked if name in rows], sort=False)
-    return grouped[columns].mean().assign(n=grouped.size()).reset_index()
+    device = ["device"] if measure != "images" else []
+    grouped = rows.groupby([*PLACE, *device, "start", "ipc", "method"], sort=False)
+    return grouped[[f"{stage}_{measure}" for stage in STAGES]].mean().assign(n=grouped.size()).reset_index()
+
+
+def timings(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return how long the same training of the same student took in different rows, by scale, images and device.
+
+    Returns:
+        Scale, images, ``device``, ``low, high`` (seconds, of the work that differed most) and ``factor``.
+    """
+    timed = rows[(rows["evaluate_images"] > 0) & (rows["evaluate_seconds"] > 0)]
+    work = [*LEARNER, "device", "evaluate_images"]
+    seconds = timed.groupby(work, sort=False)["evaluate_seconds"].agg(low="min", high="max", size="size").reset_index()
+    seconds["factor"] = seconds["high"] / seconds["low"]
+    seconds = seconds[seconds["size"] > 1]
+    most = seconds.sort_values("factor", ascending=False).drop_duplicates([*PLACE, "device"]).sort_index()
+    return most[[*PLACE, "device", "low", "high", "factor"]].reset_index(drop=True)
 
 
 def stored_bytes(rows: pd.DataFrame) -> pd.DataFrame:
     """Return what a set takes, KiB per class, and what its students reach.
 
     Returns:
-        The columns of :data:`BY`, then ``images, labels, total`` (KiB per class), ``ratio`` (labels to images), and
-        ``mean, low, high, n`` of the accuracy in % (see :func:`summarise`).
+        The columns of :data:`BY`, then ``images, labels, total`` (KiB per class), ``ratio`` (labels to images),
+        ``mean, low, high, n`` of the accuracy in % (see :func:`summarise`), and ``plain``, that of the plain teacher,
+        itself trained on the whole set (NaN where there is none).
     """
-    reached = summarise(rows, by=BY)
     per_class = {name: rows[f"{name}_bytes"] / rows["num_classes"] / KIB for name in ("images", "labels")}
     held = rows.assign(**per_class).groupby(BY, sort=False)[["images", "labels"]].mean().reset_index()
     held["total"] = held["images"] + held["labels"]
     held["ratio"] = held["labels"] / held["images"]
-    return held.merge(reached, on=BY)
+    teachers = plain_teachers(rows).groupby(LEARNER)["teacher_top1"].mean().rename("plain").reset_index()
+    return held.merge(summarise(rows, by=BY), on=BY).merge(teachers, on=LEARNER, how="left")
 
 
 def plain_teachers(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the rows whose one teacher is the plain network that their students are too."""
-    kind = rows["teacher_kind"].where(rows["teacher_kind"] != "", rows["label_teacher"])
-    return rows[(kind == "plain") & (rows["teacher"] == rows["student"]) & rows["teacher_top1"].notna()]
+    kind = rows["teacher_kind"].where(rows["teacher_kind"] != "", rows["label_teacher_kind"])
+    return rows[(kind == "plain") & (rows["teacher_backbones"] == rows["student"]) & rows["teacher_top1"].notna()]
 
 
 def break_even(rows: pd.DataFrame, unit: str = "images", store: bool = True) -> pd.DataFrame:
@@ -100,13 +98,13 @@ def break_even(rows: pd.DataFrame, unit: str = "images", store: bool = True) -> 
     that the students are equally good: their accuracies stand beside.
 
     Args:
-        rows: as :func:`cost_rows` returns them; those of the method ``whole_set`` are what is compared with.
+        rows: those of the method ``whole_set`` are what is compared with.
         unit: ``images`` passed through networks, or ``seconds``, compared only within one device.
         store: ``False`` counts the labels' pass through the teachers for each student, as when none are stored.
 
     Returns:
-        The columns of :data:`BY`, then ``once, each, whole`` in the unit, ``students`` (inf: never),
-        ``mean`` and ``whole_mean`` (accuracies in %).
+        The columns of :data:`BY`, with seconds also ``device``, then ``once, each, whole`` in the unit, ``students``
+        (inf: never), ``mean`` and ``whole_mean`` (accuracies in %).
     """
     made = [f"{stage}_{unit}" for stage in STAGES[:3]]
     once, each = rows[made].sum(axis=1, min_count=3), rows[f"evaluate_{unit}"]
@@ -114,14 +112,46 @@ def break_even(rows: pd.DataFrame, unit: str = "images", store: bool = True) -> 
         once, each = once - rows[made[2]], each + rows[made[2]]
     device = ["device"] if unit == "seconds" else []
     found = rows.assign(once=once, each=each, mean=rows["last_top1"])
-    whole = found[found["method"] == WHOLE].groupby([*COMPARED, *device])[["each", "mean"]].mean()
+    whole = found[found["method"] == WHOLE].groupby([*LEARNER, *device])[["each", "mean"]].mean()
     means = found[found["method"] != WHOLE].groupby([*BY, *device], sort=False)[["once", "each", "mean"]].mean()
     whole = whole.rename(columns={"each": "whole", "mean": "whole_mean"}).reset_index()
-    both = means.reset_index().merge(whole, on=[*COMPARED, *device])
-    both["students"] = [
-        students_needed(*values) for values in zip(both["once"], both["each"], both["whole"], strict=True)
-    ]
-    return both[[*BY, "once", "each", "whole", "students", "mean", "whole_mean"]]
+    both = means.reset_index().merge(whole, on=[*LEARNER, *device])
+    sides = zip(both["once"], both["each"], both["whole"], strict=True)
+    both["students"] = pd.Series([students_needed(*values) for values in sides], dtype=float)
+    return both[[*BY, *device, "once", "each", "whole", "students", "mean", "whole_mean"]]
+
+
+def spans(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what the costs of one scale and set of images come to, each as the least and the most over its sets.
+
+    Args:
+        rows: those of the whole training set among them.
+
+    Returns:
+        ``low, high`` of: ``work`` (thousand images through networks to make the dearest set and train one student) and
+        ``share`` (% of it to train teachers), ``seconds`` (of one training, in the runs that differ most), ``ratio``
+        (bytes of images to labels), ``whole`` (bytes of the whole training set to those of a set), ``students``
+        (from which on a set pays off), ``loss`` (points of accuracy below the whole set's), ``plain`` and ``best``
+        (accuracy of the plain teacher and of students on the best set, %), ``store`` (bytes of teachers to labels).
+    """
+    work, kept, pays, again = costs(rows, "images"), stored_bytes(rows), break_even(rows), without_store(rows)
+    made = work[work["ipc"] > 0].set_index("method")[[f"{stage}_images" for stage in STAGES]]
+    top = made.iloc[int(made.sum(axis=1).argmax())]
+    soft, full = kept[kept["labels"] > 0], kept[kept["method"] == WHOLE]
+    found: dict[str, Iterable[float]] = {
+        "work": [top.sum() / 1000],
+        "share": [100 * top["pretrain_images"] / top.sum()],
+        "seconds": timings(rows)[["low", "high"]].to_numpy().ravel(),
+        "ratio": soft["images"] / soft["labels"],
+        "whole": full["total"].mean() / soft["total"],
+        "students": pays["students"],
+        "loss": pays["whole_mean"] - pays["mean"],
+        "plain": soft["plain"],
+        "best": [soft["mean"].max()],
+        "store": again["teachers"] / again["labels"],
+    }
+    ends = {name: (min(values, default=math.nan), max(values, default=math.nan)) for name, values in found.items()}
+    return pd.DataFrame.from_dict(ends, orient="index", columns=["low", "high"])
 
 
 def students_needed(once: float, each: float, whole: float) -> float:
@@ -141,8 +171,8 @@ def without_store(rows: pd.DataFrame) -> pd.DataFrame:
     """
     soft = rows[rows["labels_bytes"] > 0]
     held = [
-        sum(network_bytes(name, int(row["num_classes"]), int(row["image_size"])) for name in row["teacher"].split())
-        for _, row in soft.iterrows()
+        sum(network_bytes(name, int(classes), int(size)) for name in str(names).split())
+        for names, classes, size in zip(soft["teacher_backbones"], soft["num_classes"], soft["image_size"], strict=True)
     ]
     found = soft.assign(
         labels=soft["labels_bytes"] / KIB,
@@ -183,14 +213,8 @@ def published_labels(dataset: str = "cub200", ipcs: Sequence[int] = tuple(RELEAS
         images, size = ipc * classes, recipe.image_size
         formula = label_bytes(recipe.relabel.epochs, images, classes) / MIB
         given = RELEASE_LABEL_MIB.get(ipc, math.nan) if dataset == "cub200" else math.nan
-        found.append(
-            {
-                "ipc": str(ipc),
-                "formula": formula,
-                "release": float(given),
-                "logit_bytes": LOGIT_BYTES * given / formula,
-                "pixels": images * 3 * size**2 / MIB,
-                "teacher": network_bytes(recipe.backbone, classes, size) / MIB,
-            }
-        )
+        found.append({
+            "ipc": str(ipc), "formula": formula, "release": float(given), "logit_bytes": LOGIT_BYTES * given / formula,
+            "pixels": images * 3 * size**2 / MIB, "teacher": network_bytes(recipe.backbone, classes, size) / MIB,
+        })  # fmt: skip
     return pd.DataFrame(found)

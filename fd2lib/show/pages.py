@@ -2,16 +2,17 @@
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from PIL import Image
 
-from fd2lib.ground import ArtefactError, Recipe
+from fd2lib.analyse import Interval
+from fd2lib.ground import Recipe
+from fd2lib.measure import ExperimentLike
 from fd2lib.record import file_digest, provenance, read_manifest
 from fd2lib.show.frames import Html, folded, sentences, viewer
 from fd2lib.show.tables import facts_table, html_table
@@ -32,12 +33,12 @@ def project_path(name: str) -> str:
     return name
 
 
-def headline(experiment: Any) -> str:
+def headline(experiment: ExperimentLike) -> str:
     """Return in two lines what a page is about: images, scale, method, seed."""
     data, recipe = experiment.dataset, experiment.recipe
-    ipc = recipe.distill.ipc
+    ipc, name = recipe.distill.ipc, data.image_set or data.name
     return (
-        f"{data.name}: {data.num_classes} classes, {len(data.train)} training and {len(data.test)} test images, "
+        f"{name}: {data.num_classes} classes, {len(data.train)} training and {len(data.test)} test images, "
         f"{data.image_size} px\nscale {recipe.scale}, {recipe.title}, {ipc} image{'s' * (ipc != 1)} per class, "
         f"seed {experiment.request.seed}"
     )
@@ -57,6 +58,30 @@ def glue_numbers(**values: Any) -> None:
         glue(name, plain, display=False)
 
 
+def glue_intervals(prefix: str, intervals: Mapping[str, Interval], **form: Any) -> None:
+    """Give intervals names that a page's text can use, as it writes them.
+
+    Args:
+        prefix: what the names start with.
+        intervals: by the rest of their names (see :func:`fd2lib.analyse.named`).
+        **form: as of :meth:`fd2lib.analyse.Interval.text`.
+    """
+    glue_numbers(**{f"{prefix}_{name}": one.text(**form) for name, one in intervals.items()})
+
+
+def glue_spans(prefix: str, spans: pd.DataFrame, digits: int = 1) -> None:
+    """Give numbers that have a ``low`` and a ``high`` names that a page's text can use: one number, or ``3.0 to 4.5``.
+
+    Args:
+        prefix: what the names start with.
+        spans: one a row, by the rest of their names (see :func:`fd2lib.analyse.spans`).
+        digits: of each number.
+    """
+    for name, low, high in zip(spans.index, spans["low"], spans["high"], strict=True):
+        ends = dict.fromkeys(f"{end:,.{digits}f}".replace("-", "−") for end in (low, high))
+        glue_numbers(**{f"{prefix}_{name}": " to ".join(ends)})
+
+
 def settings_table(recipe: Recipe, stage: str) -> Html:
     """Return one stage's settings with their values and where each value comes from."""
     values = dataclasses.asdict(getattr(recipe, stage))
@@ -66,12 +91,7 @@ def settings_table(recipe: Recipe, stage: str) -> Html:
     )
 
 
-def stages_of(experiments: Iterable[Any]) -> list[Any]:
-    """Return the results of all four stages of each experiment; what was made before is loaded."""
-    return [stage() for one in experiments for stage in (one.pretrain, one.distill, one.relabel, one.evaluate)]
-
-
-def provenance_table(experiment: Any, *results: Any, files: Mapping[str, str] | None = None) -> Html:
+def provenance_table(experiment: ExperimentLike, *results: Any, files: Mapping[str, str] | None = None) -> Html:
     """Return what a page was made from: code, versions, device, seed, time, memory and the inputs' fingerprints.
 
     Args:
@@ -82,10 +102,10 @@ def provenance_table(experiment: Any, *results: Any, files: Mapping[str, str] | 
     recipe, request, data = experiment.recipe, experiment.request, experiment.dataset
     facts = _machine(experiment.device) | {
         "scale": recipe.scale,
-        "images": f"{data.name}, classes {recipe.classes or 'all'}, {recipe.image_size} px",
+        "images": f"{data.image_set or data.name}, classes {recipe.classes or 'all'}, {recipe.image_size} px",
         "fingerprint of the images": data.fingerprint[:16],
         "seed": request.seed,
-        "overrides": request.settings or "none",
+        "overrides": request.overrides or "none",
         **_digests(files or {}),
     }
     runs = {}
@@ -140,44 +160,3 @@ def gallery_viewer(folder: str | Path, interactive: str = "auto") -> Any:
     words = [path.with_suffix(".txt") for path in paths]
     alt = [word.read_text("utf-8").strip() if word.is_file() else name for word, name in zip(words, names, strict=True)]
     return viewer(frames, names, alt, name="Picture", interactive=interactive)
-
-
-def load_paper(path: str | Path) -> pd.DataFrame:
-    """Return the paper's table with one column for each method; rows are data set, student and images per class.
-
-    Raises:
-        ArtefactError: the file is missing.
-    """
-    if not Path(path).is_file():
-        raise ArtefactError(f"no file {path}; expected the paper's table, results/paper.csv of this project.")
-    table = pd.read_csv(path)
-    wide = table.pivot(index=["dataset", "student", "ipc"], columns="method", values="top1_percent")
-    return wide[list(dict.fromkeys(table["method"]))].reset_index().rename_axis(columns=None)
-
-
-def load_labels(folder: str | Path) -> np.ndarray:
-    """Return the stored soft labels of a relabel run, float16 ``[epochs, N, K]``, mapped rather than read.
-
-    Raises:
-        ArtefactError: the run stored none.
-    """
-    path = Path(folder) / "teacher_logits.npy"
-    if not path.is_file():
-        raise ArtefactError(f"{folder} holds no stored labels; relabel with relabel.store=true to look at them.")
-    return np.load(path, mmap_mode="r")
-
-
-def load_answers(folder: str | Path) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the true classes ``[N]`` and the logits ``[N, K]`` on the test images that a run stored.
-
-    Of a teacher with an attention head these are the head's logits.
-
-    Raises:
-        ArtefactError: the folder holds no predictions.
-    """
-    path = Path(folder) / "predictions.npz"
-    if not path.is_file():
-        raise ArtefactError(f"{folder} holds no predictions; expected a complete pretrain or evaluate run.")
-    with np.load(path) as stored:
-        name = next(name for name in ("head_logits", "backbone_logits", "logits") if name in stored)
-        return torch.from_numpy(stored["labels"]), torch.from_numpy(stored[name])

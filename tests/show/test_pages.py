@@ -2,10 +2,12 @@
 
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import torch
 
 from fd2lib import show
+from fd2lib.analyse import Interval
 from fd2lib.data import Dataset, ImageSplit
 from fd2lib.ground import load_recipe, write_json
 
@@ -15,7 +17,7 @@ RECIPE = load_recipe("toy", dataset="plumage", method="sre2lpp_fd2", ipc=2)
 def experiment() -> SimpleNamespace:
     split = ImageSplit(torch.zeros(4, 3, 8, 8, dtype=torch.uint8), torch.tensor([0, 1, 0, 1]), ("a", "b", "c", "d"))
     data = Dataset("plumage", ("one", "two"), 8, split, split, (0.5,) * 3, (0.2,) * 3, "f00d" * 16)
-    request = SimpleNamespace(seed=7, settings="distill.iterations=3")
+    request = SimpleNamespace(seed=7, overrides="distill.iterations=3")
     return SimpleNamespace(recipe=RECIPE, dataset=data, request=request, device=torch.device("cpu"))
 
 
@@ -88,10 +90,10 @@ def test_glued_numbers_are_plain(monkeypatch):
     assert seen == {"a": 1.5, "b": 2, "c": "word"} and type(seen["a"]) is float
 
 
-def test_students_table_has_an_interval_over_test_images():
-    result = SimpleNamespace(last_accuracy=40.0, best_accuracy=45.0, test_images=100)
-    text = show.students_table({"sre2lpp": result})
-    low, high = show.binomial_interval(40.0, 100)
-    # Wilson's interval of 40 in 100, by its formula
-    assert (low, high) == pytest.approx((30.94, 49.80), abs=0.01)
-    assert f"{low:.1f} to {high:.1f}" in text and "selected on test images" in text
+def test_intervals_and_spans_are_glued_as_they_are_written(monkeypatch):
+    glue, seen = pytest.importorskip("myst_nb"), {}
+    monkeypatch.setattr(glue, "glue", lambda name, value, display: seen.update({name: value}))
+    show.glue_intervals("page", {"a_1": Interval(2.04, -1.0, 5.0, 3)}, signed=True)
+    show.glue_spans("cost", pd.DataFrame({"low": [1.01, -1], "high": [1.04, 2000]}, index=["x", "y"]))
+    assert seen["page_a_1"].replace("\N{NO-BREAK SPACE}", " ") == "+2.0 [−1.0, +5.0]"
+    assert (seen["cost_x"], seen["cost_y"]) == ("1.0", "−1.0 to 2,000.0")

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fd2lib.ground import SettingError, ShapeError
-from fd2lib.measure.features import outputs
+from fd2lib.measure.features import classifier, feature_map, outputs
 from fd2lib.models import Teacher
 
 CENTRE_WIDTH = 0.25  # standard deviation of the centre prior, share of the image's side
@@ -54,12 +54,12 @@ def attention_maps(teacher: Teacher, images: Tensor, labels: Tensor, batch_size:
     Raises:
         ShapeError: as :func:`class_activation_map`.
     """
-    weights = teacher.backbone.network.get_classifier().weight.detach().flatten(1)  # 1 × 1 convolutions too
+    weights = classifier(teacher).get_parameter("weight").detach().flatten(1)  # 1 × 1 convolutions too
     found: dict[str, list[Tensor]] = {}
-    for out, own in zip(outputs(teacher, images, batch_size), labels.split(batch_size), strict=True):
+    for out, own in zip(outputs(teacher, images, batch_size), torch.split(labels, batch_size), strict=True):
         maps = {
-            "class_activation": class_activation_map(out.features, weights, own.to(weights.device)),
-            "channel_mean": channel_mean_map(out.features),
+            "class_activation": class_activation_map(feature_map(out), weights, own.to(weights.device)),
+            "channel_mean": channel_mean_map(feature_map(out)),
         }
         if out.attention is not None:
             maps["head_attention"] = out.attention.mean_attention[:, 0]

@@ -1,0 +1,141 @@
+"""Result rows as data frames: read, typed, refused where one experiment is there twice, and what makes a comparison.
+
+Rows are compared only within what makes them comparable. Rows whose other settings differ from the usual ones of their
+method are kept apart, under a ``variant`` that names the settings that differ.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fd2lib.ground import ArtefactError
+from fd2lib.record import ATTENTION, STUDENTS, Table, read_rows, require_single
+from fd2lib.record.results import settings_identity
+
+# The lists of what makes a group; every table, figure and mean takes them from here.
+PLACE = [name for name in STUDENTS.groups if name in ATTENTION.groups]  # scale and images: what a table may hold
+LEARNER = [*PLACE, "student", "student_init"]  # students alike but for what they learn from
+SETTING = [*STUDENTS.groups, "start", "ipc", "variant"]  # methods are compared within it
+GROUP = [*SETTING, "method"]  # seeds are averaged within it
+_OWN_COLUMN = {"start", "ipc", "seed", "student", "student_init", "labels", "backbone", "init"}
+
+Rows = Iterable[Mapping[str, Any]]
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a frame's rows as dictionaries."""
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+
+
+def parts(frame: pd.DataFrame, by: Sequence[str]) -> list[tuple[dict[str, Any], pd.DataFrame]]:
+    """Return the groups of a frame's rows, in the order of their first rows, each with its values of ``by``."""
+    by = [name for name in by if name in frame]
+    if not by or frame.empty:
+        return [({}, frame)] if len(frame) else []
+    return [(dict(zip(by, key, strict=True)), part) for key, part in frame.groupby(by, sort=False, dropna=False)]
+
+
+def load_rows(source: str | Path | Rows, table: Table = STUDENTS, **only: str) -> pd.DataFrame:
+    """Return result rows with numbers as numbers; students' rows with the column ``variant``.
+
+    Args:
+        source: a results file, or rows as a run returns them; a missing file gives none.
+        table: what the rows are.
+        **only: values that columns must have, such as ``scale="reduced"``; an empty one asks for nothing.
+
+    Raises:
+        ArtefactError: the file is no such table, a number is none, or an experiment is there twice.
+    """
+    rows = read_rows(source, table) if isinstance(source, str | Path) else [dict(row) for row in source]
+    blank = dict.fromkeys(table.columns, "")
+    rows = [blank | row for row in rows]
+    require_single(rows, source if isinstance(source, str | Path) else "the table", table)
+    frame = typed(rows, table)
+    for name, wanted in only.items():
+        frame = frame[frame[name] == wanted] if wanted else frame
+    frame = frame.reset_index(drop=True)
+    return frame.assign(variant=_variants(frame)) if table is STUDENTS else frame
+
+
+def typed(rows: Rows, table: Table = STUDENTS) -> pd.DataFrame:
+    """Return rows as a frame that has all columns of a table, each of its kind; an unknown number is NaN.
+
+    Raises:
+        ArtefactError: something that is no number stands for one.
+    """
+    rows = list(rows)
+    frame = pd.DataFrame(rows, columns=list(dict.fromkeys([*table.columns, *(name for row in rows for name in row)])))
+    for name, column in table.columns.items():
+        values = frame[name].astype(object).where(frame[name].notna(), "")
+        try:
+            frame[name] = values.astype(str) if column.kind is str else pd.to_numeric(values.replace({"": None}))
+        except ValueError as error:
+            raise ArtefactError(f"the column {name!r} holds something that is no number: {error}.") from error
+    return frame
+
+
+def coverage(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return scale and images of rows, and of how many ``students``, ``methods`` and ``seeds`` they are."""
+    found = [
+        key | {"students": len(part), "methods": part["method"].nunique(), "seeds": part["seed"].nunique()}
+        for key, part in parts(rows, PLACE)
+    ]
+    return pd.DataFrame(found, columns=[*PLACE, "students", "methods", "seeds"])
+
+
+def _variants(rows: pd.DataFrame) -> list[str]:
+    """Name, for each row, the settings in which it differs from most rows of its method in its comparison."""
+    names = [""] * len(rows)
+    for _, group in parts(rows, [name for name in GROUP if name != "variant"]):
+        # Settings as they are compared: one that was added later is there only with another value than before.
+        flat = pd.DataFrame([_flat(json.loads(settings_identity(text))) for text in group["settings"]], group.index)
+        flat = flat.assign(**{name: group[name] for name in ("teacher_kind", "label_teacher_kind")})
+        for key in flat.columns:
+            shown = flat[key].map(lambda value: "as before" if value is None or value != value else json.dumps(value))
+            usual = Counter(shown).most_common(1)[0][0]  # of equally many, the first in the file
+            for position in shown.index[shown != usual]:
+                names[position] = f"{names[position]} {key}={shown[position]}".strip().replace('"', "")
+    return names
+
+
+def _flat(value: Any, name: str = "") -> dict[str, Any]:
+    """Settings as ``{"distill.iterations": 200}``, less seeds and what has a column of its own; of a list a digest."""
+    if isinstance(value, list):  # of several teachers
+        text = json.dumps([_flat(one) for one in value], sort_keys=True)
+        return {name: hashlib.sha256(text.encode()).hexdigest()[:8]}
+    if not isinstance(value, dict):
+        return {name: value}
+    inner = [_flat(item, f"{name}.{key}".lstrip(".")) for key, item in value.items() if key not in _OWN_COLUMN]
+    return {key: item for one in inner for key, item in one.items()}
+
+
+def settings_behind(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the settings that most rows of each method share: one row a setting, one column a method.
+
+    Seeds and what has a column of its own (start, images per class, networks) are left out.
+    """
+    methods = {}
+    for key, group in parts(rows, ["method"]):
+        flat = pd.DataFrame([_flat(json.loads(text)) for text in group["settings"]])
+        methods[key["method"]] = {
+            name: Counter(map(str, flat[name].dropna())).most_common(1)[0][0] for name in flat.columns
+        }
+    return pd.DataFrame(methods).fillna("").rename_axis("setting").reset_index()
+
+
+def load_paper(path: str | Path) -> pd.DataFrame:
+    """Return the paper's table with one column for each method; rows are data set, student and images per class.
+
+    Raises:
+        ArtefactError: the file is missing.
+    """
+    if not Path(path).is_file():
+        raise ArtefactError(f"no file {path}; expected the paper's table, results/paper.csv of this project.")
+    table = pd.read_csv(path)
+    wide = table.pivot(index=["dataset", "student", "ipc"], columns="method", values="top1_percent")
+    return wide[list(dict.fromkeys(table["method"]))].reset_index().rename_axis(columns=None)

@@ -1,0 +1,192 @@
+"""Studies: arms that differ in one thing, each against the study's reference, seed by seed.
+
+A row belongs to an arm because its settings say so; nothing here trains, and an arm without rows is not measured.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import pandas as pd
+
+from fd2lib.analyse.reading import PLACE, Rows, parts, records, typed
+from fd2lib.analyse.statistics import NUMBERS, Interval, interval, paired_difference
+from fd2lib.ground import ArtefactError
+
+SAME = "the same"  # a verdict: equal images and equal students, so that not even chance can tell the arms apart
+# What equal arms agree in. Not the run's fingerprint, which at 1 image per class knows the larger set it is cut from.
+_MARKS = ["images_bytes", "mean_pixel_change", "label_teacher_kind", "last_top1", "best_top1"]
+
+
+class Titled(Protocol):
+    """Something with a title, such as an arm."""
+
+    @property
+    def title(self) -> str:
+        """For people."""
+
+
+class StudyLike(Titled, Protocol):
+    """What is read of a study: :class:`fd2lib.drive.Study`."""
+
+    @property
+    def reference(self) -> str:
+        """The arm that the others are compared with."""
+
+    @property
+    def arms(self) -> Mapping[str, Titled]:
+        """By name."""
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """What was measured of a study."""
+
+    title: str
+    reference: str  # the arm that the others are compared with
+    titles: Mapping[str, str]  # arm -> title, in the study's order
+    # One student a row: arm, ipc, seed, last_top1 (%), label_teacher_top1 (%), mean_pixel_change (share of the range),
+    # mark (equal in twins).
+    rows: pd.DataFrame
+    place: Mapping[str, Any] = field(default_factory=dict)  # scale, images and num_classes; empty without rows
+
+    @property
+    def ipcs(self) -> list[int]:
+        """Images per class that there are rows for."""
+        return sorted(self.rows["ipc"].unique().tolist())
+
+    @property
+    def measured(self) -> list[str]:
+        """Arms that have rows, in the study's order."""
+        return [arm for arm in self.titles if arm in set(self.rows["arm"])]
+
+    def accuracies(self, arm: str, ipc: int) -> pd.Series:
+        """Return an arm's test accuracies, %, one a seed."""
+        return self.rows.loc[(self.rows["arm"] == arm) & (self.rows["ipc"] == ipc), "last_top1"]
+
+    def accuracy(self, arm: str, ipc: int) -> Interval:
+        """Return an arm's mean test accuracy, %."""
+        return interval(self.accuracies(arm, ipc))
+
+    def gap(self, arm: str, ipc: int) -> Interval:
+        """Return an arm minus the reference in points, over the seeds that both have."""
+        sides = [self.rows[(self.rows["arm"] == one) & (self.rows["ipc"] == ipc)] for one in (arm, self.reference)]
+        ours, base = (side.set_index("seed")["last_top1"] for side in sides)
+        return interval(ours - base)
+
+
+def study_results(study: StudyLike, rows: Rows, title: str = "", reference: str = "") -> StudyResults:
+    """Return a study's rows, ready for tables and figures.
+
+    A whole training set has no images per class: its students stand beside each IPC, and its title says how many
+    images they are.
+
+    Args:
+        study: such as :func:`fd2lib.drive.load_study` gives.
+        rows: as :func:`fd2lib.drive.study_rows` returns them, of one scale and set of images.
+        title: in place of the study's.
+        reference: in place of the study's.
+
+    Raises:
+        ArtefactError: the rows are of several scales or sets of images, or a student stands there twice.
+    """
+    table = typed(rows)
+    places = [key for key, _ in parts(table, [*PLACE, "num_classes"])]
+    if len(places) > 1:
+        raise ArtefactError(f"the rows of {study.title!r} are of {places}; expected one scale and image set.")
+    table["mark"] = [" ".join(map(str, marks)) for marks in table[_MARKS].to_numpy()]
+    table = table.reindex(columns=list(dict.fromkeys([*table.columns, "arm", "asked_ipc"])))
+    table = table.astype({"asked_ipc": int, "ipc": int, "seed": int})
+    small, whole = table[table["ipc"] > 0], table[table["ipc"] == 0].drop_duplicates(["arm", "seed"])
+    titles = {name: arm.title for name, arm in study.arms.items()}
+    for row in records(whole.drop_duplicates("arm")):
+        epochs = json.loads(row["settings"])["relabel"]["epochs"]
+        titles[row["arm"]] += f" ({int(row['evaluate_images']) // epochs:,} images)"
+    ipcs = (small if len(small) else whole)[["asked_ipc"]].drop_duplicates()
+    beside = whole.drop(columns="asked_ipc").merge(ipcs, how="cross")
+    kept = pd.concat([small, beside], ignore_index=True).drop(columns="ipc").rename(columns={"asked_ipc": "ipc"})
+    kept = kept[["arm", "ipc", "seed", "last_top1", "label_teacher_top1", "mean_pixel_change", "mark"]]
+    if kept.duplicated(["arm", "ipc", "seed"]).any():
+        raise ArtefactError(f"a student of {study.title!r} is there twice; expected one for each arm, IPC and seed.")
+    names = title or study.title, reference or study.reference
+    return StudyResults(*names, titles, kept, places[0] if places else {})
+
+
+def arm_means(results: StudyResults) -> pd.DataFrame:
+    """Return every measured arm's ``ipc, arm, mean, low, high, n``, in the study's order."""
+    found = [
+        {"ipc": ipc, "arm": arm} | results.accuracy(arm, ipc)._asdict()
+        for ipc in results.ipcs
+        for arm in results.measured
+        if len(results.accuracies(arm, ipc))
+    ]
+    return pd.DataFrame(found, columns=["ipc", "arm", *NUMBERS])
+
+
+def arm_differences(results: StudyResults) -> pd.DataFrame:
+    """Return each arm minus the reference over the seeds that both have, for each IPC.
+
+    Returns:
+        As :func:`paired_difference`, by ``ipc``; the verdict is :data:`SAME` where both arms are (see :func:`twins`).
+    """
+    others = [arm for arm in results.titles if arm != results.reference]
+    tables = [paired_difference(results.rows, arm, results.reference, by=["ipc"], column="arm") for arm in others]
+    differences = pd.concat(tables, ignore_index=True)
+    same = {(ipc, arm) for ipc, arms in twins(results) if results.reference in arms for arm in arms}
+    differences["verdict"] = [
+        SAME if (row["ipc"], row["a"]) in same else row["verdict"] for row in records(differences)
+    ]
+    return differences
+
+
+def compared(studies: Mapping[str, StudyResults]) -> pd.DataFrame:
+    """Return :func:`arm_differences` of all studies under the titles of studies and arms.
+
+    Args:
+        studies: by name.
+
+    Returns:
+        Scale and images, ``study``, ``contrast`` (such as ``parts_cal``), then as of :func:`arm_differences`.
+    """
+    found = [
+        {name: results.place.get(name, "") for name in PLACE}
+        | {"study": results.title.rstrip("?"), "contrast": f"{study}_{row['a']}"}
+        | row
+        | {side: results.titles[row[side]] for side in ("a", "b")}
+        for study, results in studies.items()
+        for row in records(arm_differences(results))
+    ]
+    return pd.DataFrame(found, columns=[*PLACE, "study", "contrast", "ipc", "a", "b", *NUMBERS, "verdict"])
+
+
+def twins(results: StudyResults) -> list[tuple[int, list[str]]]:
+    """Return the arms, by IPC, that are the same in every seed: other settings, but equal images and students."""
+    found = []
+    for key, part in parts(results.rows, ["ipc"]):
+        marks = part.pivot_table(index="arm", columns="seed", values="mark", aggfunc="last").fillna("")
+        known = dict(zip(marks.index, map(tuple, marks.to_numpy().tolist()), strict=True))
+        groups: dict[tuple[str, ...], list[str]] = {}
+        for arm in [arm for arm in results.titles if arm in known]:
+            groups.setdefault(known[arm], []).append(arm)
+        found += [(int(key["ipc"]), arms) for arms in groups.values() if len(arms) > 1]
+    return found
+
+
+def shares(results: StudyResults, of: str) -> pd.DataFrame:
+    """Return what share of one arm's accuracy each arm reaches, seed by seed.
+
+    Args:
+        results: of a study.
+        of: the arm that is 100 %.
+
+    Returns:
+        ``ipc, arm, mean, low, high, n``: shares in % with their 95 % t-intervals over the seeds that both have.
+    """
+    wide = results.rows.pivot_table(index=["ipc", "seed"], columns="arm", values="last_top1").reset_index()
+    found = []
+    for key, part in parts(wide, ["ipc"]):
+        for arm in results.measured if of in wide else []:
+            ratio = (100 * part[arm] / part[of].where(part[of] > 0)).dropna()
+            found += [key | {"arm": arm} | interval(ratio)._asdict()] if len(ratio) else []
+    return pd.DataFrame(found, columns=["ipc", "arm", *NUMBERS])

@@ -1,0 +1,131 @@
+"""What a setting is: a field with default, source, range or choices and unit; and what identifies settings."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass
+from typing import Any, ClassVar
+
+from fd2lib.ground.errors import SettingError, unknown
+from fd2lib.ground.files import file_digest
+
+PACKAGED_INITS = ("random", "imagenet")  # initial weights that are known by name; anything else is a file
+DIGEST = "sha256:"  # weights of a file are known by what is in it, not by where it lies
+
+
+def setting(
+    default: Any = MISSING,
+    source: str = "",
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: Sequence[str] = (),
+    unit: str = "",
+    before: Any = MISSING,
+    weights: bool = False,
+) -> Any:
+    """Declare a setting as a dataclass field.
+
+    Args:
+        default: value at the paper's scale; without one the caller of a recipe gives it.
+        source: where the default comes from.
+        low: smallest number allowed.
+        high: largest number allowed.
+        choices: words allowed.
+        unit: of the number, for people.
+        before: what runs were made with before the setting existed; it still identifies them.
+        weights: names initial weights: ``random``, ``imagenet`` or a file.
+    """
+    about = {"source": source, "low": low, "high": high, "choices": tuple(choices), "unit": unit}
+    return dataclasses.field(default=default, metadata={**about, "before": before, "weights": weights})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageSettings:
+    """What the settings of all stages have in common; checks choices and ranges when one is made."""
+
+    stage: ClassVar[str]  # whose settings they are
+    precision: str = setting("fp32", "release", choices=("fp32", "bf16", "mixed"))
+    seed: int = setting(low=0)
+    threads: int = setting(1, "ours: the same numbers on every machine", low=1, unit="CPU threads", before=1)
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            check_field(field, getattr(self, field.name))
+
+
+def check_field(field: dataclasses.Field[Any], value: Any) -> None:
+    """Check a value against what its field declares.
+
+    Raises:
+        SettingError: another word, or a number out of range.
+    """
+    about = field.metadata
+    if about["choices"] and value not in about["choices"]:
+        raise SettingError(unknown(field.name, value, about["choices"]))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return
+    low, high = about["low"], about["high"]
+    if (low is not None and value < low) or (high is not None and value > high) or value != value:
+        bounds = f"at least {low}" if high is None else f"between {low} and {high}"
+        raise SettingError(f"{field.name} is {value}; expected {bounds}.")
+
+
+def setting_fields(kind: Any) -> dict[str, dataclasses.Field[Any]]:
+    """Return the fields of a settings class, by name."""
+    return {field.name: field for field in dataclasses.fields(kind)}
+
+
+def fitting(name: str, field: dataclasses.Field[Any], value: Any) -> Any:
+    """Return a value as a field's declared type: exactly that, but an int where a float is expected.
+
+    Raises:
+        SettingError: another type.
+    """
+    kind = field.type
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value) is not kind:
+        wanted = kind.__name__ if isinstance(kind, type) else kind
+        raise SettingError(f"{name} is {value!r}; expected {wanted}, got {type(value).__name__}.")
+    return value
+
+
+def setting_values(settings: StageSettings) -> dict[str, Any]:
+    """Return every value of a stage's settings; weights of a file as the digest of what is in it.
+
+    Raises:
+        SettingError: the file of weights is not there.
+    """
+    return {
+        field.name: _weights(field.name, value) if field.metadata.get("weights") else value
+        for field in dataclasses.fields(settings)
+        for value in [getattr(settings, field.name)]
+    }
+
+
+def _weights(name: str, value: str) -> str:
+    if value in PACKAGED_INITS or value.startswith(DIGEST):
+        return value
+    try:
+        return DIGEST + file_digest(value)
+    except OSError as error:
+        raise SettingError(
+            f"{name} is {value!r}; expected {', '.join(PACKAGED_INITS)} or a file of weights ({error.strerror})."
+        ) from error
+
+
+def identity(settings: StageSettings) -> dict[str, Any]:
+    """Return what identifies settings: every value, but a setting added later only where it was changed.
+
+    So a run made before a setting existed is found again, and a new value of it makes another run.
+    """
+    return identifying(setting_fields(settings), setting_values(settings))
+
+
+def identifying(fields: Mapping[str, dataclasses.Field[Any]], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that identify settings, of a dictionary such as a result row holds; unknown ones all do."""
+    return {
+        name: value
+        for name, value in values.items()
+        if name not in fields or value != fields[name].metadata.get("before", MISSING)
+    }

@@ -1,0 +1,171 @@
+"""Charts of other kinds: costs and bytes, similar classes, images in a plane."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from fd2lib.analyse import LEARNER, records
+from fd2lib.analyse.costs import KIB, STAGES, WHOLE
+from fd2lib.data import display_name
+from fd2lib.measure import Plane
+from fd2lib.show.frames import Html, sentences
+from fd2lib.show.images import wrap
+from fd2lib.show.style import INK, MUTED, NORMAL, SMALL, BookFigure, add_legend, bare, method_style, new_figure
+from fd2lib.show.titles import method_title, titled
+
+# Apart by lightness as well, for readers who see no colour.
+_STAGE_COLOURS = dict(zip(STAGES, ("#08306b", "#d55e00", "#f0b429", "#a6d3ea"), strict=True))
+# Okabe and Ito's colours for classes; markers differ too.
+_CLASS_STYLES = (("#0072b2", "o"), ("#d55e00", "^"), ("#009e73", "s"), ("#b8528f", "D"))
+
+
+def stages_figure(table: pd.DataFrame) -> BookFigure | Html:
+    """Return the images passed through networks by each stage as stacked bars, one panel for each set of images.
+
+    Args:
+        table: :func:`fd2lib.analyse.costs` in images.
+    """
+    places = titled(table.dropna(subset=[f"{stage}_images" for stage in STAGES]))
+    if not places:
+        return sentences("No row says how many images passed through networks.")
+    heights = [0.75 + 0.3 * len(part) for _, part in places]
+    figure = new_figure(min(sum(heights) + 0.8, 24), rows=len(places), height_ratios=heights)
+    for axes, (title, part) in zip(figure.axes, places, strict=True):
+        several = part.loc[part["method"] != WHOLE, "ipc"].nunique() > 1
+        names = [
+            method_title(row["method"]) + (f", {row['ipc']}" if several and row["ipc"] else "") for row in records(part)
+        ]
+        left = np.zeros(len(part))
+        for stage in STAGES:
+            width = part[f"{stage}_images"].to_numpy() / 1000
+            axes.barh(range(len(part)), width, left=left, height=0.66, color=_STAGE_COLOURS[stage], label=stage)
+            left = left + width
+        axes.set_yticks(range(len(part)), names, size=SMALL)
+        axes.invert_yaxis()
+        axes.grid(False, axis="y")
+        axes.set_title(wrap(title, 42), loc="left")
+    figure.axes[-1].set_xlabel("thousand images through networks")
+    add_legend(figure, columns=4)
+    return figure
+
+
+def bytes_figure(table: pd.DataFrame) -> BookFigure | Html:
+    """Return accuracy over the bytes that a set takes per class, one panel for each set of images and student.
+
+    Sets of one method are joined by a line. Dashed, the plain teacher, itself trained on the whole set.
+
+    Args:
+        table: :func:`fd2lib.analyse.stored_bytes`.
+    """
+    places = titled(table[table["total"] > 0], LEARNER)
+    if not places:
+        return sentences("There is no such row.")
+    figure = new_figure(1.1 + 2.9 * len(places), rows=len(places))
+    for axes, (title, part) in zip(figure.axes, places, strict=True):
+        for method in dict.fromkeys(part["method"]):
+            sets, style = part[part["method"] == method].sort_values("total"), method_style(method)
+            axes.plot(
+                sets["total"], sets["mean"], markersize=7, linewidth=1.2, label=method_title(method),
+                color=style.color, marker=style.marker,
+            )  # fmt: skip
+            known = sets[sets["low"].notna()]
+            axes.vlines(known["total"], known["low"], known["high"], color=style.color, linewidth=1.6)
+        plain = part["plain"].iloc[0]
+        if plain == plain:
+            axes.axhline(plain, color=MUTED, linestyle="--", linewidth=1)
+            axes.annotate("plain teacher", (0.01, plain), xycoords=axes.get_yaxis_transform(), xytext=(0, 3),
+                          textcoords="offset points", color=INK, size=SMALL)  # fmt: skip
+        _byte_axis(axes, part["total"])
+        axes.margins(y=0.12)
+        axes.set_title(wrap(title, 42), loc="left")
+        axes.set_ylabel("test accuracy, %")
+    figure.axes[-1].set_xlabel("images and labels, KiB per class")
+    add_legend(figure)
+    return figure
+
+
+def _byte_axis(axes: Axes, totals: pd.Series) -> None:
+    """Give an axis a logarithmic scale with numbers that a person reads, such as 1, 2, 5 and 10."""
+    axes.set_xscale("log")
+    low, high = totals.min() / 1.4, totals.max() * 1.4
+    marks = [digit * 10.0**power for power in range(-3, 8) for digit in (1, 2, 5)]
+    shown = [mark for mark in marks if low <= mark <= high]
+    axes.set_xlim(low, high)
+    axes.set_xticks(shown, [f"{mark:g}" if mark < KIB else f"{mark:,.0f}" for mark in shown])
+    axes.minorticks_off()
+
+
+def similarity_figure(matrix: np.ndarray, classes: Sequence[str], order: Sequence[int]) -> BookFigure:
+    """Return the similarity matrix of classes as a heat map, its names below up to 20 classes.
+
+    Args:
+        matrix: ``[K, K]``, such as :func:`fd2lib.measure.cosine_matrix` gives.
+        classes: names.
+        order: of the classes, such as :func:`fd2lib.measure.lookalike_order` gives.
+    """
+    shown = matrix[np.ix_(order, order)].astype(float)
+    off = shown[~np.eye(len(shown), dtype=bool)] if len(shown) > 1 else shown.ravel()
+    low, high = float(off.min()), float(off.max())
+    np.fill_diagonal(shown, np.nan)  # 1 by definition; it would hide the rest of the range
+    names = [f"{place}  {display_name(classes[i])}" for place, i in enumerate(order, 1)] if len(classes) <= 20 else []
+    figure = new_figure(4.3 + 0.2 * len(names), rows=2, height_ratios=[4.3, 0.2 * len(names) + 0.01])
+    axes, legend = figure.axes
+    legend.axis("off")
+    legend.text(0, 1, "\n".join(names), va="top", size=NORMAL, color=INK, linespacing=1.3)
+    bare(axes)
+    axes.set_facecolor("#eef1f3")
+    picture = axes.imshow(shown, cmap="viridis", interpolation="nearest", vmin=low, vmax=max(high, low + 1e-6))
+    marks = range(len(names))
+    size = NORMAL if len(names) <= 12 else 9
+    axes.set_yticks(marks, [str(mark + 1) for mark in marks], size=size, color=INK)
+    axes.set_xticks(marks, [str(mark + 1) for mark in marks], size=size, color=INK)
+    if len(classes) <= 12:
+        digits, size = 2 if high - low > 0.05 else 3, NORMAL if len(shown) <= 8 else 8.5
+        for row, column in zip(*np.where(~np.isnan(shown)), strict=True):
+            colour = "white" if shown[row, column] < (low + high) / 2 else INK  # light on dark fields
+            value = f"{shown[row, column]:.{digits}f}"
+            axes.text(column, row, value, ha="center", va="center", size=size, color=colour)
+    bar = figure.colorbar(picture, ax=axes, shrink=0.9)
+    bar.set_label("cosine similarity", color=INK, size=NORMAL)
+    bar.outline.set_visible(False)
+    return figure
+
+
+def plane_figure(
+    plane: Plane, real: Tensor, labels: Tensor, sets: Mapping[str, tuple[Tensor, Tensor]], classes: Sequence[str]
+) -> BookFigure:
+    """Return real and distilled images of the first four classes in a plane.
+
+    Small pale marks are real images, large dark ones distilled.
+
+    Args:
+        plane: such as :func:`fd2lib.measure.principal_plane` gives.
+        real: features of real images ``[N, D]``.
+        labels: their classes ``[N]``.
+        sets: title to features and labels of a distilled set; one panel each.
+        classes: class names.
+    """
+    classes = classes[: len(_CLASS_STYLES)]
+    rows = -(-(len(sets) + 1) // 2)
+    figure = new_figure(2.75 * rows + 0.2, rows=rows, columns=2, sharex=True, sharey=True)
+    behind = plane.project(real)
+    for axes, (title, (features, own)) in zip(figure.axes, sets.items(), strict=False):
+        points = plane.project(features)
+        for label, (colour, marker) in enumerate(_CLASS_STYLES[: len(classes)]):
+            pale, dark = behind[labels == label], points[own == label]
+            axes.plot(pale[:, 0], pale[:, 1], marker, color=colour, alpha=0.3, markersize=4, markeredgewidth=0)
+            axes.plot(dark[:, 0], dark[:, 1], marker, color=colour, markersize=9, markeredgecolor=INK,
+                      label=wrap(display_name(classes[label]), 24))  # fmt: skip
+        axes.set_title(title, loc="left")
+        axes.tick_params(labelbottom=False, labelleft=False, length=0)
+    for axes in figure.axes[len(sets) :]:
+        axes.axis("off")
+    handles, words = figure.axes[0].get_legend_handles_labels()
+    figure.axes[len(sets)].legend(handles, words, loc="center", frameon=False, fontsize=SMALL, labelcolor=INK)
+    share = [f"{100 * value:.0f} %" for value in plane.share.tolist()]
+    figure.supxlabel(f"first direction ({share[0]} of the variance)", size=SMALL, color=MUTED)
+    figure.supylabel(f"second ({share[1]})", size=SMALL, color=MUTED)
+    return figure
