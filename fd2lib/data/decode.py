@@ -67,10 +67,8 @@ def decode(loader: ImageLoader, *, progress: bool = True, what: str = "images") 
     errors: list[DataError] = []
     # None leaves the choice to tqdm: no bar where standard error is not a terminal.
     disable = None if progress and len(loader) >= PROGRESS_FROM else True
-    with (
-        ThreadPoolExecutor(THREADS) as pool,
-        tqdm(total=len(loader), desc=f"reading {what}", unit="image", disable=disable) as bar,
-    ):
+    bar = tqdm(total=len(loader), desc=f"reading {what}", unit="image", disable=disable)
+    with ThreadPoolExecutor(THREADS) as pool, bar:
         for start in range(0, len(loader), CHUNK):
             found = list(pool.map(partial(_attempt, loader), range(start, min(start + CHUNK, len(loader)))))
             bar.update(len(found))

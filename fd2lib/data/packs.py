@@ -59,9 +59,8 @@ def prepare(name: str, source: str | Path, root: str | Path, *, progress: bool =
 
 def _unpack(tars: list[Path], folder: Path, name: str, progress: bool) -> None:
     total = sum(tar.stat().st_size for tar in tars)
-    with tqdm(
-        total=total, desc=f"unpacking {name}", unit="B", unit_scale=True, disable=None if progress else True
-    ) as bar:
+    disable = None if progress else True  # None leaves it to tqdm: no bar where standard error is not a terminal
+    with tqdm(total=total, desc=f"unpacking {name}", unit="B", unit_scale=True, disable=disable) as bar:
         for tar in tars:
             with _opened(tar, name) as (archive, members):
                 archive.extractall(folder, members, filter="data")  # owners, links and odd modes are not taken over

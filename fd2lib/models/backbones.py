@@ -14,13 +14,9 @@ from fd2lib.models.weights import lite0_path, load_weights, read_state_dict
 
 STEMS = ("auto", "small", "standard")
 SMALL_NETWORK_IMAGE = 32  # pixels; up to this side fd2lib's own networks start with stride 1
-# Names of torchvision and of the packaged weights -> timm's.
-ALIASES = {
-    "mobilenet_v2": "mobilenetv2_100",
-    "efficientnet_lite0": "tf_efficientnet_lite0",
-    "efficientnet-lite0": "tf_efficientnet_lite0",
-}
 LITE0 = "tf_efficientnet_lite0"
+# Names of torchvision and of the packaged weights -> timm's.
+ALIASES = {"mobilenet_v2": "mobilenetv2_100", "efficientnet_lite0": LITE0, "efficientnet-lite0": LITE0}
 
 
 class BackboneOutput(NamedTuple):

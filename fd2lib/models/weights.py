@@ -73,10 +73,10 @@ def load_weights(network: Network, state: Mapping[str, Tensor], source: str) -> 
     counts = {key: value for key, value in own.items() if key.endswith("num_batches_tracked")}
     state = counts | state
     misshapen = {key for key in own.keys() & state.keys() if own[key].shape != state[key].shape}
-    wrong = {"lacks": own.keys() - state.keys(), "has besides": state.keys() - own.keys()}
-    wrong |= {"has other shapes for": misshapen}
+    lacking, further = own.keys() - state.keys(), state.keys() - own.keys()
+    wrong = {"lacks": lacking, "has besides": further, "has other shapes for": misshapen}
     if any(wrong.values()):
-        listed = [f"{what} {', '.join(sorted(keys)[:4])} ({len(keys)})" for what, keys in wrong.items() if keys]
+        listed = [f"{what} {', '.join(sorted(keys)[:4])} ({len(keys)} in all)" for what, keys in wrong.items() if keys]
         raise SettingError(
             f"{source} does not fit {type(network).__name__}: it {'; '.join(listed)}. "
             "Expected the weights of the same architecture with the same stem."

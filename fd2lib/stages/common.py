@@ -55,7 +55,6 @@ Made = tuple[dict[str, Any], list[str]]  # a stage's result, and the files that 
 
 def run_stage(
     kind: type[Result],
-    stage: str,
     settings: StageSettings,
     inputs: StageInputs,
     out_dir: str | Path,
@@ -64,7 +63,7 @@ def run_stage(
 ) -> Result:
     """Make what a stage makes, or load it when ``out_dir`` holds it, under the settings' threads."""
     device = resolve_device(device)
-    run = RunFolder(out_dir, stage, settings, inputs.fingerprints())
+    run = RunFolder(out_dir, settings.stage, settings, inputs.fingerprints())
     with run.session() as manifest, deterministic(settings.threads):
         reused = manifest is not None
         if manifest is None:

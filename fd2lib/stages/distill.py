@@ -86,7 +86,7 @@ def run_distill(
         _distill(settings, inputs, run, device, progress)
         return _assemble(settings, inputs.dataset, run), ["images.safetensors", "history.csv"]
 
-    return run_stage(DistillResult, "distill", settings, inputs, out_dir, device, make)
+    return run_stage(DistillResult, settings, inputs, out_dir, device, make)
 
 
 def _chunk_path(run: RunFolder, index: int, chunk: int) -> Path:

@@ -86,7 +86,7 @@ def run_evaluate(
         files = ["history.csv", "predictions.npz", "student.pt"]
         return accuracies | {"test_images": len(inputs.dataset.test)}, files
 
-    return run_stage(EvaluateResult, "evaluate", settings, inputs, out_dir, device, make)
+    return run_stage(EvaluateResult, settings, inputs, out_dir, device, make)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def run_pretrain(
         teacher.save(run.folder)
         return _test(teacher, inputs.dataset, run, device), _FILES
 
-    return run_stage(PretrainResult, "pretrain", settings, inputs, out_dir, device, make)
+    return run_stage(PretrainResult, settings, inputs, out_dir, device, make)
 
 
 def _train(settings: PretrainSettings, data: Dataset, run: RunFolder, device: torch.device, progress: bool) -> Teacher:

@@ -76,7 +76,7 @@ def run_relabel(
         }
         return result, files
 
-    return run_stage(RelabelResult, "relabel", settings, inputs, out_dir, device, make)
+    return run_stage(RelabelResult, settings, inputs, out_dir, device, make)
 
 
 def _relabel(

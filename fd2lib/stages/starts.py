@@ -30,16 +30,20 @@ def make_starts(settings: DistillSettings, data: Dataset, teacher: Teacher | Non
         return (noise * std + mean).clamp_(0, 1)
     if start == "whole":
         require_per_class(data, ipc, f"{ipc} whole real images")
-        return _fetch(data.train, _random_indices(data, ipc, seed)) / 255
+        picked = []
+        for label in range(classes):
+            members = (data.train.labels == label).nonzero().flatten()
+            order = torch.randperm(len(members), generator=make_generator(seed, "whole", label))
+            picked.append(members[order[:ipc]])
+        return _fetch(data.train, torch.stack(picked, dim=1)) / 255
     if teacher is None:
         raise SettingError(
             f"start {start!r} scores crops with a teacher, but none was given; name one or start from whole."
         )
     grid = _GRID[start]
-    per_class = int(torch.bincount(data.train.labels, minlength=classes).min()) // grid**2
     if settings.mosaics == "repeated":
         require_per_class(data, grid * grid, f"one {grid}×{grid} mosaic")
-        pool = min(_POOL, per_class)
+        pool = min(_POOL, int(torch.bincount(data.train.labels).min()) // grid**2)
     else:
         require_per_class(data, ipc * grid * grid, f"{ipc} different {grid}×{grid} mosaics")
         pool = ipc
@@ -49,16 +53,6 @@ def make_starts(settings: DistillSettings, data: Dataset, teacher: Teacher | Non
         draws = [torch.randint(pool, (ipc,), generator=generator) for generator in generators]
         mosaics = [own[draw] for own, draw in zip(mosaics, draws, strict=True)]
     return torch.stack(mosaics, dim=1)
-
-
-def _random_indices(data: Dataset, ipc: int, seed: int) -> Tensor:
-    """Indices [ipc, K]: for each class a random order of its training images, cut at ``ipc``."""
-    picked = []
-    for label in range(len(data.classes)):
-        members = (data.train.labels == label).nonzero().flatten()
-        order = torch.randperm(len(members), generator=make_generator(seed, "whole", label))
-        picked.append(members[order[:ipc]])
-    return torch.stack(picked, dim=1)
 
 
 def _fetch(split: ImageSplit, indices: Tensor) -> Tensor:

@@ -33,19 +33,15 @@ def plan_epoch(settings: RelabelSettings, num_images: int, image_size: int, epoc
     ``settings.batch_size`` images; the last one may be smaller.
     """
     order = torch.randperm(num_images, generator=make_generator(settings.seed, "relabel", epoch, "order"))
-    return [
-        _plan_batch(settings, indices, image_size, make_generator(settings.seed, "relabel", epoch, batch))
-        for batch, indices in enumerate(torch.split(order, settings.batch_size))
-    ]
-
-
-def _plan_batch(settings: RelabelSettings, indices: Tensor, size: int, generator: torch.Generator) -> BatchPlan:
-    count = len(indices)
-    boxes = random_resized_crop_boxes(count, size, generator, settings.min_crop_scale)
-    flip = torch.rand(count, generator=generator) < 0.5
-    permutation = torch.randperm(count, generator=generator)
-    box, lam = cutmix_box(size, generator) if settings.cutmix else (None, 1.0)
-    return BatchPlan(indices, boxes, flip, permutation, box, lam)
+    plans = []
+    for batch, indices in enumerate(torch.split(order, settings.batch_size)):
+        count, generator = len(indices), make_generator(settings.seed, "relabel", epoch, batch)
+        boxes = random_resized_crop_boxes(count, image_size, generator, settings.min_crop_scale)
+        flip = torch.rand(count, generator=generator) < 0.5
+        permutation = torch.randperm(count, generator=generator)
+        box, lam = cutmix_box(image_size, generator) if settings.cutmix else (None, 1.0)
+        plans.append(BatchPlan(indices, boxes, flip, permutation, box, lam))
+    return plans
 
 
 def apply_plan(images01: Tensor, plan: BatchPlan) -> Tensor:

@@ -158,7 +158,10 @@ def _head(p: _Painter) -> None:
         p.add(smooth([(cx + x * r, cy + y * r) for x, y in crest], 4), "head", crown, 1.0, "crown")
     p.add(cap, "head", crown, 1.0, "crown")
     _beak(p, cx, cy, r)
-    _eye(p, cx + 0.34 * r, cy - 0.08 * r, r)
+    x, y = cx + 0.34 * r, cy - 0.08 * r
+    p.add(ellipse(x, y, 0.43 * r, 0.41 * r), "head", p.tone("eye_ring", "head"), 1.0, "eye_ring")
+    p.add(ellipse(x, y, 0.26 * r, 0.26 * r, 0, 16), "head", "eye", 1.0, "eye_ring")
+    p.add(ellipse(x + 0.09 * r, y - 0.1 * r, 0.085 * r, 0.085 * r, 0, 8), "head", "glint", 1.0, "eye_ring")
 
 
 def _beak(p: _Painter, cx: float, cy: float, r: float) -> None:
@@ -168,12 +171,6 @@ def _beak(p: _Painter, cx: float, cy: float, r: float) -> None:
     upper = [(x, y - deep), (x + 0.45 * reach, y - 0.62 * deep), tip, (x, y + 0.12 * deep)]
     p.add([(x, y), tip, (x + 0.4 * reach, y + 0.75 * deep), (x, y + 0.95 * deep)], "head", "beak", 0.78, "beak")
     p.add(upper, "head", "beak", 1.0, "beak")
-
-
-def _eye(p: _Painter, x: float, y: float, r: float) -> None:
-    p.add(ellipse(x, y, 0.43 * r, 0.41 * r), "head", p.tone("eye_ring", "head"), 1.0, "eye_ring")
-    p.add(ellipse(x, y, 0.26 * r, 0.26 * r, 0, 16), "head", "eye", 1.0, "eye_ring")
-    p.add(ellipse(x + 0.09 * r, y - 0.1 * r, 0.085 * r, 0.085 * r, 0, 8), "head", "glint", 1.0, "eye_ring")
 
 
 @cache
