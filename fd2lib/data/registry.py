@@ -96,8 +96,7 @@ def torchvision_set(kind: str, *args: Any, **options: Any) -> Any:
 
 def fetch_archive(address: str, md5: str, root: Path) -> None:
     """Download an archive and unpack it into ``root``."""
-    utils = importlib.import_module("torchvision.datasets.utils")
-    utils.download_and_extract_archive(address, str(root), md5=md5)
+    importlib.import_module("torchvision.datasets.utils").download_and_extract_archive(address, str(root), md5=md5)
 
 
 def get_reader(name: str) -> Reader:

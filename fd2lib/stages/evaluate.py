@@ -137,8 +137,7 @@ class _Lesson:
 def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> list[dict[str, Any]]:
     settings, device, epochs = lesson.settings, lesson.images.device, lesson.relabel.epochs
     asked: dict[str, Any] = {"init": settings.student_init, "stem": settings.stem, "seed": settings.seed}
-    size, classes = data.image_size, len(data.classes)
-    student = create_backbone(settings.student, classes, image_size=size, features=False, **asked)
+    student = create_backbone(settings.student, data.num_classes, image_size=data.image_size, features=False, **asked)
     student = student.to(device).to(memory_format=torch.channels_last)
     statistics = student.mean or data.mean, student.std or data.std
     optimizer = _optimizer(student, settings)

@@ -92,8 +92,8 @@ def _run_phase(
     for iteration in range(phase.first, phase.last):
         generator = make_generator(settings.seed, "distill", *job, iteration)
         objective = objectives[iteration % len(objectives)]
-        fall = 0.5 * (1 + math.cos(math.pi * iteration / settings.iterations))
-        optimizer.param_groups[0]["lr"] = settings.learning_rate * fall
+        rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * iteration / settings.iterations))
+        optimizer.param_groups[0]["lr"] = rate
         with autocast(images.device, settings.precision):
             terms = objective(_for_teacher(_view(images, settings, generator), reference, objective.teacher))
         optimizer.zero_grad(set_to_none=True)

@@ -37,9 +37,7 @@ def make_starts(settings: DistillSettings, data: Dataset, teacher: Teacher | Non
             picked.append(members[order[:ipc]])
         return _fetch(data.train, torch.stack(picked, dim=1)) / 255
     if teacher is None:
-        raise SettingError(
-            f"start {start!r} scores crops with a teacher, but none was given; name one or start from whole."
-        )
+        raise SettingError(f"start {start!r} scores crops with a teacher; name one, or start from whole.")
     grid = _GRID[start]
     if settings.mosaics == "repeated":
         require_per_class(data, grid * grid, f"one {grid}×{grid} mosaic")
