@@ -2,10 +2,12 @@
 
 import ast
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import fd2lib
+import fd2lib.show
 
 PACKAGE = Path(fd2lib.__file__).parent
 ROOMS = ("ground", "data", "models", "losses", "views", "record", "stages", "measure", "analyse", "show", "drive")
@@ -73,3 +75,40 @@ def test_the_top_imports_nothing():
 def test_walker_sees_every_form_of_import():
     source = "import fd2lib.data\nfrom fd2lib import models\nfrom ..losses import x\ndef f():\n    import fd2lib.show.a"
     assert rooms_of(imported_modules(source, "fd2lib.ground")) == {"data", "models", "losses", "show"}
+
+
+# Rooms whose modules of one name mirror each other: a stage and its loss; studies as requests and as results.
+MIRRORS = {"pretrain": {"losses", "stages"}, "studies": {"analyse", "drive"}}
+
+
+def test_modules_of_different_rooms_have_different_names_unless_they_mirror_each_other():
+    rooms: dict[str, set[str]] = {}
+    for room in ROOMS:
+        for path in modules_of(room):
+            if path.stem != "__init__":
+                rooms.setdefault(path.stem, set()).add(room)
+    assert {name: where for name, where in rooms.items() if len(where) > 1} == MIRRORS
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_modules_of_a_room_do_not_import_in_a_circle(room):
+    """Not even for their types: what two modules need of each other belongs into one, or into a third."""
+    imports = {}
+    for path in modules_of(room):
+        name = ".".join(["fd2lib", *path.relative_to(PACKAGE).with_suffix("").parts])
+        found = imported_modules(path.read_text(encoding="utf-8"), package_of(path))
+        imports[name] = {other for other in found if other.startswith(f"fd2lib.{room}.")}
+    names = set(imports)
+    edges = {name: {one for one in names for other in found if other == one or other.startswith(f"{one}.")} - {name}
+             for name, found in imports.items()}  # fmt: skip
+    while free := [name for name, needed in edges.items() if not needed & edges.keys()]:
+        for name in free:
+            del edges[name]
+    assert not edges, f"a circle among {sorted(edges)}"
+
+
+def test_the_room_of_figures_offers_at_most_eighty_names():
+    offered = [
+        name for name, value in vars(fd2lib.show).items() if name[0] != "_" and not isinstance(value, ModuleType)
+    ]
+    assert len(offered) <= 80

@@ -22,12 +22,12 @@ _DIFFERENCES = [*MEASURED, "ipc", "space", "start", "what", *NUMBERS, "verdict"]
 
 
 def load_attention(source: str | Path | Rows) -> pd.DataFrame:
-    """Return rows of ``attention.csv``, or of :func:`fd2lib.analyse.attention_rows`; none for a missing file."""
+    """Return rows of ``attention.csv``, or of :func:`fd2lib.measure.attention_rows`; none for a missing file."""
     return load_rows(source, ATTENTION)
 
 
 def load_geometry(source: str | Path | Rows) -> pd.DataFrame:
-    """Return rows of ``geometry.csv``, or of :func:`fd2lib.analyse.geometry_rows`; none for a missing file.
+    """Return rows of ``geometry.csv``, or of :func:`fd2lib.measure.geometry_rows`; none for a missing file.
 
     ``diversity`` is the difference of two images of one class over that of real images, ``distinctness`` the
     difference of images of two classes over that of images of one class, ``newness`` the difference to the nearest

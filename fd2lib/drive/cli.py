@@ -19,7 +19,7 @@ from fd2lib import __version__
 from fd2lib.data import format_listing, prepare
 from fd2lib.drive.export import TEMPERATURE, export_run
 from fd2lib.drive.grid import experiments_of, grid_requests, run_grid
-from fd2lib.drive.measured import AttentionRequest, GeometryRequest, MeasureRequest
+from fd2lib.drive.measuring import AttentionRequest, GeometryRequest, MeasureRequest
 from fd2lib.drive.notebooks import parse_parameters, run_notebook
 from fd2lib.drive.page import write_page
 from fd2lib.drive.plans import list_plans, load_plan, run_plan

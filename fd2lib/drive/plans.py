@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2lib.drive.grid import experiments_of, grid_requests, run_grid
-from fd2lib.drive.measured import MEASURED, MeasureRequest
+from fd2lib.drive.measuring import MEASURED, MeasureRequest
 from fd2lib.drive.request import GridRequest, Machine, todays_names
 from fd2lib.drive.studies import by_identity, request_identity
 from fd2lib.ground import SettingError, read_tables, unknown

@@ -5,7 +5,7 @@ from fd2lib.show.charts import bytes_figure, plane_figure, similarity_figure, st
 from fd2lib.show.curves import entropy_figure, student_curves, term_panels
 from fd2lib.show.dots import difference_plot, dot_plot, factorial_plot, mass_figure, study_plot
 from fd2lib.show.frames import Html, class_viewer, folded, is_live, points, sentences, viewer
-from fd2lib.show.images import captioned_images, image_grid, over_under, overlay, strip, to_pixels
+from fd2lib.show.grids import captioned_images, image_grid, over_under, overlay, strip, to_pixels
 from fd2lib.show.pages import (
     file_provenance,
     gallery_viewer,

@@ -12,7 +12,7 @@ from fd2lib.analyse.costs import KIB, STAGES, WHOLE
 from fd2lib.data import display_name
 from fd2lib.measure import Plane
 from fd2lib.show.frames import Html, sentences
-from fd2lib.show.images import wrap
+from fd2lib.show.grids import wrap
 from fd2lib.show.style import INK, MUTED, NORMAL, SMALL, BookFigure, add_legend, bare, method_style, new_figure
 from fd2lib.show.titles import method_title, titled
 

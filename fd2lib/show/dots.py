@@ -12,7 +12,7 @@ from fd2lib.analyse import DECIDED, FACTORS, MEASURED, SETTING, Interval, StudyR
 from fd2lib.analyse.factorial import with_factors
 from fd2lib.analyse.learned import KINDS
 from fd2lib.show.frames import Html, sentences
-from fd2lib.show.images import wrap
+from fd2lib.show.grids import wrap
 from fd2lib.show.style import INK, MUTED, OTHER, RIGHT, SMALL, WRONG, BookFigure, add_legend, method_style, new_figure
 from fd2lib.show.titles import VALUES, group_labels, method_title, pair_titles, per_class, place_title, titled, word
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from fd2lib.data import display_name
 from fd2lib.ground import SettingError, ShapeError, unknown
-from fd2lib.show.images import encode_picture
+from fd2lib.show.grids import encode_picture
 
 _MOVE = (
     "const v=this.closest('.fd2-viewer'),s=v.querySelector('select'),p=[...v.querySelectorAll('img')],"

@@ -9,7 +9,7 @@ from torch import Tensor
 from fd2lib.data import ImageSplit, display_name
 from fd2lib.measure import Look, Neighbours, of_class, spread
 from fd2lib.show.frames import Html, sentences
-from fd2lib.show.images import captioned_images, image_grid, over_under, overlay, strip, to_pixels
+from fd2lib.show.grids import captioned_images, image_grid, over_under, overlay, strip, to_pixels
 from fd2lib.show.style import RIGHT, WRONG, BookFigure
 
 
