@@ -27,11 +27,7 @@ RELEASE_LABEL_MIB = {1: 61, 3: 183, 5: 305}
 
 
 def cost_rows(*tables: Rows) -> pd.DataFrame:
-    """Return result rows from several sources as one table; a run that is in two of them counts once.
-
-    Raises:
-        ArtefactError: as :func:`fd2lib.analyse.load_rows`.
-    """
+    """Return :func:`fd2lib.analyse.load_rows` of several sources as one; a run that is in two of them counts once."""
     rows = {(row["fingerprint"], row["settings"]): row for table in tables for row in table}
     return load_rows(rows.values())
 
@@ -39,10 +35,8 @@ def cost_rows(*tables: Rows) -> pd.DataFrame:
 def costs(rows: pd.DataFrame, measure: str = "seconds") -> pd.DataFrame:
     """Return the mean cost of every stage by scale, set of images, device, start and method; n students.
 
-    Args:
-        rows: as :func:`fd2lib.analyse.load_rows` or :func:`cost_rows` returns them.
-        measure: ``images`` passed through networks (device apart, they do not depend on it), ``seconds``, or
-            ``peak_mib``, which is NaN where it was not measured stage by stage.
+    It is measured in ``images`` passed through networks (not by device, as they do not depend on it), ``seconds``, or
+    ``peak_mib``, which is NaN where it was not measured stage by stage.
 
     Raises:
         SettingError: another measure.
@@ -57,8 +51,7 @@ def costs(rows: pd.DataFrame, measure: str = "seconds") -> pd.DataFrame:
 def timings(rows: pd.DataFrame) -> pd.DataFrame:
     """Return how long the same training of the same student took in different rows, by scale, images and device.
 
-    Returns:
-        Scale, images, ``device``, ``low, high`` (seconds, of the work that differed most) and ``factor``.
+    It is ``low, high`` (seconds, of the work that differed most) and ``factor``.
     """
     timed = rows[(rows["evaluate_images"] > 0) & (rows["evaluate_seconds"] > 0)]
     work = [*LEARNER, "device", "evaluate_images"]
@@ -70,12 +63,11 @@ def timings(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def stored_bytes(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return what a set takes, KiB per class, and what its students reach.
+    """Return, by the columns of :data:`BY`, what a set takes and what its students reach.
 
-    Returns:
-        The columns of :data:`BY`, then ``images, labels, total`` (KiB per class), ``ratio`` (labels to images),
-        ``mean, low, high, n`` of the accuracy in % (see :func:`summarise`), and ``plain``, that of the plain teacher,
-        itself trained on the whole set (NaN where there is none).
+    It takes ``images, labels, total`` (KiB per class) and ``ratio`` (labels to images); they reach ``mean, low, high,
+    n`` in % (see :func:`summarise`), and ``plain`` is the accuracy of the plain teacher, itself trained on the whole
+    set (NaN where there is none).
     """
     per_class = {name: rows[f"{name}_bytes"] / rows["num_classes"] / KIB for name in ("images", "labels")}
     held = rows.assign(**per_class).groupby(BY, sort=False)[["images", "labels"]].mean().reset_index()
@@ -94,13 +86,10 @@ def plain_teachers(rows: pd.DataFrame) -> pd.DataFrame:
 def break_even(rows: pd.DataFrame, unit: str = "images", store: bool = True) -> pd.DataFrame:
     """Return from which student on a distilled set is cheaper than training each student on the whole set.
 
-    Making a set (pretrain, distill, relabel) is paid once; each student then costs its training. Nothing here says
-    that the students are equally good: their accuracies stand beside.
-
-    Args:
-        rows: those of the method ``whole_set`` are what is compared with.
-        unit: ``images`` passed through networks, or ``seconds``, compared only within one device.
-        store: ``False`` counts the labels' pass through the teachers for each student, as when none are stored.
+    Making a set (pretrain, distill, relabel) is paid once; each student then costs its training. The unit is ``images``
+    passed through networks, or ``seconds``, compared only within one device. Without ``store`` the labels' pass through
+    the teachers counts for each student. Nothing here says that the students are equally good: their accuracies stand
+    beside.
 
     Returns:
         The columns of :data:`BY`, with seconds also ``device``, then ``once, each, whole`` in the unit, ``students``
@@ -123,9 +112,6 @@ def break_even(rows: pd.DataFrame, unit: str = "images", store: bool = True) -> 
 
 def spans(rows: pd.DataFrame) -> pd.DataFrame:
     """Return what the costs of one scale and set of images come to, each as the least and the most over its sets.
-
-    Args:
-        rows: those of the whole training set among them.
 
     Returns:
         ``low, high`` of: ``work`` (thousand images through networks to make the dearest set and train one student) and
@@ -164,10 +150,9 @@ def students_needed(once: float, each: float, whole: float) -> float:
 def without_store(rows: pd.DataFrame) -> pd.DataFrame:
     """Return what computing the labels again for each student (``relabel.store = false``) saves and costs.
 
-    Returns:
-        The columns of :data:`BY`, then ``labels`` (KiB that need not be stored), ``teachers`` (KiB of the networks
-        that must be kept in their place), ``again_images`` and ``again_seconds`` (for each student), and ``students``
-        (see :func:`break_even`, in images).
+    It is, by the columns of :data:`BY`, ``labels`` (KiB that need not be stored), ``teachers`` (KiB of the networks
+    that must be kept in their place), ``again_images`` and ``again_seconds`` (for each student), and ``students`` (see
+    :func:`break_even`, in images).
     """
     soft = rows[rows["labels_bytes"] > 0]
     held = [
@@ -198,10 +183,6 @@ def label_bytes(epochs: int, images: int, num_classes: int) -> int:
 
 def published_labels(dataset: str = "cub200", ipcs: Sequence[int] = tuple(RELEASE_LABEL_MIB)) -> pd.DataFrame:
     """Return the size of the paper's soft labels by formula beside what the authors' release gives, MiB.
-
-    Args:
-        dataset: a registered set of images.
-        ipcs: images per class.
 
     Returns:
         ``ipc, formula, release`` (NaN where it gives none), ``logit_bytes`` (what the release takes for one logit),

@@ -16,15 +16,8 @@ FACTORS: dict[str, dict[str, str]] = {
     "constraints": {"off": "constraints off", "on": "constraints on"},
     "labels": {"plain": "plain labels", "crops": "plain + crops labels", "cal": "CAL labels"},
 }
-CONTRASTS = (
-    ("constraints", "on", "off"),
-    ("teacher", "cal", "plain"),
-    ("teacher", "crops", "plain"),
-    ("teacher", "cal", "crops"),
-    ("labels", "cal", "plain"),
-    ("labels", "crops", "plain"),
-    ("labels", "cal", "crops"),
-)
+_TEACHERS = (("cal", "plain"), ("crops", "plain"), ("cal", "crops"))
+CONTRASTS = [("constraints", "on", "off"), *((name, *pair) for name in ("teacher", "labels") for pair in _TEACHERS)]
 
 
 def factor_effects(results: StudyResults) -> pd.DataFrame:

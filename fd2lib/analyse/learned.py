@@ -1,6 +1,5 @@
 """What was measured about teachers and distilled sets, over seeds: attention, diversity, distinctness, newness."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +58,7 @@ def mass_summary(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def geometry_summary(rows: pd.DataFrame, space: str = "judge") -> pd.DataFrame:
-    """Return what sets of images are like in one space: an interval over seeds of each quantity, and n.
-
-    Args:
-        rows: as :func:`load_geometry` returns them.
-        space: ``pixels``, ``imagenet`` or ``judge``.
+    """Return what sets are like in a space (pixels, imagenet, judge): an interval over seeds of each quantity, and n.
 
     Returns:
         :data:`MEASURED`, ``space, judge`` (where one judged all seeds), ``start, method, images, ipc``,
@@ -91,8 +86,7 @@ def geometry_summary(rows: pd.DataFrame, space: str = "judge") -> pd.DataFrame:
 def mass_differences(rows: pd.DataFrame) -> pd.DataFrame:
     """Return, for maps defined alike on both, mass of the CAL teacher minus the plain one, paired by seed.
 
-    Returns:
-        :data:`MEASURED`, ``what`` (the CAL teacher's kind of map), ``mean, low, high, n, verdict``, in points.
+    It is, in points, by :data:`MEASURED` and ``what`` (the CAL teacher's kind of map), ``mean, low, high, n, verdict``.
     """
     found = []
     for key, part in parts(rows, MEASURED):
@@ -103,16 +97,13 @@ def mass_differences(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([row for row in found if row["n"]], columns=_DIFFERENCES).dropna(axis=1, how="all")
 
 
-def geometry_differences(
-    rows: pd.DataFrame, a: str, b: str, spaces: Sequence[str] = ("imagenet", "judge")
-) -> pd.DataFrame:
-    """Return method ``a − b`` of every quantity, space and start, paired by seed.
+def geometry_differences(rows: pd.DataFrame, a: str, b: str) -> pd.DataFrame:
+    """Return method ``a − b``, paired by seed: ``mean, low, high, n, verdict`` of each quantity, ``what``.
 
-    Returns:
-        :data:`MEASURED`, ``ipc, space, start, what`` (the quantity), ``mean, low, high, n, verdict``.
+    It is by :data:`MEASURED`, ``ipc, space, start``.
     """
     found = []
-    made = rows[(rows["images"] == "distilled") & rows["space"].isin(spaces)]
+    made = rows[(rows["images"] == "distilled") & rows["space"].isin(["imagenet", "judge"])]
     for key, group in parts(made, [*MEASURED, "ipc", "space", "start"]):
         sides = [group[group["method"] == method].groupby("seed") for method in (a, b)]
         for name in [name for name in QUANTITIES if name != "copies"]:

@@ -43,10 +43,8 @@ def parts(frame: pd.DataFrame, by: Sequence[str]) -> list[tuple[dict[str, Any], 
 def load_rows(source: str | Path | Rows, table: Table = STUDENTS, **only: str) -> pd.DataFrame:
     """Return result rows with numbers as numbers; students' rows with the column ``variant``.
 
-    Args:
-        source: a results file, or rows as a run returns them; a missing file gives none.
-        table: what the rows are.
-        **only: values that columns must have, such as ``scale="reduced"``; an empty one asks for nothing.
+    They come from a results file, of which a missing one gives none, or are rows as a run returns them. Columns can be
+    asked for a value, such as ``scale="reduced"``; an empty one asks for nothing.
 
     Raises:
         ArtefactError: the file is no such table, a number is none, or an experiment is there twice.

@@ -73,12 +73,9 @@ def named(table: pd.DataFrame, *columns: str) -> dict[str, Interval]:
 
 
 def contradictions(intervals: Mapping[str, Interval], above_zero: str = "", below_zero: str = "") -> list[str]:
-    """Return where differences decide otherwise than a text says, each with what it decides.
+    """Return where differences (see :func:`named`) decide otherwise than a text says, each with what it decides.
 
-    Args:
-        intervals: the differences by name (see :func:`named`).
-        above_zero: names of those that the text calls above zero, separated by blanks.
-        below_zero: likewise below zero; of all others it says that they do not exclude zero.
+    The text names some, separated by blanks, as above or below zero; of all others it says that they do not exclude it.
     """
     said = dict.fromkeys(above_zero.split(), "above zero") | dict.fromkeys(below_zero.split(), "below zero")
     found = {name: one.verdict for name, one in intervals.items() if name in said or one.verdict in DECIDED}
@@ -93,16 +90,7 @@ def difference(gaps: Iterable[float]) -> dict[str, Any]:
 
 
 def summarise(rows: pd.DataFrame, value: str = "last_top1", by: Sequence[str] = GROUP) -> pd.DataFrame:
-    """Return mean, 95 % t-interval over seeds and n for each group of rows.
-
-    Args:
-        rows: as :func:`fd2lib.analyse.load_rows` returns them.
-        value: the column averaged.
-        by: columns that make a group.
-
-    Returns:
-        The columns ``by``, then ``mean, low, high, n``.
-    """
+    """Return ``mean, low, high, n`` of a column over seeds, a 95 % t-interval, for each group of rows."""
     found = [key | interval(group[value])._asdict() for key, group in parts(rows, by)]
     table = pd.DataFrame(found, columns=[*by, *NUMBERS])
     return table.sort_values(list(by), kind="stable", ignore_index=True)
@@ -113,15 +101,8 @@ def paired_difference(
 ) -> pd.DataFrame:
     """Return the mean of ``a − b`` over the seeds that both methods were run with, its 95 % t-interval and n.
 
-    Pairing takes out what a seed does to both methods alike. Only seeds that both have count.
-
-    Args:
-        rows: as :func:`fd2lib.analyse.load_rows` returns them.
-        a: method.
-        b: method that is subtracted.
-        value: the column compared.
-        by: columns that must agree within a pair and make a group.
-        column: the column that ``a`` and ``b`` are values of.
+    Pairing takes out what a seed does to both methods alike. Only seeds that both have count. The columns ``by`` must
+    agree within a pair and make a group; ``a`` and ``b`` are values of ``column``.
 
     Returns:
         The columns ``by``, then ``a, b, mean, low, high, n`` and ``verdict`` (see :class:`Interval`).
@@ -132,15 +113,11 @@ def paired_difference(
     return pd.DataFrame(found, columns=[*by, "a", "b", *NUMBERS, "verdict"])
 
 
-def control_difference(rows: pd.DataFrame, a: str, control: str, value: str = "last_top1") -> pd.DataFrame:
+def control_difference(rows: pd.DataFrame, a: str, control: str) -> pd.DataFrame:
     """Return :func:`paired_difference` of a method, whatever its images start from, and whole real images.
 
-    Args:
-        rows: as :func:`fd2lib.analyse.load_rows` returns them.
-        a: method.
-        control: a method whose images are real ones; its rows that start from ``whole`` stand against every start.
-        value: the column compared.
+    The latter are the rows of the method ``control`` that start from ``whole``; they stand against every start.
     """
     own, real = rows[rows["method"] == a], rows[(rows["method"] == control) & (rows["start"] == "whole")]
     copies = [real.assign(start=start) for start in own["start"].unique()]
-    return paired_difference(pd.concat([own, *copies]), a, control, value)
+    return paired_difference(pd.concat([own, *copies]), a, control)

@@ -79,14 +79,9 @@ class StudyResults:
 def study_results(study: StudyLike, rows: Rows, title: str = "", reference: str = "") -> StudyResults:
     """Return a study's rows, ready for tables and figures.
 
-    A whole training set has no images per class: its students stand beside each IPC, and its title says how many
-    images they are.
-
-    Args:
-        study: such as :func:`fd2lib.drive.load_study` gives.
-        rows: as :func:`fd2lib.drive.study_rows` returns them, of one scale and set of images.
-        title: in place of the study's.
-        reference: in place of the study's.
+    The rows are such as :func:`fd2lib.drive.study_rows` gives, of one scale and set of images; title and reference can
+    replace the study's. A whole training set has no images per class: its students stand beside each IPC, and its title
+    says how many images they are.
 
     Raises:
         ArtefactError: the rows are of several scales or sets of images, or a student stands there twice.
@@ -125,10 +120,9 @@ def arm_means(results: StudyResults) -> pd.DataFrame:
 
 
 def arm_differences(results: StudyResults) -> pd.DataFrame:
-    """Return each arm minus the reference over the seeds that both have, for each IPC.
+    """Return :func:`paired_difference` of each arm and the reference by ``ipc``.
 
-    Returns:
-        As :func:`paired_difference`, by ``ipc``; the verdict is :data:`SAME` where both arms are (see :func:`twins`).
+    The verdict is :data:`SAME` where both arms are (see :func:`twins`).
     """
     others = [arm for arm in results.titles if arm != results.reference]
     tables = [paired_difference(results.rows, arm, results.reference, by=["ipc"], column="arm") for arm in others]
@@ -141,13 +135,9 @@ def arm_differences(results: StudyResults) -> pd.DataFrame:
 
 
 def compared(studies: Mapping[str, StudyResults]) -> pd.DataFrame:
-    """Return :func:`arm_differences` of all studies under the titles of studies and arms.
+    """Return :func:`arm_differences` of studies by name, under their and their arms' titles.
 
-    Args:
-        studies: by name.
-
-    Returns:
-        Scale and images, ``study``, ``contrast`` (such as ``parts_cal``), then as of :func:`arm_differences`.
+    Before them stand scale and images, ``study`` and ``contrast`` (such as ``parts_cal``).
     """
     found = [
         {name: results.place.get(name, "") for name in PLACE}
@@ -174,14 +164,9 @@ def twins(results: StudyResults) -> list[tuple[int, list[str]]]:
 
 
 def shares(results: StudyResults, of: str) -> pd.DataFrame:
-    """Return what share of one arm's accuracy each arm reaches, seed by seed.
+    """Return what share of the accuracy of the arm ``of`` each arm reaches, seed by seed.
 
-    Args:
-        results: of a study.
-        of: the arm that is 100 %.
-
-    Returns:
-        ``ipc, arm, mean, low, high, n``: shares in % with their 95 % t-intervals over the seeds that both have.
+    It is ``ipc, arm, mean, low, high, n``: shares in % with their 95 % t-intervals over the seeds that both have.
     """
     wide = results.rows.pivot_table(index=["ipc", "seed"], columns="arm", values="last_top1").reset_index()
     found = []

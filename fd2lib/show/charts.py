@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
 from torch import Tensor
 
 from fd2lib.analyse import LEARNER, records
@@ -25,8 +26,7 @@ _CLASS_STYLES = (("#0072b2", "o"), ("#d55e00", "^"), ("#009e73", "s"), ("#b8528f
 def stages_figure(table: pd.DataFrame) -> BookFigure | Html:
     """Return the images passed through networks by each stage as stacked bars, one panel for each set of images.
 
-    Args:
-        table: :func:`fd2lib.analyse.costs` in images.
+    The table is :func:`fd2lib.analyse.costs` in images.
     """
     places = titled(table.dropna(subset=[f"{stage}_images" for stage in STAGES]))
     if not places:
@@ -55,10 +55,8 @@ def stages_figure(table: pd.DataFrame) -> BookFigure | Html:
 def bytes_figure(table: pd.DataFrame) -> BookFigure | Html:
     """Return accuracy over the bytes that a set takes per class, one panel for each set of images and student.
 
-    Sets of one method are joined by a line. Dashed, the plain teacher, itself trained on the whole set.
-
-    Args:
-        table: :func:`fd2lib.analyse.stored_bytes`.
+    The table is :func:`fd2lib.analyse.stored_bytes`. Sets of one method are joined by a line; dashed is the plain
+    teacher, itself trained on the whole set.
     """
     places = titled(table[table["total"] > 0], LEARNER)
     if not places:
@@ -90,21 +88,16 @@ def bytes_figure(table: pd.DataFrame) -> BookFigure | Html:
 def _byte_axis(axes: Axes, totals: pd.Series) -> None:
     """Give an axis a logarithmic scale with numbers that a person reads, such as 1, 2, 5 and 10."""
     axes.set_xscale("log")
-    low, high = totals.min() / 1.4, totals.max() * 1.4
-    marks = [digit * 10.0**power for power in range(-3, 8) for digit in (1, 2, 5)]
-    shown = [mark for mark in marks if low <= mark <= high]
-    axes.set_xlim(low, high)
-    axes.set_xticks(shown, [f"{mark:g}" if mark < KIB else f"{mark:,.0f}" for mark in shown])
+    axes.set_xlim(totals.min() / 1.4, totals.max() * 1.4)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=100))
+    axes.xaxis.set_major_formatter(lambda mark, _: f"{mark:g}" if mark < KIB else f"{mark:,.0f}")
     axes.minorticks_off()
 
 
 def similarity_figure(matrix: np.ndarray, classes: Sequence[str], order: Sequence[int]) -> BookFigure:
-    """Return the similarity matrix of classes as a heat map, its names below up to 20 classes.
+    """Return a similarity matrix ``[K, K]`` of classes in an order as a heat map, its names below up to 20 classes.
 
-    Args:
-        matrix: ``[K, K]``, such as :func:`fd2lib.measure.cosine_matrix` gives.
-        classes: names.
-        order: of the classes, such as :func:`fd2lib.measure.lookalike_order` gives.
+    Such as :func:`fd2lib.measure.cosine_matrix` and :func:`fd2lib.measure.lookalike_order` give.
     """
     shown = matrix[np.ix_(order, order)].astype(float)
     off = shown[~np.eye(len(shown), dtype=bool)] if len(shown) > 1 else shown.ravel()
@@ -119,9 +112,8 @@ def similarity_figure(matrix: np.ndarray, classes: Sequence[str], order: Sequenc
     axes.set_facecolor("#eef1f3")
     picture = axes.imshow(shown, cmap="viridis", interpolation="nearest", vmin=low, vmax=max(high, low + 1e-6))
     marks = range(len(names))
-    size = NORMAL if len(names) <= 12 else 9
-    axes.set_yticks(marks, [str(mark + 1) for mark in marks], size=size, color=INK)
-    axes.set_xticks(marks, [str(mark + 1) for mark in marks], size=size, color=INK)
+    for set_ticks in (axes.set_xticks, axes.set_yticks):
+        set_ticks(marks, [str(mark + 1) for mark in marks], size=NORMAL if len(names) <= 12 else 9, color=INK)
     if len(classes) <= 12:
         digits, size = 2 if high - low > 0.05 else 3, NORMAL if len(shown) <= 8 else 8.5
         for row, column in zip(*np.where(~np.isnan(shown)), strict=True):
@@ -137,16 +129,10 @@ def similarity_figure(matrix: np.ndarray, classes: Sequence[str], order: Sequenc
 def plane_figure(
     plane: Plane, real: Tensor, labels: Tensor, sets: Mapping[str, tuple[Tensor, Tensor]], classes: Sequence[str]
 ) -> BookFigure:
-    """Return real and distilled images of the first four classes in a plane.
+    """Return images of the first four classes in a plane: small pale marks are real, large dark ones distilled.
 
-    Small pale marks are real images, large dark ones distilled.
-
-    Args:
-        plane: such as :func:`fd2lib.measure.principal_plane` gives.
-        real: features of real images ``[N, D]``.
-        labels: their classes ``[N]``.
-        sets: title to features and labels of a distilled set; one panel each.
-        classes: class names.
+    The plane is such as :func:`fd2lib.measure.principal_plane` gives. Real images are given as features ``[N, D]`` and
+    labels ``[N]``, distilled sets likewise, by title, one panel each.
     """
     classes = classes[: len(_CLASS_STYLES)]
     rows = -(-(len(sets) + 1) // 2)

@@ -17,13 +17,10 @@ from fd2lib.show.titles import method_title
 def term_panels(
     history: pd.DataFrame, terms: Sequence[str] = (), *, x: str = "iteration", lines: Sequence[str] = ("index", "chunk")
 ) -> BookFigure | Html:
-    """Return one small panel for each loss term, over iterations or epochs.
+    """Return one small panel for each loss term of a stage's history, over its column ``x``.
 
-    Args:
-        history: a stage's history, one row a step; without rows, as when nothing was optimised, a sentence says so.
-        terms: columns to show; empty for every known term that the history has.
-        x: the column on the horizontal axis.
-        lines: columns whose combinations are drawn as separate thin lines (one for each image index), where present.
+    Without ``terms`` it is every known one; combinations of the columns ``lines``, where present, are thin lines of
+    their own (one for each image index). Of a history without rows a sentence says that nothing was optimised.
 
     Raises:
         ShapeError: none of the terms is a column of the history.
@@ -58,9 +55,8 @@ def term_panels(
 def student_curves(histories: Mapping[str, pd.DataFrame], chance: float = 0.0) -> BookFigure:
     """Return the students' training loss and test accuracy over epochs, one line for each method.
 
-    Args:
-        histories: method name to its evaluation history (epoch, loss, test_accuracy in %, blank when not tested).
-        chance: accuracy of guessing in %, drawn as a dashed line when above 0.
+    Histories have ``epoch, loss, test_accuracy`` (%, blank when not tested). ``chance`` is the accuracy of guessing in
+    %, drawn as a dashed line when above 0.
     """
     figure = new_figure(3.3, columns=2)
     loss, accuracy = figure.axes
@@ -83,11 +79,9 @@ def student_curves(histories: Mapping[str, pd.DataFrame], chance: float = 0.0) -
 
 
 def entropy_figure(entropies: Mapping[str, np.ndarray], num_classes: int) -> BookFigure:
-    """Return histograms of soft-label entropy, one panel for each entry, with the entropy of a uniform label marked.
+    """Return histograms of soft labels' entropies, in bits and of any shape, one panel for each title.
 
-    Args:
-        entropies: panel title to entropies in bits, any shape.
-        num_classes: K; a label that says nothing has log2 K bits.
+    Marked is the entropy of a uniform label of K classes, which says nothing: log2 K bits.
     """
     figure = new_figure(2.6, columns=len(entropies), sharey=True)
     limit = float(np.log2(num_classes))

@@ -51,13 +51,8 @@ def dots_figure(
 ) -> BookFigure | Html:
     """Return means with their 95 % intervals: a panel for what must not be compared, a line for each setting.
 
-    A dot without a line is a single seed.
-
-    Args:
-        marks: what is drawn; panels and lines come in the order of their first marks, the first on top.
-        xlabel: what the numbers are.
-        rules: vertical lines.
-        share: whether the panels share one horizontal axis.
+    A dot without a line is a single seed. Panels and lines come in the order of their first marks, the first on top;
+    with ``share`` the panels share one horizontal axis.
     """
     if not marks:
         return sentences("There is no such row.")

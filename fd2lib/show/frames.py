@@ -26,6 +26,9 @@ _MOVE = (
 _BUTTON = "font:inherit;padding:.35em .8em;cursor:pointer"
 
 
+Texts = Sequence[str] | str  # one for each frame; one for all is followed by the frame's label
+
+
 class Html(str):
     """Markup that shows itself in a notebook."""
 
@@ -48,18 +51,16 @@ def folded(title: str, *parts: Html) -> Html:
     return Html(f"<details><summary>{html.escape(title)}</summary>{''.join(parts)}</details>")
 
 
-def frames_html(
-    frames: Sequence[np.ndarray], labels: Sequence[str], alt: Sequence[str] | str, *, name: str = "Show"
-) -> Html:
+def frames_html(frames: Sequence[np.ndarray], labels: Sequence[str], alt: Texts, *, name: str = "Show") -> Html:
     """Return a viewer as plain HTML: a list to choose from, a slider, two buttons, one picture at a time.
 
     It can be used by keyboard, tells screen readers what it shows, shrinks to a phone's width, and without scripts
     still shows its first picture.
 
     Args:
-        frames: pixels ``[H, W, 3]``, bytes, one for each position.
-        labels: what each position is called.
-        alt: what each picture shows, in words; one text for all is followed by the picture's label.
+        frames: pixels ``[H, W, 3]``, bytes.
+        labels: what each is called.
+        alt: what each shows, in words; one text for all is followed by the picture's label.
         name: what is chosen, such as ``"Class"``.
 
     Raises:
@@ -91,12 +92,8 @@ def frames_html(
     )
 
 
-def browse(frames: Sequence[np.ndarray], labels: Sequence[str], alt: Sequence[str] | str, *, name: str = "Show") -> Any:
-    """Return the same viewer as an ipywidgets box, for a notebook that someone is working in.
-
-    Raises:
-        ShapeError: as :func:`frames_html`.
-    """
+def browse(frames: Sequence[np.ndarray], labels: Sequence[str], alt: Texts, *, name: str = "Show") -> Any:
+    """Return :func:`frames_html` as an ipywidgets box, for a notebook that someone is working in."""
     import ipywidgets as widgets
 
     texts = _alternatives(frames, labels, alt)
@@ -117,22 +114,9 @@ def browse(frames: Sequence[np.ndarray], labels: Sequence[str], alt: Sequence[st
 
 
 def viewer(
-    frames: Sequence[np.ndarray],
-    labels: Sequence[str],
-    alt: Sequence[str] | str,
-    *,
-    name: str = "Show",
-    interactive: str = "auto",
+    frames: Sequence[np.ndarray], labels: Sequence[str], alt: Texts, *, name: str = "Show", interactive: str = "auto"
 ) -> Any:
-    """Return the viewer that fits: widgets in a live Jupyter, plain HTML everywhere else.
-
-    Args:
-        frames: as in :func:`frames_html`, like labels, alt and name.
-        labels: as there.
-        alt: as there.
-        name: as there.
-        interactive: ``yes`` for widgets, ``no`` for HTML, ``auto`` as :func:`is_live` finds.
-    """
+    """Return :func:`frames_html`, or, where someone is working (see :func:`is_live`), the same with widgets."""
     return (browse if is_live(interactive) else frames_html)(frames, labels, alt, name=name)
 
 
@@ -165,7 +149,7 @@ def _width(frame: np.ndarray) -> int:
     return round(min(4 * wide, 680, max(wide, 560 * wide / high)))
 
 
-def _alternatives(frames: Sequence[Any], labels: Sequence[str], alt: Sequence[str] | str) -> list[str]:
+def _alternatives(frames: Sequence[Any], labels: Sequence[str], alt: Texts) -> list[str]:
     texts = [f"{alt}: {label}" for label in labels] if isinstance(alt, str) else list(alt)
     if not len(frames) == len(labels) == len(texts) or not len(frames):
         raise ShapeError(

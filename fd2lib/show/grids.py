@@ -49,13 +49,12 @@ def image_grid(
     column_labels: Sequence[str] = (),
     title: str = "",
 ) -> BookFigure:
-    """Return rows of images, as with one class a row, or starts above the images made from them.
+    """Return rows of images, batches ``[n, 3, S, S]`` of one size, with labels at their left and above.
 
-    Args:
-        rows: batches ``[n, 3, S, S]`` of one image size; rows may differ in length.
-        row_labels: one for each row, at its left.
-        column_labels: one for each column, above it.
-        title: above the grid.
+    Rows may differ in length.
+
+    Raises:
+        ShapeError: no row, or one that is no batch of images.
     """
     if not rows:
         raise ShapeError("image_grid got no rows; expected at least one batch of images.")
@@ -65,7 +64,7 @@ def image_grid(
     side = pixels[0].shape[1]
     margin = 1.6 if any(row_labels) else 0.1
     shown = min(WIDTH - margin, columns * 1.6)  # a picture is at most 1.6 inches wide
-    upright = _fits(column_labels, shown / columns)
+    upright = all(len(word) * LETTER <= shown / columns for label in column_labels for word in label.split())
     above = (0.5 if upright else 0.3 + 0.064 * max(map(len, column_labels))) if column_labels else 0.1
     height = shown * canvas.shape[0] / canvas.shape[1] + (0.3 if title else 0) + above
     figure = new_figure(height, photo=True)
@@ -85,11 +84,6 @@ def image_grid(
     return figure
 
 
-def _fits(labels: Sequence[str], inches: float) -> bool:
-    """Whether every word of the labels fits a column of this width."""
-    return all(len(word) * LETTER <= inches for label in labels for word in label.split())
-
-
 def captioned_images(
     images: Tensor | np.ndarray | Sequence[np.ndarray],
     captions: Sequence[str],
@@ -98,11 +92,8 @@ def captioned_images(
 ) -> BookFigure:
     """Return images with a caption below each, ``columns`` a row.
 
-    Args:
-        images: ``[N, 3, S, S]``, or a list of pixel blocks ``[H, W, 3]`` of one size (an image above its overlay, say).
-        captions: one for each image; lines that are too long for it are broken.
-        colours: a colour for each caption; empty for ink.
-        columns: images in a row.
+    Images are ``[N, 3, S, S]``, or a list of pixel blocks ``[H, W, 3]`` of one size (an image above its overlay, say).
+    Captions' lines that are too long are broken; without ``colours``, one for each, they are in ink.
     """
     blocks = list(to_pixels(images)) if isinstance(images, Tensor | np.ndarray) else list(images)
     if not blocks:
@@ -146,13 +137,10 @@ def strip(pictures: Sequence[np.ndarray], columns: int = 0) -> np.ndarray:
 
 
 def overlay(images: Tensor, attention: Tensor) -> list[np.ndarray]:
-    """Return pixels ``[S, S, 3]`` with attention laid over: dark where there is little, glowing where much.
+    """Return images ``[N, 3, S, S]``, bytes, as pixels ``[S, S, 3]`` under their attention ``[N, h, w]``.
 
-    Each map is scaled to its own range, so colours compare places within an image, not images.
-
-    Args:
-        images: bytes ``[N, 3, S, S]``.
-        attention: ``[N, h, w]``.
+    It is dark where there is little, glowing where much. Each map is scaled to its own range, so colours compare
+    places within an image, not images.
     """
     mixed = []
     for image, values in zip(to_pixels(images), attention.float().cpu().numpy(), strict=True):

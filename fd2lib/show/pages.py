@@ -45,38 +45,25 @@ def headline(experiment: ExperimentLike) -> str:
 
 
 def glue_numbers(**values: Any) -> None:
-    """Give values names that a page's text can use; numbers become plain Python ones, which formats need.
-
-    Where the book's tools are not installed nothing happens.
-    """
+    """Give values names that a page's text can use, as plain Python ones; without the book's tools do nothing."""
     try:
         from myst_nb import glue
     except ImportError:
         return
     for name, value in values.items():
-        plain = value.item() if hasattr(value, "item") else value
-        glue(name, plain, display=False)
+        glue(name, value.item() if hasattr(value, "item") else value, display=False)
 
 
 def glue_intervals(prefix: str, intervals: Mapping[str, Interval], **form: Any) -> None:
-    """Give intervals names that a page's text can use, as it writes them.
+    """Give intervals (see :func:`fd2lib.analyse.named`) names that a page's text can use, which start with ``prefix``.
 
-    Args:
-        prefix: what the names start with.
-        intervals: by the rest of their names (see :func:`fd2lib.analyse.named`).
-        **form: as of :meth:`fd2lib.analyse.Interval.text`.
+    They are written in a form that :meth:`fd2lib.analyse.Interval.text` takes.
     """
     glue_numbers(**{f"{prefix}_{name}": one.text(**form) for name, one in intervals.items()})
 
 
 def glue_spans(prefix: str, spans: pd.DataFrame, digits: int = 1) -> None:
-    """Give numbers that have a ``low`` and a ``high`` names that a page's text can use: one number, or ``3.0 to 4.5``.
-
-    Args:
-        prefix: what the names start with.
-        spans: one a row, by the rest of their names (see :func:`fd2lib.analyse.spans`).
-        digits: of each number.
-    """
+    """Give :func:`fd2lib.analyse.spans` names that a page's text can use: one number each, or ``3.0 to 4.5``."""
     for name, low, high in zip(spans.index, spans["low"], spans["high"], strict=True):
         ends = dict.fromkeys(f"{end:,.{digits}f}".replace("-", "−") for end in (low, high))
         glue_numbers(**{f"{prefix}_{name}": " to ".join(ends)})
@@ -86,18 +73,14 @@ def settings_table(recipe: Recipe, stage: str) -> Html:
     """Return one stage's settings with their values and where each value comes from."""
     values = dataclasses.asdict(getattr(recipe, stage))
     rows = [(name, str(value), recipe.sources.get(f"{stage}.{name}", "")) for name, value in values.items()]
-    return html_table(
-        pd.DataFrame(rows, columns=["setting", "value", "from"]), f"Settings of {stage}, scale {recipe.scale}"
-    )
+    table = pd.DataFrame(rows, columns=["setting", "value", "from"])
+    return html_table(table, f"Settings of {stage}, scale {recipe.scale}")
 
 
 def provenance_table(experiment: ExperimentLike, *results: Any, files: Mapping[str, str] | None = None) -> Html:
     """Return what a page was made from: code, versions, device, seed, time, memory and the inputs' fingerprints.
 
-    Args:
-        experiment: an :class:`fd2lib.drive.Experiment`.
-        results: the stage results that the page shows.
-        files: what else it shows, name and path; their SHA-256 are listed.
+    It shows the results of stages, and perhaps files, by name; their SHA-256 are listed.
     """
     recipe, request, data = experiment.recipe, experiment.request, experiment.dataset
     facts = _machine(experiment.device) | {

@@ -16,13 +16,7 @@ from fd2lib.show.style import RIGHT, WRONG, BookFigure
 def attention_figure(images: Tensor, seen: Look, labels: Tensor, classes: Sequence[str]) -> BookFigure | Html:
     """Return images, each above the attention over it, captioned with the true class and, if wrong, the one said.
 
-    Without images the answer is a sentence saying so.
-
-    Args:
-        images: bytes ``[N, 3, S, S]``; N may be 0.
-        seen: the teacher's :class:`fd2lib.measure.Look` at them.
-        labels: true classes ``[N]``.
-        classes: class names.
+    Images are bytes ``[N, 3, S, S]``, labels ``[N]``; of no images a sentence says so.
     """
     if not len(images):
         return sentences("There is no such image.")
@@ -47,11 +41,8 @@ def class_rows(split: ImageSplit, indices: Sequence[int], classes: Sequence[str]
 def side_by_side(sets: Mapping[str, Tensor], labels: Tensor, classes: Sequence[str], limit: int = 6) -> BookFigure:
     """Return the first image of each class in every set: one class a row, one set a column.
 
-    Args:
-        sets: column title to images, bytes ``[N, 3, S, S]``, all in the order of ``labels``.
-        labels: classes ``[N]``.
-        classes: class names.
-        limit: at most this many classes, spread over all.
+    Sets are bytes ``[N, 3, S, S]`` by title, all in the order of ``labels`` ``[N]``; at most ``limit`` classes, spread
+    over all, are shown.
     """
     shown = spread(range(len(classes)), limit)
     first = [int(torch.nonzero(labels == index)[0, 0]) for index in shown]
@@ -62,13 +53,9 @@ def side_by_side(sets: Mapping[str, Tensor], labels: Tensor, classes: Sequence[s
 def class_frames(
     sets: Mapping[str, Tensor], labels: Tensor, indices: Sequence[int], attention: Tensor | None = None
 ) -> list[np.ndarray]:
-    """Return one picture for each class of ``indices``: all its images, one set a row.
+    """Return one picture for each class of ``indices``: all its images, one set a row (see :func:`side_by_side`).
 
-    Args:
-        sets: title to images, as for :func:`side_by_side`.
-        labels: classes ``[N]``.
-        indices: classes to make pictures of.
-        attention: a teacher's over the last set's images, ``[N, h, w]``; if given, a last row shows it.
+    Given a teacher's attention over the last set's images, ``[N, h, w]``, a last row shows it.
     """
     frames = []
     for index in indices:
@@ -81,12 +68,9 @@ def class_frames(
 
 
 def maps_figure(images: Tensor, masks: Tensor, maps: Mapping[str, Tensor]) -> BookFigure:
-    """Return images, their parts, and maps over them: one image a column, one map a row.
+    """Return images ``[N, 3, S, S]``, bytes, one a column, and maps ``[N, h, w]`` over them, one a row by title.
 
-    Args:
-        images: bytes ``[N, 3, S, S]``.
-        masks: bool ``[N, S, S]``; pixels outside are paled.
-        maps: row title to ``[N, h, w]``; colours compare places within an image only.
+    In between are their parts: pixels outside the masks, bool ``[N, S, S]``, are paled.
     """
     paled = torch.where(masks[:, None], images, 255 - (255 - images) // 4)
     over = [np.stack(overlay(images, values)).transpose(0, 3, 1, 2) for values in maps.values()]
@@ -96,11 +80,8 @@ def maps_figure(images: Tensor, masks: Tensor, maps: Mapping[str, Tensor]) -> Bo
 def copies_figure(found: Neighbours, classes: Sequence[str]) -> BookFigure:
     """Return distilled images beside their starts and the nearest training images, by pixels and by features.
 
-    Numbers are root mean square differences of pixels to the distilled image, in % of the range.
-
-    Args:
-        found: such as :meth:`fd2lib.measure.Space.neighbours` gives.
-        classes: class names.
+    These are such as :meth:`fd2lib.measure.Space.neighbours` gives. Numbers are root mean square differences of pixels
+    to the distilled image, in % of the range.
     """
     names = [
         f"{display_name(classes[label])}\n{' · '.join(f'{100 * value:.1f}' for value in values)}"

@@ -35,12 +35,9 @@ _OTHERS = (("#1b7837", "<"), ("#762a83", ">"), ("#8c510a", "h"), ("#000000", "d"
 
 
 class BookFigure(Figure):
-    """A matplotlib figure that shows itself in a notebook: charts as PNG, photographs as JPEG.
+    """A matplotlib figure that shows itself in a notebook: as PNG, or as JPEG a fifth as large if mostly photographs.
 
     Text in it is text: a dollar sign in the name of a class or a set begins no formula.
-
-    Args:
-        photo: ``True`` for a figure made mostly of photographs, whose JPEG is about a fifth of the PNG.
     """
 
     def __init__(self, *args: Any, photo: bool = False, **kwargs: Any) -> None:
@@ -56,11 +53,9 @@ class BookFigure(Figure):
     def encoded(self) -> tuple[str, bytes]:
         """Return the mime type and the bytes of the figure as a page would hold them."""
         stream = io.BytesIO()
-        if self.photo:
-            self.savefig(stream, format="jpeg", dpi=DPI, pil_kwargs={"quality": 86, "optimize": True})
-            return "image/jpeg", stream.getvalue()
-        self.savefig(stream, format="png", dpi=DPI, pil_kwargs={"optimize": True})
-        return "image/png", stream.getvalue()
+        kind, options = ("jpeg", {"quality": 86}) if self.photo else ("png", {})
+        self.savefig(stream, format=kind, dpi=DPI, pil_kwargs=options | {"optimize": True})
+        return f"image/{kind}", stream.getvalue()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         mime, data = self.encoded()
@@ -68,35 +63,24 @@ class BookFigure(Figure):
 
 
 def new_figure(height: float, *, columns: int = 1, rows: int = 1, photo: bool = False, **grid: Any) -> BookFigure:
-    """Return a figure of one width with ``rows`` × ``columns`` axes in the book's style.
+    """Return a figure of one width, ``height`` inches high, with ``rows`` × ``columns`` axes in the book's style.
 
-    Args:
-        height: inches.
-        columns: axes beside one another.
-        rows: axes above one another.
-        photo: show as JPEG; pictures keep their shape, so the layout closes up around them.
-        grid: further options of matplotlib's ``subplots``, such as ``sharey``.
+    Photographs keep their shape, so the layout closes up around them. Further options are those of matplotlib's
+    ``subplots``, such as ``sharey``.
     """
     layout = "compressed" if photo else "constrained"
     figure = BookFigure(figsize=(WIDTH, height), dpi=DPI, layout=layout, facecolor="white", photo=photo)
     figure.subplots(rows, columns, **grid)
-    for axes in figure.axes:
-        quiet(axes)
+    for axes in figure.axes:  # two thin spines, a faint grid behind, readable labels
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color("#b7c0c7")
+        axes.tick_params(colors=INK, labelsize=NORMAL, length=3, color="#b7c0c7")
+        axes.grid(True, color="#e6eaed", linewidth=0.8)
+        axes.set_axisbelow(True)
+        for label in (axes.xaxis.label, axes.yaxis.label):
+            label.set(color=INK, size=NORMAL)
+        axes.title.set(color=INK, size=LARGE)
     return figure
-
-
-def quiet(axes: Axes) -> None:
-    """Give one pair of axes the book's style: two thin spines, a faint grid behind, readable labels."""
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color("#b7c0c7")
-    axes.tick_params(colors=INK, labelsize=NORMAL, length=3, color="#b7c0c7")
-    axes.grid(True, color="#e6eaed", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.xaxis.label.set(color=INK, size=NORMAL)
-    axes.yaxis.label.set(color=INK, size=NORMAL)
-    axes.title.set(color=INK, size=LARGE)
 
 
 def add_legend(
@@ -116,8 +100,7 @@ def add_legend(
 
 def bare(axes: Axes) -> None:
     """Take everything but labels off axes that hold a picture."""
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
     axes.grid(False)
     axes.tick_params(length=0)
 
@@ -131,6 +114,4 @@ class Style(NamedTuple):
 
 def method_style(method: str) -> Style:
     """Return the colour and marker of a method: the same in every figure, also for methods added later."""
-    known = _METHOD_STYLES.get(method)
-    colour, marker = known or _OTHERS[zlib.crc32(method.encode()) % len(_OTHERS)]
-    return Style(colour, marker)
+    return Style(*_METHOD_STYLES.get(method, _OTHERS[zlib.crc32(method.encode()) % len(_OTHERS)]))

@@ -39,21 +39,17 @@ def html_table(
 ) -> Html:
     """Return a table as plain HTML: numbers and intervals right-aligned, scrolling sideways where it is too wide.
 
-    Args:
-        rows: what to show; texts are escaped, an unknown number is a dash.
-        caption: above the table.
-        titles: of columns; for those not given, what :func:`fd2lib.show.titles.column_title` calls them.
-        digits: of floats and intervals.
-        signed: columns of intervals that get a sign.
+    Texts are escaped, an unknown number is a dash, floats and intervals have ``digits``, and intervals of the columns
+    ``signed`` a sign. Columns without one of ``titles`` are called as by :func:`fd2lib.show.titles.column_title`.
     """
     names = [str(name) for name in rows]
     shown = [[_text(value, digits, name in signed) for name, value in row.items()] for row in records(rows)]
-    right = [pd.api.types.is_numeric_dtype(rows[name]) or _holds_intervals(rows[name]) for name in names]
+    numeric = [name for name in names if pd.api.types.is_numeric_dtype(rows[name]) or _intervals(rows[name])]
 
     def line(tag: str, texts: Sequence[str]) -> str:
         cells = [
-            f'<{tag} style="{_EDGE}{_room(name, aligned, tag)}">{html.escape(text)}</{tag}>'
-            for name, aligned, text in zip(names, right, texts, strict=True)
+            f'<{tag} style="{_EDGE}{_room(name, name in numeric, tag)}">{html.escape(text)}</{tag}>'
+            for name, text in zip(names, texts, strict=True)
         ]
         return f"<tr>{''.join(cells)}</tr>"
 
@@ -66,8 +62,8 @@ def html_table(
     )
 
 
-def _holds_intervals(values: pd.Series) -> bool:
-    return any(isinstance(value, Interval) for value in values)
+def _intervals(values: pd.Series) -> list[Interval]:
+    return [value for value in values if isinstance(value, Interval)]
 
 
 def _room(column: str, right: bool, tag: str) -> str:
@@ -99,16 +95,8 @@ def grouped_tables(
     """Return one table for each scale and set of images, so that none mixes what must not be compared.
 
     Columns that say what a row is of and hold one value throughout move into the caption, so that what varies is what
-    is seen; ``mean, low, high, n`` become one column of intervals.
-
-    Args:
-        table: what to show.
-        kind: of table, one of :data:`fd2lib.show.titles.COLUMNS`, which names its numbers; some may not be there.
-        by: what makes a table.
-        caption: further words above each table.
-        below: what follows each table.
-        digits: as of :func:`html_table`.
-        signed: likewise.
+    is seen; ``mean, low, high, n`` become one column of intervals. ``kind`` is one of
+    :data:`fd2lib.show.titles.COLUMNS`, which names the numbers. ``below`` makes what follows each table.
     """
     if table.empty:
         return sentences("There is no such row.")
@@ -116,7 +104,7 @@ def grouped_tables(
         table = table.assign(mean=pd.Series([Interval.of(row) for row in records(table)], table.index, dtype=object))
     made = []
     for title, part in titled(table, by):
-        keys = [name for name in _KEYS if name in part and name not in COLUMNS[kind] and name not in by]
+        keys = [name for name in _KEYS if name in part and name not in {*COLUMNS[kind], *by}]
         varying = [name for name in keys if part[name].nunique() > 1 or name in ("method", "map")]
         fixed = [(column_title(name), word(name, part[name].iloc[0])) for name in keys if name not in varying]
         others = [name for name in varying if name != "start"]
@@ -140,9 +128,7 @@ _KEYS = list(dict.fromkeys([
 def results_tables(summary: pd.DataFrame, rows: pd.DataFrame | None = None) -> Html:
     """Return tables of :func:`fd2lib.analyse.summarise`, or of differences or effects, which have a verdict.
 
-    Args:
-        summary: what to show.
-        rows: the rows behind it; given, the settings of each method fold out below its table.
+    Given the rows behind a summary, the settings of each method fold out below its table.
     """
     if "verdict" in summary:
         shown = summary.assign(difference=pair_titles(summary))
@@ -269,16 +255,12 @@ def geometry_table(summary: pd.DataFrame) -> Html:
         return sentences("There is no such row.")
     ends = {"real": "all training images", "start": ", before optimisation"}
     sets = [method_title(row["method"]) + ends.get(row["images"], "") for row in records(summary)]
-    shown = summary.assign(set=sets, begins=[word("start", start) for start in summary["start"]])
-    shown = shown.assign(
-        copies=[f"{value:.1f}" for value in summary["copies"]], per_class=[word("ipc", ipc) for ipc in summary["ipc"]]
-    )
-    unknown = [name for name in QUANTITIES if name != "copies" and not any(map(_known, summary[name]))]
+    begins, per_class = ([word(name, value) for value in summary[name]] for name in ("start", "ipc"))
+    copies = summary["copies"].map("{:.1f}".format)
+    shown = summary.assign(set=sets, begins=begins, per_class=per_class, copies=copies)
+    known = {name for name in QUANTITIES if any(value.mean == value.mean for value in _intervals(summary[name]))}
+    unknown = set(QUANTITIES) - known - {"copies"}
     return grouped_tables(shown.drop(columns=[*unknown, "start", "method", "ipc"]), "geometry", by=MEASURED, digits=3)
-
-
-def _known(value: Any) -> bool:
-    return isinstance(value, Interval) and value.mean == value.mean
 
 
 def differences_table(differences: pd.DataFrame, digits: int = 1) -> Html:
@@ -291,8 +273,7 @@ def differences_table(differences: pd.DataFrame, digits: int = 1) -> Html:
 def students_table(results: Mapping[str, Any]) -> Html:
     """Return the students of one seed: last-epoch accuracy with its interval over test images, and the best beside it.
 
-    Args:
-        results: method to :class:`fd2lib.stages.EvaluateResult`.
+    Results are :class:`fd2lib.stages.EvaluateResult` by method.
     """
     rows = [
         (method_title(method), binomial_interval(one.last_accuracy, one.test_images), one.best_accuracy)
