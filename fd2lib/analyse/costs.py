@@ -6,7 +6,7 @@ sizes, so they are the same on every machine; seconds are those of the machine a
 
 import functools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import pandas as pd
 
@@ -73,14 +73,10 @@ def stored_bytes(rows: pd.DataFrame) -> pd.DataFrame:
     held = rows.assign(**per_class).groupby(BY, sort=False)[["images", "labels"]].mean().reset_index()
     held["total"] = held["images"] + held["labels"]
     held["ratio"] = held["labels"] / held["images"]
-    teachers = plain_teachers(rows).groupby(LEARNER)["teacher_top1"].mean().rename("plain").reset_index()
-    return held.merge(summarise(rows, by=BY), on=BY).merge(teachers, on=LEARNER, how="left")
-
-
-def plain_teachers(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows whose one teacher is the plain network that their students are too."""
     kind = rows["teacher_kind"].where(rows["teacher_kind"] != "", rows["label_teacher_kind"])
-    return rows[(kind == "plain") & (rows["teacher_backbones"] == rows["student"]) & rows["teacher_top1"].notna()]
+    plain = rows[(kind == "plain") & (rows["teacher_backbones"] == rows["student"])]  # one, of the students' kind
+    teachers = plain.groupby(LEARNER)["teacher_top1"].mean().rename("plain").reset_index()
+    return held.merge(summarise(rows, by=BY), on=BY).merge(teachers, on=LEARNER, how="left")
 
 
 def break_even(rows: pd.DataFrame, unit: str = "images", store: bool = True) -> pd.DataFrame:
@@ -181,7 +177,7 @@ def label_bytes(epochs: int, images: int, num_classes: int) -> int:
     return epochs * images * num_classes * LOGIT_BYTES
 
 
-def published_labels(dataset: str = "cub200", ipcs: Sequence[int] = tuple(RELEASE_LABEL_MIB)) -> pd.DataFrame:
+def published_labels(dataset: str = "cub200") -> pd.DataFrame:
     """Return the size of the paper's soft labels by formula beside what the authors' release gives, MiB.
 
     Returns:
@@ -189,11 +185,11 @@ def published_labels(dataset: str = "cub200", ipcs: Sequence[int] = tuple(RELEAS
         ``pixels`` (the images' 8-bit pixels, not compressed) and ``teacher`` (the network that gives the labels).
     """
     classes, found = list_datasets()[dataset].num_classes, []
-    for ipc in ipcs:
+    for ipc, released in RELEASE_LABEL_MIB.items():
         recipe = load_recipe("paper", dataset=dataset, method="sre2lpp_fd2", ipc=ipc)
         images, size = ipc * classes, recipe.image_size
         formula = label_bytes(recipe.relabel.epochs, images, classes) / MIB
-        given = RELEASE_LABEL_MIB.get(ipc, math.nan) if dataset == "cub200" else math.nan
+        given = released if dataset == "cub200" else math.nan
         found.append({
             "ipc": str(ipc), "formula": formula, "release": float(given), "logit_bytes": LOGIT_BYTES * given / formula,
             "pixels": images * 3 * size**2 / MIB, "teacher": network_bytes(recipe.backbone, classes, size) / MIB,

@@ -15,8 +15,7 @@ KINDS = ("class_activation", "channel_mean", "head_attention", "occlusion", "hea
 QUANTITIES = ("diversity", "distinctness", "similarity", "attention_similarity", "newness", "copies")
 # Kinds of map of the CAL teacher and of the plain one that are defined alike; the last are each network's own answer.
 _ALIKE = {name: name for name in ("class_activation", "channel_mean", "occlusion")} | {"head_occlusion": "occlusion"}
-_AGAINST = {"above": "chance", "own": "average_map"}
-_CELLS = ("cell_spread", "cell_offset")
+_BESIDE = ("chance", "centre", "average_map", "cell_spread", "cell_offset")  # means that stand beside a mass
 _DIFFERENCES = [*MEASURED, "ipc", "space", "start", "what", *NUMBERS, "verdict"]
 
 
@@ -50,10 +49,10 @@ def mass_summary(rows: pd.DataFrame) -> pd.DataFrame:
     """
     found = []
     for key, group in parts(rows, [*MEASURED, "teacher_kind", "map"]):
-        against = {name: group[name].mean() for name in ("chance", "centre", "average_map", *_CELLS)}
-        gaps = {name: interval(group["mass"] - group[other]) for name, other in _AGAINST.items()}
+        mass, beside = group["mass"], {name: group[name].mean() for name in _BESIDE}
+        gaps = {"above": interval(mass - group["chance"]), "own": interval(mass - group["average_map"])}
         told = {name: group[name].iloc[0] for name in ("masks", "map_size")}
-        found.append(key | interval(group["mass"])._asdict() | gaps | against | told)
+        found.append(key | interval(mass)._asdict() | gaps | beside | told)
     return pd.DataFrame(found)
 
 

@@ -89,15 +89,15 @@ def difference(gaps: Iterable[float]) -> dict[str, Any]:
     return found._asdict() | {"verdict": found.verdict}
 
 
-def summarise(rows: pd.DataFrame, value: str = "last_top1", by: Sequence[str] = GROUP) -> pd.DataFrame:
-    """Return ``mean, low, high, n`` of a column over seeds, a 95 % t-interval, for each group of rows."""
-    found = [key | interval(group[value])._asdict() for key, group in parts(rows, by)]
+def summarise(rows: pd.DataFrame, by: Sequence[str] = GROUP) -> pd.DataFrame:
+    """Return ``mean, low, high, n`` of test accuracies, %, over seeds, a 95 % t-interval, for each group of rows."""
+    found = [key | interval(group["last_top1"])._asdict() for key, group in parts(rows, by)]
     table = pd.DataFrame(found, columns=[*by, *NUMBERS])
     return table.sort_values(list(by), kind="stable", ignore_index=True)
 
 
 def paired_difference(
-    rows: pd.DataFrame, a: str, b: str, value: str = "last_top1", by: Sequence[str] = SETTING, column: str = "method"
+    rows: pd.DataFrame, a: str, b: str, by: Sequence[str] = SETTING, column: str = "method"
 ) -> pd.DataFrame:
     """Return the mean of ``a − b`` over the seeds that both methods were run with, its 95 % t-interval and n.
 
@@ -107,7 +107,7 @@ def paired_difference(
     Returns:
         The columns ``by``, then ``a, b, mean, low, high, n`` and ``verdict`` (see :class:`Interval`).
     """
-    sides = [rows[rows[column] == side].groupby([*by, "seed"])[value].mean() for side in (a, b)]
+    sides = [rows[rows[column] == side].groupby([*by, "seed"])["last_top1"].mean() for side in (a, b)]
     gaps = (sides[0] - sides[1]).dropna().rename("gap").reset_index()
     found = [key | {"a": a, "b": b} | difference(group["gap"]) for key, group in parts(gaps, by)]
     return pd.DataFrame(found, columns=[*by, "a", "b", *NUMBERS, "verdict"])

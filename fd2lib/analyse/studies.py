@@ -62,8 +62,9 @@ class StudyResults:
         return [arm for arm in self.titles if arm in set(self.rows["arm"])]
 
     def accuracies(self, arm: str, ipc: int) -> pd.Series:
-        """Return an arm's test accuracies, %, one a seed."""
-        return self.rows.loc[(self.rows["arm"] == arm) & (self.rows["ipc"] == ipc), "last_top1"]
+        """Return an arm's test accuracies, %, by seed."""
+        own = self.rows[(self.rows["arm"] == arm) & (self.rows["ipc"] == ipc)]
+        return own.set_index("seed")["last_top1"]
 
     def accuracy(self, arm: str, ipc: int) -> Interval:
         """Return an arm's mean test accuracy, %."""
@@ -71,9 +72,7 @@ class StudyResults:
 
     def gap(self, arm: str, ipc: int) -> Interval:
         """Return an arm minus the reference in points, over the seeds that both have."""
-        sides = [self.rows[(self.rows["arm"] == one) & (self.rows["ipc"] == ipc)] for one in (arm, self.reference)]
-        ours, base = (side.set_index("seed")["last_top1"] for side in sides)
-        return interval(ours - base)
+        return interval(self.accuracies(arm, ipc) - self.accuracies(self.reference, ipc))
 
 
 def study_results(study: StudyLike, rows: Rows, title: str = "", reference: str = "") -> StudyResults:
@@ -155,10 +154,9 @@ def twins(results: StudyResults) -> list[tuple[int, list[str]]]:
     found = []
     for key, part in parts(results.rows, ["ipc"]):
         marks = part.pivot_table(index="arm", columns="seed", values="mark", aggfunc="last").fillna("")
-        known = dict(zip(marks.index, map(tuple, marks.to_numpy().tolist()), strict=True))
         groups: dict[tuple[str, ...], list[str]] = {}
-        for arm in [arm for arm in results.titles if arm in known]:
-            groups.setdefault(known[arm], []).append(arm)
+        for arm in [arm for arm in results.titles if arm in marks.index]:
+            groups.setdefault(tuple(marks.loc[arm]), []).append(arm)
         found += [(int(key["ipc"]), arms) for arms in groups.values() if len(arms) > 1]
     return found
 

@@ -28,16 +28,14 @@ from fd2lib.show.tables import (
     differences_table,
     facts_table,
     geometry_table,
+    grouped_tables,
     html_table,
-    mass_table,
     pairs_table,
-    published_table,
     registry_table,
     results_tables,
     shares_table,
     store_table,
     students_table,
     study_table,
-    timings_table,
 )
 from fd2lib.show.titles import method_title

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator
 from torch import Tensor
 
@@ -76,22 +75,17 @@ def bytes_figure(table: pd.DataFrame) -> BookFigure | Html:
             axes.axhline(plain, color=MUTED, linestyle="--", linewidth=1)
             axes.annotate("plain teacher", (0.01, plain), xycoords=axes.get_yaxis_transform(), xytext=(0, 3),
                           textcoords="offset points", color=INK, size=SMALL)  # fmt: skip
-        _byte_axis(axes, part["total"])
+        axes.set_xscale("log")
+        axes.set_xlim(part["total"].min() / 1.4, part["total"].max() * 1.4)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=100))
+        axes.xaxis.set_major_formatter(lambda mark, _: f"{mark:g}" if mark < KIB else f"{mark:,.0f}")
+        axes.minorticks_off()
         axes.margins(y=0.12)
         axes.set_title(wrap(title, 42), loc="left")
         axes.set_ylabel("test accuracy, %")
     figure.axes[-1].set_xlabel("images and labels, KiB per class")
     add_legend(figure)
     return figure
-
-
-def _byte_axis(axes: Axes, totals: pd.Series) -> None:
-    """Give an axis a logarithmic scale with numbers that a person reads, such as 1, 2, 5 and 10."""
-    axes.set_xscale("log")
-    axes.set_xlim(totals.min() / 1.4, totals.max() * 1.4)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=100))
-    axes.xaxis.set_major_formatter(lambda mark, _: f"{mark:g}" if mark < KIB else f"{mark:,.0f}")
-    axes.minorticks_off()
 
 
 def similarity_figure(matrix: np.ndarray, classes: Sequence[str], order: Sequence[int]) -> BookFigure:

@@ -14,13 +14,11 @@ from fd2lib.show.style import INK, MUTED, NORMAL, RIGHT, SMALL, BookFigure, add_
 from fd2lib.show.titles import method_title
 
 
-def term_panels(
-    history: pd.DataFrame, terms: Sequence[str] = (), *, x: str = "iteration", lines: Sequence[str] = ("index", "chunk")
-) -> BookFigure | Html:
+def term_panels(history: pd.DataFrame, terms: Sequence[str] = (), *, x: str = "iteration") -> BookFigure | Html:
     """Return one small panel for each loss term of a stage's history, over its column ``x``.
 
-    Without ``terms`` it is every known one; combinations of the columns ``lines``, where present, are thin lines of
-    their own (one for each image index). Of a history without rows a sentence says that nothing was optimised.
+    Without ``terms`` it is every known one; each image index and chunk, where there are several, has a thin line of its
+    own. Of a history without rows a sentence says that nothing was optimised.
 
     Raises:
         ShapeError: none of the terms is a column of the history.
@@ -34,7 +32,7 @@ def term_panels(
     columns = min(2, len(shown))
     rows = -(-len(shown) // columns)
     figure = new_figure(2.05 * rows + 0.2, rows=rows, columns=columns, sharex=True)
-    groups = [group for _, group in parts(history, lines)]
+    groups = [group for _, group in parts(history, ["index", "chunk"])]
     for axes, term in zip(figure.axes, shown, strict=False):
         used = history[term].fillna(0).any()
         for group in groups:
@@ -74,7 +72,7 @@ def student_curves(histories: Mapping[str, pd.DataFrame], chance: float = 0.0) -
         loss.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.4)))
     loss.set(xlabel="epoch", title="training loss")
     accuracy.set(xlabel="epoch", title="test accuracy, %", ylim=(0, None))
-    add_legend(figure, place="outside lower center")
+    add_legend(figure, below=True)
     return figure
 
 

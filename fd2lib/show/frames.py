@@ -129,11 +129,9 @@ def class_viewer(
 
 
 def is_live(interactive: str = "auto") -> bool:
-    """Return whether someone is working in this notebook.
+    """Return whether someone is working in this notebook: ``yes``, ``no``, or ``auto``.
 
-    Args:
-        interactive: ``yes`` or ``no``; ``auto`` asks whether a Jupyter server started this kernel, which is not so when
-            papermill, nbval or a book's build did.
+    The last asks whether a Jupyter server started this kernel, unlike papermill, nbval or a book's build.
 
     Raises:
         SettingError: another word.

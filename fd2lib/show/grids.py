@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from fd2lib.ground import ShapeError
-from fd2lib.show.style import INK, LARGE, SMALL, WIDTH, BookFigure, bare, new_figure
+from fd2lib.show.style import INK, SMALL, WIDTH, BookFigure, bare, new_figure
 
 GAP = 0.06  # between pictures, as a fraction of a picture's side
 LETTER = 0.091  # inches, an average letter of a caption
@@ -44,10 +44,7 @@ def _canvas(rows: Sequence[np.ndarray], columns: int) -> tuple[np.ndarray, int, 
 
 
 def image_grid(
-    rows: Sequence[Tensor | np.ndarray],
-    row_labels: Sequence[str] = (),
-    column_labels: Sequence[str] = (),
-    title: str = "",
+    rows: Sequence[Tensor | np.ndarray], row_labels: Sequence[str] = (), column_labels: Sequence[str] = ()
 ) -> BookFigure:
     """Return rows of images, batches ``[n, 3, S, S]`` of one size, with labels at their left and above.
 
@@ -66,7 +63,7 @@ def image_grid(
     shown = min(WIDTH - margin, columns * 1.6)  # a picture is at most 1.6 inches wide
     upright = all(len(word) * LETTER <= shown / columns for label in column_labels for word in label.split())
     above = (0.5 if upright else 0.3 + 0.064 * max(map(len, column_labels))) if column_labels else 0.1
-    height = shown * canvas.shape[0] / canvas.shape[1] + (0.3 if title else 0) + above
+    height = shown * canvas.shape[0] / canvas.shape[1] + above
     figure = new_figure(height, photo=True)
     axes = figure.axes[0]
     bare(axes)
@@ -79,18 +76,13 @@ def image_grid(
         axes.set_xticks(places, [wrap(label, int(shown / columns / LETTER)) for label in column_labels])
     else:
         axes.set_xticks(places, column_labels, rotation=38, ha="left", rotation_mode="anchor")
-    if title:
-        figure.suptitle(title, color=INK, size=LARGE)
     return figure
 
 
 def captioned_images(
-    images: Tensor | np.ndarray | Sequence[np.ndarray],
-    captions: Sequence[str],
-    colours: Sequence[str] = (),
-    columns: int = 3,
+    images: Tensor | np.ndarray | Sequence[np.ndarray], captions: Sequence[str], colours: Sequence[str] = ()
 ) -> BookFigure:
-    """Return images with a caption below each, ``columns`` a row.
+    """Return images with a caption below each, three a row.
 
     Images are ``[N, 3, S, S]``, or a list of pixel blocks ``[H, W, 3]`` of one size (an image above its overlay, say).
     Captions' lines that are too long are broken; without ``colours``, one for each, they are in ink.
@@ -99,18 +91,16 @@ def captioned_images(
     if not blocks:
         raise ShapeError("captioned_images got no images; expected at least one.")
     high, wide = blocks[0].shape[:2]
-    columns = min(columns, len(blocks))
+    columns = min(3, len(blocks))
     rows = -(-len(blocks) // columns)
     picture = min(WIDTH / columns, 1.95)  # inches
     words = [wrap(caption, int(picture / LETTER)) for caption in captions]
     lines = max(text.count("\n") + 1 for text in words)
-    figure = new_figure(
-        rows * (0.955 * picture * high / wide + 0.185 * lines + 0.15), rows=rows, columns=columns, photo=True
-    )
+    each = 0.955 * picture * high / wide + 0.185 * lines + 0.15
+    figure = new_figure(rows * each, rows=rows, columns=columns, photo=True)
     for position, axes in enumerate(figure.axes):
         bare(axes)
-        axes.set_xticks([])
-        axes.set_yticks([])
+        axes.set(xticks=[], yticks=[])
         if position < len(blocks):
             axes.imshow(blocks[position])
             axes.set_xlabel(words[position], color=colours[position] if colours else INK, size=SMALL, labelpad=3)

@@ -16,6 +16,7 @@ from fd2lib.measure import ExperimentLike
 from fd2lib.record import file_digest, provenance, read_manifest
 from fd2lib.show.frames import Html, folded, sentences, viewer
 from fd2lib.show.tables import facts_table, html_table
+from fd2lib.show.titles import per_class
 
 MOST_RUNS = 6  # of a page's provenance; a longer list is folded away
 
@@ -36,11 +37,10 @@ def project_path(name: str) -> str:
 def headline(experiment: ExperimentLike) -> str:
     """Return in two lines what a page is about: images, scale, method, seed."""
     data, recipe = experiment.dataset, experiment.recipe
-    ipc, name = recipe.distill.ipc, data.image_set or data.name
+    name, images = data.image_set or data.name, f"{len(data.train)} training and {len(data.test)} test images"
     return (
-        f"{name}: {data.num_classes} classes, {len(data.train)} training and {len(data.test)} test images, "
-        f"{data.image_size} px\nscale {recipe.scale}, {recipe.title}, {ipc} image{'s' * (ipc != 1)} per class, "
-        f"seed {experiment.request.seed}"
+        f"{name}: {data.num_classes} classes, {images}, {data.image_size} px\n"
+        f"scale {recipe.scale}, {recipe.title}, {per_class(recipe.distill.ipc)}, seed {experiment.request.seed}"
     )
 
 

@@ -25,9 +25,8 @@ def attention_figure(images: Tensor, seen: Look, labels: Tensor, classes: Sequen
     captions = [
         f"✓ {names[true]}" if true == said else f"✗ said {names[said]}\nis {names[true]}" for true, said in pairs
     ]
-    return captioned_images(
-        over_under(images, seen.attention), captions, [RIGHT if true == said else WRONG for true, said in pairs]
-    )
+    colours = [RIGHT if true == said else WRONG for true, said in pairs]
+    return captioned_images(over_under(images, seen.attention), captions, colours)
 
 
 def class_rows(split: ImageSplit, indices: Sequence[int], classes: Sequence[str], count: int = 5) -> BookFigure | Html:

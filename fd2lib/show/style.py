@@ -6,7 +6,7 @@ plotting backend is.
 
 import io
 import zlib
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -83,19 +83,16 @@ def new_figure(height: float, *, columns: int = 1, rows: int = 1, photo: bool = 
     return figure
 
 
-def add_legend(
-    figure: BookFigure,
-    columns: int = 2,
-    place: Literal["outside upper left", "outside lower center"] = "outside upper left",
-) -> None:
-    """Name every labelled thing of a figure once, outside its axes."""
+def add_legend(figure: BookFigure, columns: int = 2, below: bool = False) -> None:
+    """Name every labelled thing of a figure once, above its axes or below."""
     entries: dict[str, Any] = {}
     for axes in figure.axes:
         handles, labels = axes.get_legend_handles_labels()
         entries |= {label: handle for label, handle in zip(labels, handles, strict=True) if label not in entries}
     if entries:
-        figure.legend(list(entries.values()), list(entries), loc=place, ncols=columns, frameon=False, fontsize=SMALL,
-                      columnspacing=1, handlelength=1.4)  # fmt: skip
+        figure.legend(list(entries.values()), list(entries), ncols=columns, frameon=False, fontsize=SMALL,
+                      columnspacing=1, handlelength=1.4,
+                      loc="outside lower center" if below else "outside upper left")  # fmt: skip
 
 
 def bare(axes: Axes) -> None:

@@ -7,22 +7,24 @@ from typing import Any
 
 import pandas as pd
 
-from fd2lib.analyse import (
-    PLACE,
-    Interval,
-    StudyResults,
-    arm_differences,
-    binomial_interval,
-    records,
-    settings_behind,
-    shares,
-)
+from fd2lib.analyse import Interval, StudyResults, arm_differences, binomial_interval, records, settings_behind, shares
 from fd2lib.analyse.costs import BY, MEASURES, STAGES
 from fd2lib.analyse.learned import MEASURED, QUANTITIES
-from fd2lib.analyse.reading import GROUP
+from fd2lib.analyse.reading import GROUP, PLACE
 from fd2lib.data import Dataset, display_name, list_datasets
 from fd2lib.show.frames import Html, folded, sentences
-from fd2lib.show.titles import COLUMNS, column_title, method_title, pair_titles, per_class, place_title, titled, word
+from fd2lib.show.titles import (
+    CAPTIONS,
+    COLUMNS,
+    SIGNED,
+    column_title,
+    method_title,
+    pair_titles,
+    per_class,
+    place_title,
+    titled,
+    word,
+)
 
 _EDGE = "padding:.3em .5em;border-bottom:1px solid #ccd3d8;"
 _WHOLE = {"start", "method", "verdict", "set"}  # columns whose words stay on one line
@@ -85,35 +87,38 @@ def _text(value: Any, digits: int = 1, signed: bool = False) -> str:
 def grouped_tables(
     table: pd.DataFrame,
     kind: str,
-    *,
-    by: Sequence[str] = PLACE,
     caption: str = "",
-    below: Callable[[pd.DataFrame], Html] | None = None,
     digits: int = 1,
-    signed: Collection[str] = (),
+    below: Callable[[pd.DataFrame], Html] | None = None,
 ) -> Html:
     """Return one table for each scale and set of images, so that none mixes what must not be compared.
 
     Columns that say what a row is of and hold one value throughout move into the caption, so that what varies is what
-    is seen; ``mean, low, high, n`` become one column of intervals. ``kind`` is one of
-    :data:`fd2lib.show.titles.COLUMNS`, which names the numbers. ``below`` makes what follows each table.
+    is seen; ``mean, low, high, n`` become one column of intervals. What kinds there are, such as ``timings``, and their
+    numbers, stands in ``titles.toml``. ``below`` makes what follows each table.
     """
     if table.empty:
         return sentences("There is no such row.")
     if {"mean", "low", "high", "n"} <= set(table):
         table = table.assign(mean=pd.Series([Interval.of(row) for row in records(table)], table.index, dtype=object))
     made = []
-    for title, part in titled(table, by):
-        keys = [name for name in _KEYS if name in part and name not in {*COLUMNS[kind], *by}]
+    for title, part in titled(table, MEASURED):
+        keys = [name for name in _KEYS if name in part and name not in COLUMNS[kind]]
         varying = [name for name in keys if part[name].nunique() > 1 or name in ("method", "map")]
         fixed = [(column_title(name), word(name, part[name].iloc[0])) for name in keys if name not in varying]
         others = [name for name in varying if name != "start"]
         if "method" in others and not part.duplicated(others).any():  # each has one start, which its name implies
             varying = others
-        words = [title, caption, *(f"{name} {value}".strip() for name, value in fixed if value)]
+        words = [
+            title,
+            caption or CAPTIONS.get(kind, ""),
+            *(f"{name} {value}".strip() for name, value in fixed if value),
+        ]
         shown = part.assign(**{name: [word(name, value) for value in part[name]] for name in varying})
         shown = shown[[*varying, *(name for name in COLUMNS[kind] if name in part)]]
-        made.append(html_table(shown, "; ".join(filter(None, words)), COLUMNS[kind], digits=digits, signed=signed))
+        made.append(
+            html_table(shown, "; ".join(filter(None, words)), COLUMNS[kind], digits=digits, signed=SIGNED.get(kind, []))
+        )
         made += [below(part)] if below else []
     return Html("<br>".join(made))
 
@@ -121,7 +126,7 @@ def grouped_tables(
 # Columns that say what a row is of, in the order of tables.
 _KEYS = list(dict.fromkeys([
     *("study", "difference", "over", "device", "teacher_kind", "map", "what", "space", "masks", "judge"),
-    *(name for name in (*GROUP, *BY, *MEASURED) if name not in PLACE),
+    *(name for name in (*GROUP, *BY) if name not in PLACE),
 ]))  # fmt: skip
 
 
@@ -131,8 +136,7 @@ def results_tables(summary: pd.DataFrame, rows: pd.DataFrame | None = None) -> H
     Given the rows behind a summary, the settings of each method fold out below its table.
     """
     if "verdict" in summary:
-        shown = summary.assign(difference=pair_titles(summary))
-        return grouped_tables(shown, "differences", signed=["mean"])
+        return grouped_tables(summary.assign(difference=pair_titles(summary)), "differences")
 
     def settings(part: pd.DataFrame) -> Html:
         behind = settings_behind((rows if rows is not None else part).merge(part[PLACE].drop_duplicates()))
@@ -169,7 +173,7 @@ def _study_table(results: StudyResults, ipc: int) -> Html:
         table = table.drop(columns="moved")
     caption = f"{results.title.rstrip('?')}, {per_class(ipc)}; {place_title(results.place)}"
     caption += f", guessing {100 / results.place['num_classes']:.1f} %"
-    return html_table(table, caption, COLUMNS["study"], signed=["gap"])
+    return html_table(table, caption, COLUMNS["study"], signed=SIGNED["study"])
 
 
 def shares_table(results: StudyResults, *of: str) -> Html:
@@ -193,21 +197,13 @@ def coverage_table(table: pd.DataFrame) -> Html:
     return html_table(pd.DataFrame(lines, columns=columns)) if lines else sentences("There is no such row.")
 
 
-_UNITS = {"images": "thousand images through networks", "seconds": "seconds", "peak_mib": "peak memory, MiB"}
-
-
 def costs_table(table: pd.DataFrame) -> Html:
     """Return :func:`fd2lib.analyse.costs` as tables."""
     (measure,) = [name for name in MEASURES if f"{STAGES[0]}_{name}" in table]
     shown = table.rename(columns={f"{stage}_{measure}": stage for stage in STAGES})
     shown[list(STAGES)] /= 1000 if measure == "images" else 1
     lacking = "; a dash: not measured" if shown[list(STAGES)].isna().any(axis=None) else ""
-    return grouped_tables(shown, "costs", caption=_UNITS[measure] + lacking)
-
-
-def timings_table(table: pd.DataFrame) -> Html:
-    """Return :func:`fd2lib.analyse.timings` as tables."""
-    return grouped_tables(table, "timings", caption="the same training of the same student, in different runs")
+    return grouped_tables(shown, "costs", CAPTIONS[measure] + lacking)
 
 
 def bytes_table(table: pd.DataFrame) -> Html:
@@ -222,19 +218,13 @@ def break_even_table(images: pd.DataFrame, seconds: pd.DataFrame) -> Html:
     shown = images.merge(timed.rename("by_seconds").reset_index(), on=BY, how="left")
     shown["by_images"] = [_from(value) for value in shown["students"]]
     shown[["once", "each", "whole"]] /= 1000
-    return grouped_tables(shown, "break_even", caption=_UNITS["images"])
+    return grouped_tables(shown, "break_even")
 
 
 def store_table(table: pd.DataFrame) -> Html:
     """Return :func:`fd2lib.analyse.without_store` as tables."""
     shown = table.assign(again_images=table["again_images"] / 1000, pays=[_from(value) for value in table["students"]])
-    caption = "labels not stored, teachers kept instead, labels made again for each student"
-    return grouped_tables(shown, "store", caption=caption)
-
-
-def published_table(table: pd.DataFrame) -> Html:
-    """Return :func:`fd2lib.analyse.published_labels` as a table."""
-    return html_table(table, "paper scale, by formula; the release's sizes are its own", COLUMNS["published"])
+    return grouped_tables(shown, "store")
 
 
 def _from(students: float) -> str:
@@ -242,11 +232,6 @@ def _from(students: float) -> str:
     if students != students:
         return "–"
     return "never" if math.isinf(students) else f"student {students:,.0f} on"
-
-
-def mass_table(summary: pd.DataFrame) -> Html:
-    """Return :func:`fd2lib.analyse.mass_summary` as tables: how much of each kind of map lies on the parts."""
-    return grouped_tables(summary, "mass", by=MEASURED, signed=["above", "own"])
 
 
 def geometry_table(summary: pd.DataFrame) -> Html:
@@ -260,14 +245,14 @@ def geometry_table(summary: pd.DataFrame) -> Html:
     shown = summary.assign(set=sets, begins=begins, per_class=per_class, copies=copies)
     known = {name for name in QUANTITIES if any(value.mean == value.mean for value in _intervals(summary[name]))}
     unknown = set(QUANTITIES) - known - {"copies"}
-    return grouped_tables(shown.drop(columns=[*unknown, "start", "method", "ipc"]), "geometry", by=MEASURED, digits=3)
+    return grouped_tables(shown.drop(columns=[*unknown, "start", "method", "ipc"]), "geometry", digits=3)
 
 
 def differences_table(differences: pd.DataFrame, digits: int = 1) -> Html:
     """Return :func:`fd2lib.analyse.mass_differences` or ``geometry_differences`` as tables."""
     if differences.empty:
         return sentences("No seed was measured on both sides.")
-    return grouped_tables(differences, "differences", by=MEASURED, digits=digits, signed=["mean"])
+    return grouped_tables(differences, "differences", digits=digits)
 
 
 def students_table(results: Mapping[str, Any]) -> Html:

@@ -15,6 +15,8 @@ _DECLARED = tomllib.loads(resources.files("fd2lib.show").joinpath("titles.toml")
 TITLES: dict[str, str] = _DECLARED["columns"]
 VALUES: dict[str, dict[str, str]] = _DECLARED["values"]  # of columns; others are their own title
 COLUMNS: dict[str, dict[str, str]] = _DECLARED["tables"]  # kind of table -> its columns of numbers, in order
+SIGNED: dict[str, list[str]] = _DECLARED["signed"]  # kind of table -> its columns of intervals that get a sign
+CAPTIONS: dict[str, str] = _DECLARED["captions"]  # of kinds of tables, and of measures of cost
 # What differences are taken of: kinds of map, of which the last compares each network's own answer, and quantities.
 VALUES["what"] = VALUES["map"] | VALUES["quantity"]
 VALUES["what"]["head_occlusion"] += " (plain: backbone's)"
@@ -41,9 +43,7 @@ def method_title(method: str) -> str:
 
 def per_class(ipc: int) -> str:
     """Return an IPC in words; 0 is every image that there is."""
-    if not ipc:
-        return "whole training set"
-    return f"{ipc} image{'s' * (ipc != 1)} per class"
+    return f"{ipc} image{'s' * (ipc != 1)} per class" if ipc else "whole training set"
 
 
 def pair_titles(table: pd.DataFrame) -> list[str]:
@@ -68,12 +68,11 @@ def titled(table: pd.DataFrame, by: Sequence[str] = PLACE) -> list[tuple[str, pd
 
     Images that have one name but are not the same are told apart by the beginning of their fingerprint.
     """
-    groups = parts(table, by)
-    shapes = {"init": "{} weights", "student_init": "{} weights"}
-    others = [
-        {name: shapes.get(name, "{}").format(key[name]) for name in key if name not in PLACE} for key, _ in groups
-    ]
-    titles = [", ".join([place_title(key), *more.values()]) for (key, _), more in zip(groups, others, strict=True)]
+    groups, titles = parts(table, by), []
+    for key, _ in groups:
+        others = {name: value for name, value in key.items() if name not in PLACE}
+        more = [f"{value} weights" if name.endswith("init") else str(value) for name, value in others.items()]
+        titles.append(", ".join([place_title(key), *more]))
     several = Counter(titles)
     marks = [str(key.get("images_fingerprint", ""))[:8] or "of unknown fingerprint" for key, _ in groups]
     return [

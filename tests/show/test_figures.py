@@ -41,7 +41,7 @@ def test_to_pixels_scales_floats_and_refuses_other_shapes():
 
 
 def test_image_grid_places_each_image():
-    figure = show.image_grid([IMAGES[:2], IMAGES[2:5]], ["a", "b"], ["one", "two", "three"], title="t")
+    figure = show.image_grid([IMAGES[:2], IMAGES[2:5]], ["a", "b"], ["one", "two", "three"])
     canvas = figure.axes[0].images[0].get_array()
     pixels = show.to_pixels(IMAGES)
     assert (canvas[:16, :16] == pixels[0]).all() and (canvas[-16:, -16:] == pixels[4]).all()

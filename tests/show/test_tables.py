@@ -118,8 +118,8 @@ def test_bytes_and_students_as_a_person_writes_them(cost_row, whole_row, timed):
     several = cells(show.break_even_table(analyse.break_even(rows), analyse.break_even(rows, "seconds").iloc[:0]))
     assert "–" in several
     assert {"8.0", "student 8 on"} <= set(cells(show.store_table(analyse.without_store(rows))))
-    assert "factor" in show.timings_table(analyse.timings(rows))
-    assert "305.0" in cells(show.published_table(analyse.published_labels()))
+    assert "factor" in show.grouped_tables(analyse.timings(rows), "timings")
+    assert "305.0" in cells(show.grouped_tables(analyse.published_labels(), "published"))
 
 
 def test_no_rows_give_sentences_not_errors():
@@ -129,10 +129,10 @@ def test_no_rows_give_sentences_not_errors():
         show.bytes_table(analyse.stored_bytes(none)),
         show.break_even_table(analyse.break_even(none), analyse.break_even(none, "seconds")),
         show.store_table(analyse.without_store(none)),
-        show.timings_table(analyse.timings(none)),
+        show.grouped_tables(analyse.timings(none), "timings"),
         show.bytes_figure(analyse.stored_bytes(none)),
         show.dot_plot(analyse.summarise(none)),
-        show.mass_table(analyse.mass_summary(analyse.load_attention([]))),
+        show.grouped_tables(analyse.mass_summary(analyse.load_attention([])), "mass"),
         show.mass_figure(analyse.mass_summary(analyse.load_attention([]))),
         show.geometry_table(analyse.geometry_summary(analyse.load_geometry([]))),
     ):
@@ -141,7 +141,7 @@ def test_no_rows_give_sentences_not_errors():
 
 
 def test_mass_is_stated_with_interval_chance_and_average_map(attention_rows):
-    table = plain(show.mass_table(analyse.mass_summary(analyse.load_attention(attention_rows()))))
+    table = plain(show.grouped_tables(analyse.mass_summary(analyse.load_attention(attention_rows())), "mass"))
     assert "11.0 [8.5, 13.5]" in table  # 10, 11, 12: t = 4.30, standard error 0.577
     assert "+8.0 [+5.5, +10.5]" in table and "+2.0 [+2.0, +2.0]" in table
     assert {"3.0", "6.0", "53.0", "9.0", "CAL"} <= set(cells(table)) and "masks exact masks" in table
