@@ -56,8 +56,8 @@ def mass_summary(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def geometry_summary(rows: pd.DataFrame, space: str = "judge") -> pd.DataFrame:
-    """Return what sets are like in a space (pixels, imagenet, judge): an interval over seeds of each quantity, and n.
+def geometry_summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what sets are like to the teacher that judges them: an interval over seeds of each quantity, and n.
 
     Returns:
         :data:`MEASURED`, ``space, judge`` (where one judged all seeds), ``start, method, images, ipc``,
@@ -65,7 +65,7 @@ def geometry_summary(rows: pd.DataFrame, space: str = "judge") -> pd.DataFrame:
         (``images`` is ``real``), which the sets are read against.
     """
     found: list[dict[str, Any]] = []
-    for key, part in parts(rows[rows["space"] == space], [*MEASURED, "space"]):
+    for key, part in parts(rows[rows["space"] == "judge"], [*MEASURED, "space"]):
         judges = part["judge"].unique()
         key["judge"] = judges[0] if len(judges) == 1 else ""
         once = part.drop_duplicates("seed")

@@ -49,9 +49,8 @@ def load_rows(source: str | Path | Rows, table: Table = STUDENTS, **only: str) -
     Raises:
         ArtefactError: the file is no such table, a number is none, or an experiment is there twice.
     """
-    rows = read_rows(source, table) if isinstance(source, str | Path) else [dict(row) for row in source]
-    blank = dict.fromkeys(table.columns, "")
-    rows = [blank | row for row in rows]
+    found = read_rows(source, table) if isinstance(source, str | Path) else source
+    rows = [dict.fromkeys(table.columns, "") | dict(row) for row in found]
     require_single(rows, source if isinstance(source, str | Path) else "the table", table)
     frame = typed(rows, table)
     for name, wanted in only.items():

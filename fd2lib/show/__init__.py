@@ -1,8 +1,15 @@
 """Show: tables, figures and viewers of what the rooms above found. No statistics, and no network runs here."""
 
 from fd2lib.data import display_name as class_name
-from fd2lib.show.charts import bytes_figure, plane_figure, similarity_figure, stages_figure
-from fd2lib.show.curves import entropy_figure, student_curves, term_panels
+from fd2lib.show.charts import (
+    bytes_figure,
+    entropy_figure,
+    plane_figure,
+    similarity_figure,
+    stages_figure,
+    student_curves,
+    term_panels,
+)
 from fd2lib.show.dots import difference_plot, dot_plot, factorial_plot, mass_figure, study_plot
 from fd2lib.show.frames import Html, class_viewer, folded, is_live, points, sentences, viewer
 from fd2lib.show.grids import captioned_images, image_grid, over_under, overlay, strip, to_pixels

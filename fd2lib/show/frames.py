@@ -55,13 +55,8 @@ def frames_html(frames: Sequence[np.ndarray], labels: Sequence[str], alt: Texts,
     """Return a viewer as plain HTML: a list to choose from, a slider, two buttons, one picture at a time.
 
     It can be used by keyboard, tells screen readers what it shows, shrinks to a phone's width, and without scripts
-    still shows its first picture.
-
-    Args:
-        frames: pixels ``[H, W, 3]``, bytes.
-        labels: what each is called.
-        alt: what each shows, in words; one text for all is followed by the picture's label.
-        name: what is chosen, such as ``"Class"``.
+    still shows its first picture. Frames are pixels ``[H, W, 3]``, bytes, each with a label and, as ``alt``, what it
+    shows in words; ``name`` says what is chosen, such as ``"Class"``.
 
     Raises:
         ShapeError: no frames, or numbers of frames, labels and texts that differ.
@@ -100,9 +95,8 @@ def browse(frames: Sequence[np.ndarray], labels: Sequence[str], alt: Texts, *, n
     data = [base64.b64decode(encode_picture(frame).partition(",")[2]) for frame in frames]
     choice = widgets.Dropdown(options=[(label, i) for i, label in enumerate(labels)], value=0, description=name)
     slider = widgets.IntSlider(min=0, max=len(frames) - 1, readout=False, layout=widgets.Layout(flex="1 1 auto"))
-    picture = widgets.Image(
-        value=data[0], format="jpeg", layout=widgets.Layout(width=f"{_width(frames[0])}px", max_width="100%")
-    )
+    layout = widgets.Layout(width=f"{_width(frames[0])}px", max_width="100%")
+    picture = widgets.Image(value=data[0], format="jpeg", layout=layout)
     words = widgets.Label(value=texts[0])
 
     def show(change: dict[str, Any]) -> None:
