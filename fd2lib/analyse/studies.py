@@ -154,9 +154,10 @@ def twins(results: StudyResults) -> list[tuple[int, list[str]]]:
     found = []
     for key, part in parts(results.rows, ["ipc"]):
         marks = part.pivot_table(index="arm", columns="seed", values="mark", aggfunc="last").fillna("")
+        known = dict(zip(marks.index, map(tuple, marks.to_numpy().tolist()), strict=True))
         groups: dict[tuple[str, ...], list[str]] = {}
-        for arm in [arm for arm in results.titles if arm in marks.index]:
-            groups.setdefault(tuple(marks.loc[arm]), []).append(arm)
+        for arm in [arm for arm in results.titles if arm in known]:
+            groups.setdefault(known[arm], []).append(arm)
         found += [(int(key["ipc"]), arms) for arms in groups.values() if len(arms) > 1]
     return found
 
