@@ -1,17 +1,22 @@
-"""Studies: named sets of arms, run as a grid or looked up among rows that were run before."""
+"""Grids and studies: the experiments of one request or of a study's arms, run, or looked up among rows."""
 
 import dataclasses
 import itertools
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from tqdm.auto import tqdm
+
 from fd2lib.data import image_set_name
-from fd2lib.drive.experiment import Experiment, resolve_recipe
-from fd2lib.drive.request import Request, todays_names
-from fd2lib.drive.rows import settings_text
-from fd2lib.ground import ArtefactError, SettingError, join_overrides, read_tables, unknown
+from fd2lib.drive.experiment import Experiment, resolve_recipe, settings_text
+from fd2lib.drive.request import Common, GridRequest, Request, split_names, todays_names
+from fd2lib.ground import ArtefactError, SettingError, join_overrides, load_recipe, parse_numbers, read_tables, unknown
 from fd2lib.record import row_identity
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -90,13 +95,69 @@ def study_requests(study: Study, ipcs: Sequence[int], seeds: Sequence[int], **co
         yield Request(**{**arm.of(common), "seed": seed, "ipc": ipc, "distill_ipc": max(ipcs)})
 
 
+def grid_requests(asked: GridRequest) -> Iterator[Request]:
+    """Yield the requests of a grid; all IPC of a method share one distillation of the largest.
+
+    Methods and starts go seed by seed, and a control that is not optimised has no start to cross; studies go arm by
+    arm.
+
+    Raises:
+        SettingError: nothing is asked for, or an unknown study or arm.
+    """
+    common, ipcs, seeds = asked.only(Common), parse_numbers("ipc", asked.ipc), parse_numbers("seeds", asked.seeds)
+    if asked.study:
+        for study in parse_studies(asked.study):
+            yield from study_requests(study, ipcs, seeds, **common)
+        return
+    methods, starts = split_names(asked.methods), split_names(asked.starts)
+    if not methods or not starts:
+        raise SettingError(f"methods are {asked.methods!r} and starts {asked.starts!r}; name at least one of each.")
+    for seed, method in itertools.product(seeds, methods):
+        optimised = load_recipe(asked.scale, dataset=asked.dataset, method=method).distill.iterations > 0
+        for start, ipc in itertools.product(starts if optimised else [""], ipcs):
+            overrides = join_overrides(asked.overrides, f"distill.start={start}" if start else "")
+            changes = {"method": method, "ipc": ipc, "distill_ipc": max(ipcs), "seed": seed, "overrides": overrides}
+            yield Request(**common | changes)
+
+
 def study_grid(study: Study, ipcs: Sequence[int], seeds: Sequence[int], **common: Any) -> Iterator[Experiment]:
-    """Yield a study's experiments in the order of :func:`study_requests`; loaded images are shared."""
-    first: Experiment | None = None
-    for request in study_requests(study, ipcs, seeds, **common):
-        fields = {field.name: getattr(request, field.name) for field in dataclasses.fields(request)}
-        first = first or Experiment(**fields)
-        yield first.derived(**fields)
+    """Yield a study's experiments in the order of :func:`study_requests`."""
+    return _experiments(study_requests(study, ipcs, seeds, **common))
+
+
+def experiments_of(requests: Iterable[Request], progress: bool = True) -> list[Experiment]:
+    """Return the experiments of requests; one warning names overrides that are not followed."""
+    made = list(_experiments(requests, progress=progress))
+    left_out: dict[str, dict[str, None]] = {}
+    for one in made:
+        for text in one.recipe.not_followed:
+            left_out.setdefault(text, {})[one.recipe.method] = None
+    if left_out:
+        told = "; ".join(f"{', '.join(methods)}: {text}" for text, methods in left_out.items())
+        logger.warning("overrides that some methods do not allow are not followed there: %s", told)
+    return made
+
+
+def _experiments(requests: Iterable[Request], **changes: Any) -> Iterator[Experiment]:
+    """Experiments of requests, each with the images that the one before it has loaded."""
+    one = Experiment()
+    for request in requests:
+        one = one.derived(**request.only(Request) | changes)
+        yield one
+
+
+def run_grid(experiments: Sequence[Experiment], results: str | Path, progress: bool = True) -> list[dict[str, Any]]:
+    """Run every experiment, adding each row to ``results`` as soon as it is there; repeats load what exists."""
+    rows = []
+    for experiment in tqdm(experiments, desc="experiments", unit="student", disable=not progress):
+        row = experiment.record(results)
+        teachers = f"teacher {row['teacher_kind'] or '-'}, labels {row['label_teacher_kind'] or '-'}"
+        place = f"start {row['start']}, student {row['student']}, IPC {row['ipc']}, seed {row['seed']}"
+        followed = experiment.request.overrides if not experiment.recipe.not_followed else "some overrides"
+        asked = f" ({followed})" if followed else ""
+        logger.info("%s, %s, %s%s: %.1f %%", experiment.recipe.title, teachers, place, asked, row["last_top1"])
+        rows.append(row)
+    return rows
 
 
 def study_rows(
@@ -121,26 +182,6 @@ def study_rows(
         **common: the other fields of :class:`Request` that the rows were made with.
 
     Raises:
-        ArtefactError: an experiment is there twice.
-    """
-    known = by_identity(rows, images_fingerprint)
-    ipcs = ipcs or sorted({int(row["ipc"]) for row in rows} - {0}) or [1]
-    seeds = seeds or sorted({int(row["seed"]) for row in rows})
-    found = []
-    for arm, seed, ipc in itertools.product(study.arms.values(), seeds, ipcs):
-        key = request_identity(Request(**{**arm.of(common), "seed": seed, "ipc": ipc}))
-        if key in known:
-            # A whole training set has no IPC: its row stands beside each.
-            found.append({**known[key], "arm": arm.name, "asked_ipc": str(ipc)})
-    return found
-
-
-def by_identity(
-    rows: Iterable[Mapping[str, str]], images_fingerprint: str = ""
-) -> dict[tuple[str, ...], Mapping[str, str]]:
-    """Return students' rows by what they are of, of these images where their fingerprint is given.
-
-    Raises:
         ArtefactError: two rows are of one experiment.
     """
     known: dict[tuple[str, ...], Mapping[str, str]] = {}
@@ -154,7 +195,15 @@ def by_identity(
                 f"two rows are of one experiment, of {told}: {row['method']}, IPC {row['ipc']}, seed {row['seed']} on "
                 f"{row['image_set']}. Take one out, or name image sets that differ (--name)."
             )
-    return known
+    ipcs = ipcs or sorted({int(row["ipc"]) for row in rows} - {0}) or [1]
+    seeds = seeds or sorted({int(row["seed"]) for row in rows})
+    found = []
+    for arm, seed, ipc in itertools.product(study.arms.values(), seeds, ipcs):
+        key = request_identity(Request(**{**arm.of(common), "seed": seed, "ipc": ipc}))
+        if key in known:
+            # A whole training set has no IPC: its row stands beside each.
+            found.append({**known[key], "arm": arm.name, "asked_ipc": str(ipc)})
+    return found
 
 
 def request_identity(request: Request) -> tuple[str, ...]:
