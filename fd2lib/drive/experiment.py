@@ -14,7 +14,7 @@ from fd2lib.drive.request import Request
 from fd2lib.ground import DistillSettings, PretrainSettings, Recipe, load_recipe, setting_values
 from fd2lib.measure import provenance_columns
 from fd2lib.models import Teacher
-from fd2lib.record import append_result, read_manifest, run_or_load
+from fd2lib.record import put_rows, read_manifest, run_or_load
 from fd2lib.stages import (
     DistilledImages,
     DistillInputs,
@@ -55,11 +55,7 @@ class Experiment:
     """Runs or loads the stages of one request; every method loads what is there and makes what is not."""
 
     def __init__(self, *, recipe: Recipe | None = None, **request: Any) -> None:
-        """Resolve what is asked.
-
-        Args:
-            recipe: in place of the one that the request names.
-            **request: fields of :class:`Request`.
+        """Resolve what the fields of a :class:`Request` ask, unless a recipe is given in place of it.
 
         Raises:
             SettingError: an unknown scale, method or setting, or one that the method does not allow.
@@ -161,7 +157,7 @@ class Experiment:
     def record(self, results: str | Path) -> dict[str, Any]:
         """Run everything, add the row to a results file and return it."""
         row = self.row()
-        append_result(row, results)
+        put_rows([row], results)
         return row
 
 

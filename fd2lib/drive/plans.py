@@ -19,6 +19,7 @@ from fd2lib.ground import (
     join_overrides,
     parse_numbers,
     read_tables,
+    require,
     setting_values,
     unknown,
 )
@@ -156,8 +157,7 @@ def load_plan(name: str) -> Plan:
         SettingError: there is none of that name, or it says something that there is not.
     """
     tables = read_tables("plans")
-    if name not in tables:
-        raise SettingError(unknown("plan", name, tables))
+    require("plan", name, tables)
     given: dict[str, Any] = dict(tables[name])
     title, file, rows, parts = (given.pop(key) for key in ("title", "file", "rows", "parts"))
     if rows not in KINDS:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fd2lib.ground import SCALES, SettingError, add_recipes, unknown
+from fd2lib.ground import SCALES, SettingError, add_recipes, require
 
 
 def option(
@@ -151,8 +151,8 @@ def todays_names(given: Mapping[str, Any], kind: type[Common]) -> dict[str, Any]
     fields = {field.name: field for field in dataclasses.fields(kind)}
     today = {old: name for name, field in fields.items() for old in field.metadata["formerly"]}
     for name in given:
-        if name not in fields and name not in today:
-            raise SettingError(unknown("option", name, fields))
+        if name not in today:
+            require("option", name, fields)
     return {today.get(name, name): value for name, value in given.items()}
 
 

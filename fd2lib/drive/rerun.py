@@ -32,13 +32,10 @@ def find_row(path: str | Path, which: str) -> dict[str, str]:
 
 
 def experiment_of_row(row: Mapping[str, str], machine: Machine, *, weights: str = "", **request: Any) -> Experiment:
-    """Return the experiment that a row came from.
+    """Return the experiment that a row of :func:`fd2lib.record.read_rows` came from.
 
-    Args:
-        row: of :func:`fd2lib.record.read_rows`.
-        machine: where the images lie and where to run.
-        weights: the file of initial weights, of rows that started from one.
-        **request: further fields of the request, such as ``progress``.
+    A machine says where the images lie and where to run, ``weights`` is the file of initial weights, of rows that
+    started from one, and ``request`` are further fields, such as ``progress``.
 
     Raises:
         SettingError: a setting that this version does not know, or weights that are not the row's.

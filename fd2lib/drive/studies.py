@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from fd2lib.data import image_set_name
 from fd2lib.drive.experiment import Experiment, resolve_recipe, settings_text
 from fd2lib.drive.request import Common, GridRequest, Request, split_names, todays_names
-from fd2lib.ground import ArtefactError, SettingError, join_overrides, load_recipe, parse_numbers, read_tables, unknown
+from fd2lib.ground import ArtefactError, SettingError, join_overrides, load_recipe, parse_numbers, read_tables, require
 from fd2lib.record import row_identity
 
 logger = logging.getLogger(__name__)
@@ -49,8 +49,7 @@ class Study:
             SettingError: an arm it does not have.
         """
         for name in names:
-            if name not in self.arms:
-                raise SettingError(unknown(f"arm of study {self.name!r}", name, self.arms))
+            require(f"arm of study {self.name!r}", name, self.arms)
         return dataclasses.replace(self, arms={name: self.arms[name] for name in names})
 
 
@@ -66,8 +65,7 @@ def load_study(name: str) -> Study:
         SettingError: there is none of that name.
     """
     tables = read_tables("studies")
-    if name not in tables:
-        raise SettingError(unknown("study", name, tables))
+    require("study", name, tables)
     table = tables[name]
     arms = {}
     for key, entry in table["arms"].items():
@@ -82,11 +80,8 @@ def parse_studies(text: str) -> list[Study]:
     Raises:
         SettingError: an unknown study or arm.
     """
-    studies = []
-    for item in text.split():
-        name, _, arms = item.partition(":")
-        studies.append(load_study(name).only(arms.split(",")) if arms else load_study(name))
-    return studies
+    named = [item.partition(":") for item in text.split()]
+    return [load_study(name).only(arms.split(",")) if arms else load_study(name) for name, _, arms in named]
 
 
 def study_requests(study: Study, ipcs: Sequence[int], seeds: Sequence[int], **common: Any) -> Iterator[Request]:
@@ -171,15 +166,9 @@ def study_rows(
 ) -> list[dict[str, str]]:
     """Return the rows that belong to a study, each with its ``arm``; arms share rows where their settings are equal.
 
-    A row is found by what it means, not by a label: what was run is what it says.
-
-    Args:
-        study: the study.
-        rows: of :func:`fd2lib.record.read_rows`.
-        ipcs: images per class; none for all that the rows have.
-        seeds: likewise.
-        images_fingerprint: of the images, where rows of several sets under one name may be there.
-        **common: the other fields of :class:`Request` that the rows were made with.
+    A row of :func:`fd2lib.record.read_rows` is found by what it means, not by a label: what was run is what it says.
+    Without ``ipcs`` or ``seeds`` all that the rows have count. ``images_fingerprint`` is for rows of several sets under
+    one name, and ``common`` are the other fields of :class:`Request` that the rows were made with.
 
     Raises:
         ArtefactError: two rows are of one experiment.

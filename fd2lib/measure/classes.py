@@ -76,8 +76,7 @@ def with_names(first: Iterable[int], second: Iterable[int], classes: Sequence[st
 
 def members(pairs: pd.DataFrame, count: int = 2) -> list[int]:
     """Return the classes of the first ``count`` pairs (columns ``first``, ``second``), pair after pair, each once."""
-    chosen = pairs.head(count)
-    return list(dict.fromkeys(index for pair in zip(chosen["first"], chosen["second"], strict=True) for index in pair))
+    return list(dict.fromkeys(pairs[["first", "second"]].head(count).to_numpy().flatten().tolist()))
 
 
 def lookalike_order(matrix: np.ndarray) -> list[int]:
@@ -193,12 +192,8 @@ def confused_pairs(labels: Tensor, predicted: Tensor, classes: Sequence[str], co
 
 def label_entropy(teacher_logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """Return the entropy in bits of labels ``softmax(logits / temperature)``: logits ``[..., K]``, result ``[...]``."""
-    scaled = np.asarray(teacher_logits, np.float64) / temperature
-    scaled = scaled - scaled.max(axis=-1, keepdims=True)
-    weights = np.exp(scaled)
-    total = weights.sum(axis=-1)
-    # H = log Z − Σ p·z, which stays exact where a probability underflows
-    return (np.log(total) - (weights * scaled).sum(axis=-1) / total) / np.log(2)
+    logs = torch.from_numpy(np.asarray(teacher_logits, np.float64) / temperature).log_softmax(-1)
+    return -(logs.exp() * logs).sum(-1).numpy() / np.log(2)
 
 
 def top_labels(logits: np.ndarray, classes: Sequence[str], count: int = 3) -> list[str]:

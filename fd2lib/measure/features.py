@@ -86,17 +86,11 @@ def part_attention(teacher: Teacher, images: Tensor, batch_size: int = 64) -> Te
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """The directions in which features vary most.
+    """The directions in which features vary most."""
 
-    Attributes:
-        centre: mean of the features, ``[D]``.
-        axes: orthonormal directions, ``[count, D]``; the largest entry of each is positive.
-        share: of the variance along each, in [0, 1], ``[count]``.
-    """
-
-    centre: Tensor
-    axes: Tensor
-    share: Tensor
+    centre: Tensor  # mean of the features, [D]
+    axes: Tensor  # orthonormal directions, [count, D]; the largest entry of each is positive
+    share: Tensor  # of the variance along each, in [0, 1], [count]
 
     def project(self, features: Tensor) -> Tensor:
         """Return the coordinates ``[N, count]`` of features ``[N, D]``."""

@@ -11,8 +11,6 @@ from fd2lib.measure.features import classifier, feature_map, outputs
 from fd2lib.models import Teacher
 from fd2lib.stages import to_unit
 
-CENTRE_WIDTH = 0.25  # standard deviation of the centre prior, share of the image's side
-
 
 def class_activation_map(features: Tensor, weights: Tensor, labels: Tensor) -> Tensor:
     """Return the class activation map (Zhou et al. 2016) of each image's own class, where it speaks for the class.
@@ -37,17 +35,10 @@ def channel_mean_map(features: Tensor) -> Tensor:
 
 
 def attention_maps(teacher: Teacher, images: Tensor, labels: Tensor, batch_size: int = 64) -> dict[str, Tensor]:
-    """Return the maps of a teacher over images, by kind, defined alike for teachers with and without head.
+    """Return the maps of a teacher over bytes ``[N, 3, S, S]`` with true classes ``[N]``, by kind.
 
-    Args:
-        teacher: any teacher whose classifier is linear in the pooled feature map.
-        images: bytes ``[N, 3, S, S]``.
-        labels: true classes, ``[N]``.
-        batch_size: images at once.
-
-    Returns:
-        ``class_activation`` and ``channel_mean`` of the backbone, and with a head ``head_attention``, the mean of its
-        maps; each float32 ``[N, h, w]``, not negative, on the CPU.
+    ``class_activation`` and ``channel_mean`` of the backbone, defined alike for all teachers, and with a head
+    ``head_attention``, the mean of its maps; each float32 ``[N, h, w]``, not negative, on the CPU.
 
     Raises:
         ShapeError: as :func:`class_activation_map`.
@@ -111,7 +102,7 @@ def average_map(maps: Tensor) -> Tensor:
 def centre_prior(size: int) -> Tensor:
     """Return a Gaussian around the centre of ``size`` S pixels, cut at the image's edges, as a map ``[1, S, S]``."""
     place = (torch.arange(size, dtype=torch.float64) + 0.5) / size - 0.5
-    along = torch.exp(-0.5 * (place / CENTRE_WIDTH).square())
+    along = torch.exp(-0.5 * (place / 0.25).square())  # standard deviation: a quarter of the side
     return (along[:, None] * along[None, :])[None]
 
 

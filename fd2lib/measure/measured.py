@@ -39,13 +39,10 @@ class PartMasks:
 
 
 def part_masks(dataset: Dataset, root: str | Path = "", radius: float = RADIUS) -> PartMasks:
-    """Return the part masks of the test images.
+    """Return the part masks of the test images of ``plumage`` or ``cub200``.
 
-    Args:
-        dataset: ``plumage`` (exact masks of the parts that tell a class from its siblings) or ``cub200`` (a disc
-            around each visible one of the 15 annotated parts, telling or not).
-        root: the root that ``cub200`` was loaded from.
-        radius: of the discs, share of the image's side.
+    Of ``plumage`` exact masks of the parts that tell a class from its siblings. Of ``cub200``, loaded from ``root``, a
+    disc around each visible one of the 15 annotated parts, telling or not; its radius is a share of the image's side.
 
     Raises:
         DataError: parts of this set are not known, or its annotations are missing.
@@ -102,21 +99,13 @@ JUDGE_METHOD = "sre2lpp_fd2"  # its teacher has an attention head
 class ExperimentLike(Protocol):
     """What is asked of an experiment here and on pages: :class:`fd2lib.drive.Experiment`."""
 
-    @property
-    def request(self) -> Any:
-        """What was asked, ``seed`` and ``overrides`` among it."""
-
-    @property
-    def recipe(self) -> Recipe:
-        """All settings."""
+    request: Any  # what was asked, seed and overrides among it
+    recipe: Recipe
+    device: torch.device
 
     @property
     def dataset(self) -> Dataset:
         """The images."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where networks run."""
 
     def with_(self, **changes: Any) -> "ExperimentLike":
         """Return the same experiment with some things asked otherwise."""
@@ -160,10 +149,7 @@ def _fixed_columns(experiment: ExperimentLike) -> dict[str, Any]:
 def attention_rows(experiment: ExperimentLike, parts: PartMasks, occluded: int = OCCLUDED) -> list[dict[str, Any]]:
     """Return one row (see :data:`fd2lib.record.ATTENTION`) for each kind of map of a teacher, over the test images.
 
-    Args:
-        experiment: its teacher is loaded, or trained if it is not there.
-        parts: of the experiment's test images, as :func:`fd2lib.measure.part_masks` gives them.
-        occluded: at most this many images are occluded; 0 for none.
+    The teacher is loaded, or trained if it is not there. At most ``occluded`` images are occluded; 0 for none.
 
     Raises:
         ShapeError: the teacher's classifier does not read its last feature map linearly.

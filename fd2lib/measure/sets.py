@@ -95,12 +95,10 @@ def _by_class(rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def nearest_images(queries: Tensor, pool: Tensor, leave_out: Tensor | None = None) -> Nearest:
-    """Return the nearest row of a pool for each query.
+    """Return the nearest row of a pool ``[P, D]`` for each query ``[N, D]``.
 
-    Args:
-        queries: ``[N, D]``, or images of any shape with N first; bytes count as shares of 255.
-        pool: ``[P, D]`` likewise.
-        leave_out: for each query the index of a row that does not count, such as itself, ``[N]``.
+    Both may be images of any shape; bytes count as shares of 255. ``leave_out`` ``[N]`` is for each query the place of
+    a row that does not count, such as itself.
 
     Raises:
         ShapeError: rows of different length, or nothing to compare with.
