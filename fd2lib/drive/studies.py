@@ -117,12 +117,12 @@ def grid_requests(asked: GridRequest) -> Iterator[Request]:
 
 def study_grid(study: Study, ipcs: Sequence[int], seeds: Sequence[int], **common: Any) -> Iterator[Experiment]:
     """Yield a study's experiments in the order of :func:`study_requests`."""
-    return _experiments(study_requests(study, ipcs, seeds, **common))
+    return _experiments(study_requests(study, ipcs, seeds, **common), None)
 
 
 def experiments_of(requests: Iterable[Request], progress: bool = True) -> list[Experiment]:
     """Return the experiments of requests; one warning names overrides that are not followed."""
-    made = list(_experiments(requests, progress=progress))
+    made = list(_experiments(requests, Experiment(), progress=progress))
     left_out: dict[str, dict[str, None]] = {}
     for one in made:
         for text in one.recipe.not_followed:
@@ -133,11 +133,11 @@ def experiments_of(requests: Iterable[Request], progress: bool = True) -> list[E
     return made
 
 
-def _experiments(requests: Iterable[Request], **changes: Any) -> Iterator[Experiment]:
-    """Experiments of requests, each with the images that the one before it has loaded."""
-    one = Experiment()
+def _experiments(requests: Iterable[Request], one: Experiment | None, **changes: Any) -> Iterator[Experiment]:
+    """Experiments of requests, each derived from the one before; a first that has none is strict about overrides."""
     for request in requests:
-        one = one.derived(**request.only(Request) | changes)
+        fields = request.only(Request) | changes
+        one = (one or Experiment(**fields)).derived(**fields)
         yield one
 
 
