@@ -1,9 +1,18 @@
 """Drive: experiments, grids, plans, notebooks and the command line. Imports everything, nothing imports it."""
 
 from fd2lib.drive.experiment import Experiment
-from fd2lib.drive.grid import experiments_of, grid_requests, run_grid
 from fd2lib.drive.notebooks import run_notebook
-from fd2lib.drive.plans import Plan, list_plans, load_plan, plan_rows, planned, run_plan
-from fd2lib.drive.plugins import load_plugin
-from fd2lib.drive.request import GridRequest, Request
-from fd2lib.drive.studies import Arm, Study, list_studies, load_study, parse_studies, study_grid, study_rows
+from fd2lib.drive.plans import Plan, list_plans, load_plan, planned, run_plan
+from fd2lib.drive.request import GridRequest, Request, load_plugin
+from fd2lib.drive.studies import (
+    Arm,
+    Study,
+    experiments_of,
+    grid_requests,
+    list_studies,
+    load_study,
+    parse_studies,
+    run_grid,
+    study_grid,
+    study_rows,
+)

@@ -23,12 +23,9 @@ SPDX = re.compile(r"(MIT|Apache[ -]2\.0|CC0[ -]1\.0|CC[ -]BY(?:-[A-Z]{2})*[ -]\d
 
 
 def write_card(folder: Path, origin: Origin, tensors: Mapping[str, Tensor]) -> None:
-    """Write metadata, card and digests into a folder whose images, labels and script are all there.
+    """Write metadata, card and digests into a folder whose images, labels and script are there.
 
-    Args:
-        folder: gets ``croissant.json``, ``README.md`` and ``SHA256SUMS``.
-        origin: what the set was made from.
-        tensors: what the labels' file holds.
+    ``tensors`` are what the labels' file holds.
     """
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("fd2lib.drive"),

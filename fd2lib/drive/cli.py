@@ -18,15 +18,13 @@ from tyro.conf import FlagCreatePairsOff, OmitSubcommandPrefixes, Positional, Us
 from fd2lib import __version__
 from fd2lib.data import format_listing, prepare
 from fd2lib.drive.export import TEMPERATURE, export_run
-from fd2lib.drive.grid import experiments_of, grid_requests, run_grid
-from fd2lib.drive.measuring import AttentionRequest, GeometryRequest, MeasureRequest
 from fd2lib.drive.notebooks import parse_parameters, run_notebook
 from fd2lib.drive.page import write_page
-from fd2lib.drive.plans import list_plans, load_plan, run_plan
-from fd2lib.drive.plugins import load_additions
+from fd2lib.drive.plans import AttentionRequest, GeometryRequest, MeasureRequest, list_plans, load_plan, run_plan
 from fd2lib.drive.recipe_text import NAME, format_all, format_diff, format_recipe, parse_recipe
 from fd2lib.drive.request import Additions, GridRequest, Machine, option
 from fd2lib.drive.rerun import experiment_of_row, find_row
+from fd2lib.drive.studies import experiments_of, grid_requests, run_grid
 from fd2lib.ground import Fd2Error, SettingError
 
 
@@ -52,7 +50,6 @@ class Run(GridRequest, Command):
 
     def run(self) -> None:
         """Run the grid or the plan."""
-        load_additions(self)
         out = Path(self.out)
         if self.plan:
             self._require_plan_alone()
@@ -66,10 +63,9 @@ class Run(GridRequest, Command):
             print(f"Open {write_page(experiments, out)}")
 
     def _require_plan_alone(self) -> None:
-        of_plan = {field.name: field.default for field in dataclasses.fields(GridRequest)}
-        for field in dataclasses.fields(Machine):
-            del of_plan[field.name]
-        given = [name for name, default in of_plan.items() if getattr(self, name) != default]
+        of_machine = self.only(Machine)
+        options = [field for field in dataclasses.fields(GridRequest) if field.name not in of_machine]
+        given = [field.name for field in options if getattr(self, field.name) != field.default]
         if given:
             raise SettingError(f"plan {self.plan!r} says what is run, and so does {given[0]}; give one of the two.")
 
@@ -101,7 +97,6 @@ class _Measure(MeasureRequest, Command):
 
     def run(self) -> None:
         """Measure."""
-        load_additions(self)
         self.measure(self.out or f"results/{type(self).__name__.lower()}.csv", not self.quiet)
 
 
@@ -128,7 +123,6 @@ class List(Additions, Command):
 
     def run(self) -> None:
         """Print them."""
-        load_additions(self)
         print(format_listing())
 
 
@@ -151,7 +145,6 @@ class All(Additions, Command):
 
     def run(self) -> None:
         """Print all."""
-        load_additions(self)
         print(format_all())
 
 
@@ -163,7 +156,6 @@ class Show(Additions, Command):
 
     def run(self) -> None:
         """Print it."""
-        load_additions(self)
         print(format_recipe(parse_recipe(self.name)))
 
 
@@ -176,7 +168,6 @@ class Diff(Additions, Command):
 
     def run(self) -> None:
         """Print it."""
-        load_additions(self)
         print(format_diff(self.first, self.second))
 
 
@@ -186,7 +177,6 @@ class Plans(Additions, Command):
 
     def run(self) -> None:
         """Print them."""
-        load_additions(self)
         for name, title in list_plans().items():
             print(f"{name:12} {load_plan(name).file:24} {title}")
 
@@ -237,6 +227,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config=(OmitSubcommandPrefixes, FlagCreatePairsOff),
     )
     try:
+        if isinstance(command, Additions):
+            command.load()
         command.run()
         sys.stdout.flush()
     except Fd2Error as error:

@@ -1,19 +1,20 @@
-"""One experiment: four stages run or loaded in order, for notebooks, the command line and grids alike."""
+"""One experiment: four stages run or loaded in order, and the row of what it was asked, reached and cost."""
 
 import dataclasses
 import functools
+import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from fd2lib.data import Dataset, load_dataset
-from fd2lib.drive.plugins import load_additions
 from fd2lib.drive.request import Request
-from fd2lib.drive.rows import Finished, result_row
-from fd2lib.ground import DistillSettings, PretrainSettings, Recipe, load_recipe
+from fd2lib.ground import DistillSettings, PretrainSettings, Recipe, load_recipe, setting_values
+from fd2lib.measure import provenance_columns
 from fd2lib.models import Teacher
-from fd2lib.record import append_result, run_or_load
+from fd2lib.record import put_rows, read_manifest, run_or_load
 from fd2lib.stages import (
     DistilledImages,
     DistillInputs,
@@ -40,16 +41,12 @@ logger = logging.getLogger(__name__)
 
 
 def resolve_recipe(request: Request, strict: bool = True) -> Recipe:
-    """Return the recipe of a request.
-
-    Args:
-        request: what is asked.
-        strict: as of :func:`fd2lib.ground.load_recipe`.
+    """Return the recipe of a request, strict as :func:`fd2lib.ground.load_recipe` is.
 
     Raises:
         SettingError: an unknown scale, method, teacher or setting.
     """
-    load_additions(request)
+    request.load()
     given = {name: getattr(request, name) for name in _OF_RECIPE}
     return load_recipe(request.scale, classes=request.classes or None, strict=strict, **given)
 
@@ -58,11 +55,7 @@ class Experiment:
     """Runs or loads the stages of one request; every method loads what is there and makes what is not."""
 
     def __init__(self, *, recipe: Recipe | None = None, **request: Any) -> None:
-        """Resolve what is asked.
-
-        Args:
-            recipe: in place of the one that the request names.
-            **request: fields of :class:`Request`.
+        """Resolve what the fields of a :class:`Request` ask, unless a recipe is given in place of it.
 
         Raises:
             SettingError: an unknown scale, method or setting, or one that the method does not allow.
@@ -85,8 +78,7 @@ class Experiment:
     def derived(self, **changes: Any) -> "Experiment":
         """Return :meth:`with_` without its warning, for grids, which warn once."""
         request = dataclasses.replace(self.request, **changes)
-        fields = {field.name: getattr(request, field.name) for field in dataclasses.fields(request)}
-        other = Experiment(recipe=resolve_recipe(request, strict=False), **fields)
+        other = Experiment(recipe=resolve_recipe(request, strict=False), **request.only(Request))
         if "dataset" in self.__dict__ and _images_of(other) == _images_of(self):
             other.__dict__["dataset"] = self.dataset
         return other
@@ -160,22 +152,12 @@ class Experiment:
 
     def row(self) -> dict[str, Any]:
         """Run everything and return the result row (see :data:`fd2lib.record.STUDENTS`)."""
-        done = Finished(
-            recipe=self.recipe,
-            dataset=self.dataset,
-            distill_ipc=self.distill_settings.ipc,
-            images=self.distill(),
-            labels=self.relabel(),
-            student=self.evaluate(),
-            makers=self.image_teachers(),
-            labellers=self.label_teachers(),
-        )
-        return result_row(done)
+        return _row(self)
 
     def record(self, results: str | Path) -> dict[str, Any]:
         """Run everything, add the row to a results file and return it."""
         row = self.row()
-        append_result(row, results)
+        put_rows([row], results)
         return row
 
 
@@ -188,3 +170,96 @@ def _images_of(experiment: Experiment) -> tuple[Any, ...]:
 @functools.lru_cache(maxsize=1000)
 def _warn_once(text: str) -> None:
     logger.warning("%s", text)
+
+
+def settings_text(recipe: Recipe) -> str:
+    """Return all settings of an experiment as JSON with sorted keys.
+
+    ``teacher_settings`` is there where several make the images, ``label_teacher_settings`` where others make the
+    labels. :func:`fd2lib.record.row_identity` compares rows by them.
+    """
+    names = ("pretrain", "distill", "relabel", "evaluate")
+    stages: dict[str, Any] = {name: setting_values(getattr(recipe, name)) for name in names}
+    if len(recipe.teacher_settings) > 1:
+        stages["teacher_settings"] = [setting_values(one) for one in recipe.teacher_settings]
+    if recipe.label_teacher_settings != recipe.teacher_settings:
+        stages["label_teacher_settings"] = [setting_values(one) for one in recipe.label_teacher_settings]
+    return json.dumps(stages, sort_keys=True)
+
+
+def _row(done: Experiment) -> dict[str, Any]:
+    recipe, images, labels, student = done.recipe, done.distill(), done.relabel(), done.evaluate()
+    makers, labellers = done.image_teachers(), done.label_teachers()
+    teachers = makers or labellers  # real images have no teacher; where labels have one, it is the one to name
+    ipc = recipe.relabel.ipc or len(images.change_by_index)
+    manifest = read_manifest(student.folder, "evaluate")
+    return {
+        **_asked(recipe),
+        "image_set": done.dataset.image_set,
+        "images_fingerprint": done.dataset.fingerprint,
+        "num_classes": len(done.dataset.classes),
+        "distill_ipc": done.distill_settings.ipc,
+        "teacher_kind": recipe.teacher_kind if makers else "",
+        "label_teacher_kind": recipe.label_teacher_kind if labellers else "",
+        "teacher_backbones": recipe.teacher_backbones if teachers else "",
+        "teacher_init": setting_values(recipe.pretrain)["init"] if teachers else "",
+        "last_top1": round(student.last_accuracy, 4),
+        "best_top1": round(student.best_accuracy, 4),
+        "teacher_top1": _mean([result.backbone_accuracy for result in teachers]),
+        "teacher_head_top1": _mean([result.head_accuracy for result in teachers]),
+        "label_teacher_top1": _mean([result.backbone_accuracy for result in labellers]),
+        "test_images": student.test_images,
+        "mean_pixel_change": round(sum(images.change_by_index[:ipc]) / ipc, 6),
+        "images_bytes": sum(images.bytes_by_index[:ipc]),
+        "labels_bytes": labels.label_bytes,
+        **_costs(done, len(teachers), len(labellers)),
+        "pretrain_seconds": round(sum(result.seconds for result in teachers), 2),
+        "distill_seconds": images.seconds,
+        "relabel_seconds": labels.seconds,
+        "evaluate_seconds": student.seconds,
+        "pretrain_peak_mib": _peak([result.folder for result in teachers], "pretrain"),
+        "distill_peak_mib": _peak([images.folder], "distill"),
+        "relabel_peak_mib": _peak([labels.folder], "relabel"),
+        "evaluate_peak_mib": _peak([student.folder], "evaluate"),
+        "fingerprint": manifest["fingerprint"],
+        "settings": settings_text(recipe),
+        **provenance_columns(manifest["provenance"]),
+    }
+
+
+def _asked(recipe: Recipe) -> dict[str, Any]:
+    """The columns that say what was asked for."""
+    return {
+        **{name: getattr(recipe, name) for name in ("scale", "dataset", "classes", "image_size", "bundle", "method")},
+        "start": recipe.distill.start,
+        "ipc": recipe.relabel.ipc,
+        "seed": recipe.evaluate.seed,
+        "student": recipe.evaluate.student,
+        "student_init": setting_values(recipe.evaluate)["student_init"],
+        "labels": recipe.evaluate.labels,
+        "headline": recipe.headline,
+    }
+
+
+def _costs(done: Experiment, teachers: int, labellers: int) -> dict[str, int]:
+    """Images passed through networks, stage by stage, from settings and set sizes."""
+    recipe, data = done.recipe, done.dataset
+    views = {"release": 3 if recipe.pretrain.attention else 1, "random": 3, "paper": 1}[recipe.pretrain.views]
+    count = recipe.relabel.ipc * len(data.classes) or len(data.train)
+    return {
+        "pretrain_images": teachers * views * recipe.pretrain.epochs * len(data.train),
+        "distill_images": recipe.distill.iterations * recipe.relabel.ipc * len(data.classes),
+        "relabel_images": labellers * recipe.relabel.epochs * count,
+        "evaluate_images": recipe.relabel.epochs * count,
+    }
+
+
+def _mean(values: Sequence[float | None]) -> float | str:
+    known = [value for value in values if value is not None]
+    return round(mean(known), 4) if known else ""
+
+
+def _peak(folders: Sequence[Path], stage: str) -> float | str:
+    """The largest peak of a stage's runs; empty where one did not measure it."""
+    peaks = [read_manifest(folder, stage)["provenance"].get("stage_peak_memory_mib") for folder in folders]
+    return max(peaks) if peaks and None not in peaks else ""

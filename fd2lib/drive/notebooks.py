@@ -20,7 +20,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from fd2lib.drive.request import fitting_option
-from fd2lib.ground import Fd2Error, SettingError, unknown
+from fd2lib.ground import Fd2Error, SettingError, require, unknown
 
 _KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -55,18 +55,22 @@ def notebook_parameters(source: str | Path) -> dict[str, Any]:
     return found
 
 
-def _as_template(path: Path) -> str:
-    """A path as papermill takes it: it formats what stands in braces."""
-    return str(path.resolve()).replace("{", "{{").replace("}", "}}")
-
-
 def parse_parameters(source: str | Path, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``given`` with each value as the type of its parameter's default; text is read, as from a command line.
 
     Raises:
         SettingError: an unknown notebook or parameter, or a value that does not fit its parameter.
     """
-    return _checked(notebook_parameters(source), given, Path(source))
+    known, called = notebook_parameters(source), Path(source).name
+    values = {}
+    for name, value in given.items():
+        if not known:
+            raise SettingError(f"{called} has no parameters, so {name!r} cannot be given.")
+        require(f"parameter of {called}", name, known)
+        if isinstance(known[name], bool) and isinstance(value, str):  # words of command lines
+            value = {"true": True, "false": False}.get(value.strip().lower(), value)
+        values[name] = fitting_option(f"parameter {name}", value, known[name])
+    return values
 
 
 def run_notebook(
@@ -83,12 +87,9 @@ def run_notebook(
 
     Args:
         source: the notebook. It runs with this Python, whatever kernel it names.
-        target: where the executed notebook goes; never ``source`` itself.
-        parameters: values by name. Text is read as the type of the parameter's default, so that command lines work.
+        target: where the executed notebook goes, which is returned; never ``source`` itself.
+        parameters: values by name, as :func:`parse_parameters` takes them.
         working_directory: where relative paths in the notebook start; by default the notebook's own folder.
-
-    Returns:
-        ``target``.
 
     Raises:
         SettingError: an unknown notebook or parameter, or a value that does not fit its parameter.
@@ -107,21 +108,21 @@ def run_notebook(
 
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.stem}.{os.getpid()}.ipynb")
+    template = str(partial.resolve()).replace("{", "{{").replace("}", "}}")  # papermill formats what stands in braces
     try:
         with _kernel_environment():
             papermill.execute_notebook(
                 notebook,
-                _as_template(partial),
+                template,
                 parameters=values,
                 kernel_name=_KERNEL["name"],
                 cwd=str(folder.resolve()),
                 progress_bar=False,
             )
-    except (PapermillExecutionError, DeadKernelError, CellTimeoutError) as error:
+    except BaseException as error:
         kept = _keep(partial, target)
-        raise NotebookError(f"{source.name} failed{_where(error)}: {_said(error)}. {kept}") from error
-    except BaseException:
-        _keep(partial, target)
+        if isinstance(error, PapermillExecutionError | DeadKernelError | CellTimeoutError):
+            raise NotebookError(f"{source.name} failed{_told(error)}. {kept}") from error
         raise
     os.replace(partial, target)
     return target
@@ -137,22 +138,6 @@ def _read(source: Path) -> nbformat.NotebookNode:
     except (nbformat.reader.NotJSONError, nbformat.ValidationError, json.JSONDecodeError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0][:120]
         raise NotebookError(f"{source} is not a notebook ({reason}); expected a Jupyter .ipynb file.") from error
-
-
-def _checked(known: Mapping[str, Any], given: Mapping[str, Any], source: Path) -> dict[str, Any]:
-    for name in given:
-        if not known:
-            raise SettingError(f"{source.name} has no parameters, so {name!r} cannot be given.")
-        if name not in known:
-            raise SettingError(unknown(f"parameter of {source.name}", name, known))
-    return {name: _fitting(name, value, known[name]) for name, value in given.items()}
-
-
-def _fitting(name: str, value: Any, default: Any) -> Any:
-    """A value as the type of its parameter's default; of a truth value the words are taken too."""
-    if isinstance(default, bool) and isinstance(value, str):
-        value = {"true": True, "false": False}.get(value.strip().lower(), value)
-    return fitting_option(f"parameter {name}", value, default)
 
 
 @contextlib.contextmanager
@@ -183,12 +168,10 @@ def _keep(partial: Path, target: Path) -> str:
     return f"What it reached is kept in {kept}."
 
 
-def _where(error: Exception) -> str:
-    return f" in its code cell {error.exec_count}" if isinstance(error, PapermillExecutionError) else ""
-
-
-def _said(error: Exception) -> str:
-    """The line a traceback ends with: the error's name and the first line of its message."""
-    text = f"{error.ename}: {error.evalue}" if isinstance(error, PapermillExecutionError) else str(error)
+def _told(error: Exception) -> str:
+    """The cell, and the line that a traceback ends with: the error's name and the first line of its message."""
+    place, text = "", str(error)
+    if isinstance(error, PapermillExecutionError):
+        place, text = f" in its code cell {error.exec_count}", f"{error.ename}: {error.evalue}"
     lines = [line for line in _ANSI.sub("", text).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__).strip().rstrip(".:")
+    return f"{place}: {(lines[0] if lines else type(error).__name__).strip().rstrip('.:')}"

@@ -42,11 +42,8 @@ class Origin:
 def trace(run: str | Path, dataset: str = "") -> Origin:
     """Read a finished relabel or distill run and find what it was made from.
 
-    A folder that a manifest names and that has moved is looked for beside the run, by the fingerprint of its files.
-
-    Args:
-        run: the run's folder.
-        dataset: registered name of the source set; empty takes it from the name of the distilled images' folder.
+    A folder that a manifest names and that has moved is looked for beside the run, by the fingerprint of its files. The
+    source set is the registered ``dataset``, or, if empty, told by the name of the distilled images' folder.
 
     Raises:
         ArtefactError: not a finished run of these stages, or its images or labels are missing or changed.

@@ -61,11 +61,9 @@ def format_all() -> str:
     for scale in SCALES:
         base = parse_recipe(scale)
         parts.append(f"{scale} ({base.title}, {base.dataset}, {base.backbone})\n\n{format_recipe(base)}")
-        for method, title in list_methods().items():
-            if method != DEFAULT_METHOD:
-                parts.append(_changes(base, f"{scale}/{method}", title))
-        for bundle, title in list_bundles().items():
-            parts.append(_changes(base, f"{scale}@{bundle}", title))
+        others = {f"{scale}/{name}": title for name, title in list_methods().items() if name != DEFAULT_METHOD}
+        others |= {f"{scale}@{name}": title for name, title in list_bundles().items()}
+        parts += [_changes(base, name, title) for name, title in others.items()]
     return "\n\n".join(parts)
 
 

@@ -5,14 +5,18 @@ The command line, the grid's settings in the Snakefile and the check of notebook
 
 import contextlib
 import dataclasses
+import hashlib
+import importlib.util
 import math
 import numbers
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from fd2lib.ground import SCALES, SettingError, parse_numbers, unknown
+from fd2lib.ground import SCALES, SettingError, add_recipes, require
 
 
 def option(
@@ -23,14 +27,10 @@ def option(
     name: str = "",
     formerly: Sequence[str] = (),
 ) -> Any:
-    """Declare an option as a dataclass field.
+    """Declare an option as a dataclass field, with its help for people and the words that it may be.
 
-    Args:
-        default: its value where it is not given; empty texts and zeros take the recipe's. Without one it is required.
-        help: what it is, for people.
-        choices: the words that it may be.
-        name: on the command line, where it is another than the field's.
-        formerly: earlier names, which files and command lines that exist may have.
+    Without a default it is required; empty texts and zeros take the recipe's. ``name`` is the command line's, where it
+    is another than the field's, and ``formerly`` are earlier ones, which files and command lines that exist may have.
     """
     metadata = {"help": help, "choices": tuple(choices), "name": name, "formerly": tuple(formerly)}
     return dataclasses.field(default=default, metadata=metadata)
@@ -42,6 +42,21 @@ class Additions:
 
     plugin: str = option("", "Python files or modules that register terms or readers, separated by blanks")
     recipes: str = option("", "TOML files with methods, studies, plans or values of your own, separated by blanks")
+
+    def load(self) -> None:
+        """Import the plugins and read the recipe files; a plugin that was loaded before is not loaded again.
+
+        Raises:
+            SettingError: one of them is missing or fails.
+        """
+        for plugin in self.plugin.split():
+            load_plugin(plugin)
+        for file in self.recipes.split():
+            add_recipes(file)
+
+    def only(self, kind: "type[Additions]") -> dict[str, Any]:
+        """Return those options, by name, that requests of a kind have, such as what all of a grid's share."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(kind)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,20 +118,6 @@ class GridRequest(Common):
     ipc: str = option("1,3", "images per class")
     seeds: str = option("0,1,2", "seeds")
 
-    @property
-    def ipcs(self) -> list[int]:
-        """Images per class."""
-        return parse_numbers("ipc", self.ipc)
-
-    @property
-    def seed_list(self) -> list[int]:
-        """Seeds."""
-        return parse_numbers("seeds", self.seeds)
-
-    def common(self) -> dict[str, Any]:
-        """Return the fields that the requests of all its experiments share."""
-        return {field.name: getattr(self, field.name) for field in dataclasses.fields(Common)}
-
 
 def fitting_option(name: str, value: Any, default: Any) -> Any:
     """Return a value as the type of an option's default; neighbouring types are taken, as 2 for ``"2"``.
@@ -150,6 +151,37 @@ def todays_names(given: Mapping[str, Any], kind: type[Common]) -> dict[str, Any]
     fields = {field.name: field for field in dataclasses.fields(kind)}
     today = {old: name for name, field in fields.items() for old in field.metadata["formerly"]}
     for name in given:
-        if name not in fields and name not in today:
-            raise SettingError(unknown("option", name, fields))
+        if name not in today:
+            require("option", name, fields)
     return {today.get(name, name): value for name, value in given.items()}
+
+
+def load_plugin(plugin: str) -> None:
+    """Import a Python file by its path, or a module by its name.
+
+    Raises:
+        SettingError: there is none, or importing it fails.
+    """
+    path = Path(plugin)
+    try:
+        if path.suffix != ".py":
+            importlib.import_module(plugin)
+            return
+        name = f"fd2lib_plugin_{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+        if name in sys.modules:  # the same content registers once, wherever it lies
+            return
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise ImportError("no Python file")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    except Exception as error:
+        raise SettingError(
+            f"plugin {plugin!r} could not be loaded ({type(error).__name__}: {error}); "
+            "expected a Python file or the name of a module that imports without errors."
+        ) from error

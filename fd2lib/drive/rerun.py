@@ -1,13 +1,11 @@
 """Running a row of a results file again, from its settings alone."""
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fd2lib.drive.experiment import Experiment
-from fd2lib.drive.plugins import load_additions
 from fd2lib.drive.request import Machine
 from fd2lib.ground import Recipe, SettingError, build_settings, list_methods, setting_values
 from fd2lib.ground.declaration import DIGEST
@@ -34,33 +32,21 @@ def find_row(path: str | Path, which: str) -> dict[str, str]:
 
 
 def experiment_of_row(row: Mapping[str, str], machine: Machine, *, weights: str = "", **request: Any) -> Experiment:
-    """Return the experiment that a row came from.
+    """Return the experiment that a row of :func:`fd2lib.record.read_rows` came from.
 
-    Args:
-        row: of :func:`fd2lib.record.read_rows`.
-        machine: where the images lie and where to run.
-        weights: the file of initial weights, of rows that started from one.
-        **request: further fields of the request, such as ``progress``.
+    A machine says where the images lie and where to run, ``weights`` is the file of initial weights, of rows that
+    started from one, and ``request`` are further fields, such as ``progress``.
 
     Raises:
         SettingError: a setting that this version does not know, or weights that are not the row's.
     """
-    load_additions(machine)
-    recipe = _recipe_of(row, weights)
-    fields = {field.name: getattr(machine, field.name) for field in dataclasses.fields(Machine)}
-    image_set = "" if row["image_set"] == row["dataset"] else row["image_set"]
+    machine.load()
     return Experiment(
-        recipe=recipe,
-        **fields,
-        dataset=row["dataset"],
-        image_set=image_set,
-        classes=row["classes"],
-        image_size=int(row["image_size"]),
-        scale=row["scale"],
-        method=row["method"],
-        seed=int(row["seed"]),
-        ipc=int(row["ipc"]),
-        distill_ipc=int(row["distill_ipc"] or 0),
+        recipe=_recipe_of(row, weights),
+        **machine.only(Machine),
+        **{name: row[name] for name in ("dataset", "classes", "scale", "method")},
+        **{name: int(row[name] or 0) for name in ("image_size", "seed", "ipc", "distill_ipc")},
+        image_set="" if row["image_set"] == row["dataset"] else row["image_set"],
         **request,
     )
 
@@ -69,18 +55,13 @@ def _recipe_of(row: Mapping[str, str], weights: str) -> Recipe:
     stages: dict[str, Any] = json.loads(settings_identity(row["settings"]))
     teachers = [_built("pretrain", one, weights) for one in stages.get("teacher_settings", [stages["pretrain"]])]
     labellers = [_built("pretrain", one, weights) for one in stages.get("label_teacher_settings", [])]
+    names = ("scale", "dataset", "method", "bundle", "headline", "classes", "teacher_kind", "label_teacher_kind")
+    same: dict[str, Any] = {name: row[name] for name in names}
     return Recipe(
-        scale=row["scale"],
-        dataset=row["dataset"],
-        method=row["method"],
-        bundle=row["bundle"],
-        headline=row["headline"],
-        classes=row["classes"],
+        **same,
         backbone=teachers[0].backbone,
         title=list_methods().get(row["method"], row["method"]),
         image_size=int(row["image_size"]),
-        teacher_kind=row["teacher_kind"],
-        label_teacher_kind=row["label_teacher_kind"],
         teacher_settings=tuple(teachers),
         label_teacher_settings=tuple(labellers or teachers),
         sources={},

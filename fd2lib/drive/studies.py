@@ -1,17 +1,22 @@
-"""Studies: named sets of arms, run as a grid or looked up among rows that were run before."""
+"""Grids and studies: the experiments of one request or of a study's arms, run, or looked up among rows."""
 
 import dataclasses
 import itertools
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from tqdm.auto import tqdm
+
 from fd2lib.data import image_set_name
-from fd2lib.drive.experiment import Experiment, resolve_recipe
-from fd2lib.drive.request import Request, todays_names
-from fd2lib.drive.rows import settings_text
-from fd2lib.ground import ArtefactError, SettingError, join_overrides, read_tables, unknown
+from fd2lib.drive.experiment import Experiment, resolve_recipe, settings_text
+from fd2lib.drive.request import Common, GridRequest, Request, split_names, todays_names
+from fd2lib.ground import ArtefactError, SettingError, join_overrides, load_recipe, parse_numbers, read_tables, require
 from fd2lib.record import row_identity
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,7 @@ class Study:
             SettingError: an arm it does not have.
         """
         for name in names:
-            if name not in self.arms:
-                raise SettingError(unknown(f"arm of study {self.name!r}", name, self.arms))
+            require(f"arm of study {self.name!r}", name, self.arms)
         return dataclasses.replace(self, arms={name: self.arms[name] for name in names})
 
 
@@ -61,8 +65,7 @@ def load_study(name: str) -> Study:
         SettingError: there is none of that name.
     """
     tables = read_tables("studies")
-    if name not in tables:
-        raise SettingError(unknown("study", name, tables))
+    require("study", name, tables)
     table = tables[name]
     arms = {}
     for key, entry in table["arms"].items():
@@ -77,11 +80,8 @@ def parse_studies(text: str) -> list[Study]:
     Raises:
         SettingError: an unknown study or arm.
     """
-    studies = []
-    for item in text.split():
-        name, _, arms = item.partition(":")
-        studies.append(load_study(name).only(arms.split(",")) if arms else load_study(name))
-    return studies
+    named = [item.partition(":") for item in text.split()]
+    return [load_study(name).only(arms.split(",")) if arms else load_study(name) for name, _, arms in named]
 
 
 def study_requests(study: Study, ipcs: Sequence[int], seeds: Sequence[int], **common: Any) -> Iterator[Request]:
@@ -90,13 +90,69 @@ def study_requests(study: Study, ipcs: Sequence[int], seeds: Sequence[int], **co
         yield Request(**{**arm.of(common), "seed": seed, "ipc": ipc, "distill_ipc": max(ipcs)})
 
 
+def grid_requests(asked: GridRequest) -> Iterator[Request]:
+    """Yield the requests of a grid; all IPC of a method share one distillation of the largest.
+
+    Methods and starts go seed by seed, and a control that is not optimised has no start to cross; studies go arm by
+    arm.
+
+    Raises:
+        SettingError: nothing is asked for, or an unknown study or arm.
+    """
+    common, ipcs, seeds = asked.only(Common), parse_numbers("ipc", asked.ipc), parse_numbers("seeds", asked.seeds)
+    if asked.study:
+        for study in parse_studies(asked.study):
+            yield from study_requests(study, ipcs, seeds, **common)
+        return
+    methods, starts = split_names(asked.methods), split_names(asked.starts)
+    if not methods or not starts:
+        raise SettingError(f"methods are {asked.methods!r} and starts {asked.starts!r}; name at least one of each.")
+    for seed, method in itertools.product(seeds, methods):
+        optimised = load_recipe(asked.scale, dataset=asked.dataset, method=method).distill.iterations > 0
+        for start, ipc in itertools.product(starts if optimised else [""], ipcs):
+            overrides = join_overrides(asked.overrides, f"distill.start={start}" if start else "")
+            changes = {"method": method, "ipc": ipc, "distill_ipc": max(ipcs), "seed": seed, "overrides": overrides}
+            yield Request(**common | changes)
+
+
 def study_grid(study: Study, ipcs: Sequence[int], seeds: Sequence[int], **common: Any) -> Iterator[Experiment]:
-    """Yield a study's experiments in the order of :func:`study_requests`; loaded images are shared."""
-    first: Experiment | None = None
-    for request in study_requests(study, ipcs, seeds, **common):
-        fields = {field.name: getattr(request, field.name) for field in dataclasses.fields(request)}
-        first = first or Experiment(**fields)
-        yield first.derived(**fields)
+    """Yield a study's experiments in the order of :func:`study_requests`."""
+    return _experiments(study_requests(study, ipcs, seeds, **common), None)
+
+
+def experiments_of(requests: Iterable[Request], progress: bool = True) -> list[Experiment]:
+    """Return the experiments of requests; one warning names overrides that are not followed."""
+    made = list(_experiments(requests, Experiment(), progress=progress))
+    left_out: dict[str, dict[str, None]] = {}
+    for one in made:
+        for text in one.recipe.not_followed:
+            left_out.setdefault(text, {})[one.recipe.method] = None
+    if left_out:
+        told = "; ".join(f"{', '.join(methods)}: {text}" for text, methods in left_out.items())
+        logger.warning("overrides that some methods do not allow are not followed there: %s", told)
+    return made
+
+
+def _experiments(requests: Iterable[Request], one: Experiment | None, **changes: Any) -> Iterator[Experiment]:
+    """Experiments of requests, each derived from the one before; a first that has none is strict about overrides."""
+    for request in requests:
+        fields = request.only(Request) | changes
+        one = (one or Experiment(**fields)).derived(**fields)
+        yield one
+
+
+def run_grid(experiments: Sequence[Experiment], results: str | Path, progress: bool = True) -> list[dict[str, Any]]:
+    """Run every experiment, adding each row to ``results`` as soon as it is there; repeats load what exists."""
+    rows = []
+    for experiment in tqdm(experiments, desc="experiments", unit="student", disable=not progress):
+        row = experiment.record(results)
+        teachers = f"teacher {row['teacher_kind'] or '-'}, labels {row['label_teacher_kind'] or '-'}"
+        place = f"start {row['start']}, student {row['student']}, IPC {row['ipc']}, seed {row['seed']}"
+        followed = experiment.request.overrides if not experiment.recipe.not_followed else "some overrides"
+        asked = f" ({followed})" if followed else ""
+        logger.info("%s, %s, %s%s: %.1f %%", experiment.recipe.title, teachers, place, asked, row["last_top1"])
+        rows.append(row)
+    return rows
 
 
 def study_rows(
@@ -110,35 +166,9 @@ def study_rows(
 ) -> list[dict[str, str]]:
     """Return the rows that belong to a study, each with its ``arm``; arms share rows where their settings are equal.
 
-    A row is found by what it means, not by a label: what was run is what it says.
-
-    Args:
-        study: the study.
-        rows: of :func:`fd2lib.record.read_rows`.
-        ipcs: images per class; none for all that the rows have.
-        seeds: likewise.
-        images_fingerprint: of the images, where rows of several sets under one name may be there.
-        **common: the other fields of :class:`Request` that the rows were made with.
-
-    Raises:
-        ArtefactError: an experiment is there twice.
-    """
-    known = by_identity(rows, images_fingerprint)
-    ipcs = ipcs or sorted({int(row["ipc"]) for row in rows} - {0}) or [1]
-    seeds = seeds or sorted({int(row["seed"]) for row in rows})
-    found = []
-    for arm, seed, ipc in itertools.product(study.arms.values(), seeds, ipcs):
-        key = request_identity(Request(**{**arm.of(common), "seed": seed, "ipc": ipc}))
-        if key in known:
-            # A whole training set has no IPC: its row stands beside each.
-            found.append({**known[key], "arm": arm.name, "asked_ipc": str(ipc)})
-    return found
-
-
-def by_identity(
-    rows: Iterable[Mapping[str, str]], images_fingerprint: str = ""
-) -> dict[tuple[str, ...], Mapping[str, str]]:
-    """Return students' rows by what they are of, of these images where their fingerprint is given.
+    A row of :func:`fd2lib.record.read_rows` is found by what it means, not by a label: what was run is what it says.
+    Without ``ipcs`` or ``seeds`` all that the rows have count. ``images_fingerprint`` is for rows of several sets under
+    one name, and ``common`` are the other fields of :class:`Request` that the rows were made with.
 
     Raises:
         ArtefactError: two rows are of one experiment.
@@ -154,7 +184,15 @@ def by_identity(
                 f"two rows are of one experiment, of {told}: {row['method']}, IPC {row['ipc']}, seed {row['seed']} on "
                 f"{row['image_set']}. Take one out, or name image sets that differ (--name)."
             )
-    return known
+    ipcs = ipcs or sorted({int(row["ipc"]) for row in rows} - {0}) or [1]
+    seeds = seeds or sorted({int(row["seed"]) for row in rows})
+    found = []
+    for arm, seed, ipc in itertools.product(study.arms.values(), seeds, ipcs):
+        key = request_identity(Request(**{**arm.of(common), "seed": seed, "ipc": ipc}))
+        if key in known:
+            # A whole training set has no IPC: its row stands beside each.
+            found.append({**known[key], "arm": arm.name, "asked_ipc": str(ipc)})
+    return found
 
 
 def request_identity(request: Request) -> tuple[str, ...]:

@@ -1,7 +1,16 @@
 """Ground: settings, recipes, errors, seeded generators and safe files. Imports nothing else of fd2lib."""
 
 from fd2lib.ground.declaration import StageSettings, identity, setting, setting_values
-from fd2lib.ground.errors import ArtefactError, DataError, Fd2Error, SettingError, ShapeError, TrainingError, unknown
+from fd2lib.ground.errors import (
+    ArtefactError,
+    DataError,
+    Fd2Error,
+    SettingError,
+    ShapeError,
+    TrainingError,
+    require,
+    unknown,
+)
 from fd2lib.ground.files import atomic_path, file_digest, read_json, write_json
 from fd2lib.ground.layers import SCALES, add_recipes, join_overrides, parse_numbers, parse_overrides, read_tables
 from fd2lib.ground.random import derive_seed, make_generator, seeded_initialisation

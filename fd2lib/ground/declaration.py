@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from typing import Any, ClassVar
 
-from fd2lib.ground.errors import SettingError, unknown
+from fd2lib.ground.errors import SettingError, require
 from fd2lib.ground.files import file_digest
 
 PACKAGED_INITS = ("random", "imagenet")  # initial weights that are known by name; anything else is a file
@@ -23,17 +23,11 @@ def setting(
     before: Any = MISSING,
     weights: bool = False,
 ) -> Any:
-    """Declare a setting as a dataclass field.
+    """Declare a setting as a dataclass field: its value at the paper's scale and where that comes from.
 
-    Args:
-        default: value at the paper's scale; without one the caller of a recipe gives it.
-        source: where the default comes from.
-        low: smallest number allowed.
-        high: largest number allowed.
-        choices: words allowed.
-        unit: of the number, for people.
-        before: what runs were made with before the setting existed; it still identifies them.
-        weights: names initial weights: ``random``, ``imagenet`` or a file.
+    Without a default the caller of a recipe gives it. Numbers lie from ``low`` to ``high``, words are among the
+    ``choices``; ``unit`` is for people. ``before`` is what runs were made with before the setting existed, which still
+    identifies them. ``weights`` tells that it names initial weights: ``random``, ``imagenet`` or a file.
     """
     about = {"source": source, "low": low, "high": high, "choices": tuple(choices), "unit": unit}
     return dataclasses.field(default=default, metadata={**about, "before": before, "weights": weights})
@@ -60,8 +54,8 @@ def check_field(field: dataclasses.Field[Any], value: Any) -> None:
         SettingError: another word, or a number out of range.
     """
     about = field.metadata
-    if about["choices"] and value not in about["choices"]:
-        raise SettingError(unknown(field.name, value, about["choices"]))
+    if about["choices"]:
+        require(field.name, value, about["choices"])
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
     low, high = about["low"], about["high"]

@@ -4,7 +4,7 @@ Every message says what is wrong, the value seen, what was expected and what to 
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 
 class Fd2Error(Exception):
@@ -32,14 +32,18 @@ class TrainingError(Fd2Error):
 
 
 def unknown(kind: str, value: object, choices: Iterable[object]) -> str:
-    """Return the sentence for an unknown name: the value, its nearest choice, and all choices.
-
-    Args:
-        kind: what the name stands for, such as ``"method"``.
-        value: the name that was asked for.
-        choices: every name that would have been accepted.
-    """
+    """Return the sentence for an unknown name of a kind, such as ``"method"``: its nearest choice, and all choices."""
     names = list(dict.fromkeys(map(str, choices)))
     close = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     return f"unknown {kind} {value!r}.{hint} Choose one of: {', '.join(names)}."
+
+
+def require(kind: str, value: object, choices: Collection[object]) -> None:
+    """Refuse a name that is none of the choices, in the words of :func:`unknown`.
+
+    Raises:
+        SettingError: it is none of them.
+    """
+    if value not in choices:
+        raise SettingError(unknown(kind, value, choices))

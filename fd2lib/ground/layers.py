@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2lib.ground.declaration import fitting, setting_fields
-from fd2lib.ground.errors import SettingError, unknown
+from fd2lib.ground.errors import SettingError, require, unknown
 from fd2lib.ground.settings import STAGES, GeneralSettings, build_settings
 
 Entry = dict[str, Any]  # {"value": …, "from": where it comes from}
@@ -69,9 +69,9 @@ def add_recipes(path: str | Path) -> None:
     for name in NAMED:
         if twice := _leaves(tables.get(name, {})) & _leaves(read_tables(name)):
             raise SettingError(f"{path} defines {name} {sorted(twice)[0]!r}, which exists; choose another name.")
-    _added[key] = {name: table if name in NAMED else _sourced(table, path.name) for name, table in tables.items()} | {
-        "methods": _sourced_pieces(tables.get("methods", {}), path.name)
-    }
+    own = {name: table if name in NAMED else _sourced(table, path.name) for name, table in tables.items()}
+    methods = tables.get("methods", {})
+    _added[key] = own | {"methods": {**methods, "piece": _sourced(methods.get("piece", {}), path.name)}}
     read_tables.cache_clear()
 
 
@@ -89,10 +89,6 @@ def _sourced(table: Mapping[str, Any], source: str) -> dict[str, Any]:
         else {"value": entry, "from": source}
         for name, entry in table.items()
     }
-
-
-def _sourced_pieces(methods: Mapping[str, Any], source: str) -> dict[str, Any]:
-    return {**methods, "piece": _sourced(methods.get("piece", {}), source)}
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,17 +152,14 @@ class Layers:
                 entries[name] = {"value": value, "from": "override"}
         fields = setting_fields(GeneralSettings)
         for name in entries:
-            if name not in fields:
-                raise SettingError(unknown("general setting", name, fields))
+            require("general setting", name, fields)
         values = {name: fitting(f"general.{name}", fields[name], one["value"]) for name, one in entries.items()}
         return GeneralSettings(**values), {f"general.{name}": one["from"] for name, one in entries.items()}
 
     def resolve(self, pieces: Sequence[str], given: Mapping[str, Any]) -> Resolved:
-        """Return all values and their sources.
+        """Return all values and their sources, of a method's pieces and a caller's values.
 
-        Args:
-            pieces: what the method is made of.
-            given: ``backbone``, ``student``, ``ipc``, ``seed``, ``threads``.
+        The caller has ``given`` ``backbone``, ``student``, ``ipc``, ``seed`` and ``threads``.
 
         Raises:
             SettingError: an unknown setting is asked for, or one that the caller gives by a name of its own.
@@ -178,7 +171,7 @@ class Layers:
             of_pieces = [self.fixing[piece].get(stage, {}) for piece in pieces]
             backbone = given["student"] if stage == "evaluate" else given["backbone"]
             for layer in [self.stage(stage, backbone, pieces), _of_caller(stage, given), *of_pieces]:
-                values |= {f"{stage}.{name}": plain_value(entry) for name, entry in layer.items()}
+                values |= {f"{stage}.{name}": _finite(entry) for name, entry in layer.items()}
                 sources |= {f"{stage}.{name}": entry["from"] for name, entry in layer.items()}
             fixed |= {f"{stage}.{name}": entry["from"] for layer in of_pieces for name, entry in layer.items()}
         refused = {}
@@ -207,12 +200,7 @@ def _of_caller(stage: str, given: Mapping[str, Any]) -> dict[str, Entry]:
     return caller | {"threads": {"value": given["threads"], "from": "general.threads"}}
 
 
-def plain_value(entry: Entry) -> Any:
-    """Return an entry's value.
-
-    Raises:
-        SettingError: it is not finite.
-    """
+def _finite(entry: Entry) -> Any:
     value = entry["value"]
     if isinstance(value, float) and not math.isfinite(value):
         raise SettingError(f"a recipe holds the value {value}; expected a finite number.")
@@ -231,7 +219,7 @@ def parse_overrides(overrides: Mapping[str, Any] | str | None) -> dict[str, Any]
     if not isinstance(overrides, str):
         parsed |= overrides or {}
     else:
-        for item in _split(overrides):
+        for item in re.findall(r'(?:"[^"]*"|[^\s,"]|"(?=[^"]*$))+', overrides):  # no blank or comma outside quotes
             key, sign, text = item.partition("=")
             if not sign or "." not in key or "#" in item:
                 raise SettingError(
@@ -259,11 +247,6 @@ def parse_numbers(name: str, text: str) -> list[int]:
 def join_overrides(*texts: str) -> str:
     """Return several texts of overrides as one; of the same setting the last counts."""
     return " ".join(filter(None, texts))
-
-
-def _split(text: str) -> list[str]:
-    """Split at white space and commas outside double quotes."""
-    return [item for item in re.findall(r'(?:"[^"]*"|[^\s,"]|"(?=[^"]*$))+', text) if item]
 
 
 def _literal(text: str) -> Any:

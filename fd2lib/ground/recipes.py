@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fd2lib.ground.errors import SettingError, unknown
+from fd2lib.ground.errors import SettingError, require
 from fd2lib.ground.layers import SCALES, Layers, Resolved, parse_overrides, read_tables
 from fd2lib.ground.settings import STAGES, DistillSettings, EvaluateSettings, PretrainSettings, RelabelSettings
 
@@ -132,15 +132,14 @@ def load_recipe(
         teacher_backbones: the teachers' networks, by blanks; empty: the method's (most have one: ``backbone``).
         student: the student's backbone; empty takes ``backbone``.
         overrides: ``{"distill.iterations": 100}``, or the same as ``"distill.iterations=100 pretrain.epochs=3"``.
-        strict: an override of what makes the method what it is, such as optimising random real images, is an error;
-            otherwise it is left out and named in ``not_followed``, for grids that override several methods at once.
+        strict: an override that the method does not allow is an error; else it is left out and in ``not_followed``.
 
     Raises:
         SettingError: an unknown scale, method, bundle, kind or setting, a value out of range, or an override that the
             method does not allow.
     """
     methods = read_tables("methods")
-    _require("method", method, methods["method"])
+    require("method", method, methods["method"])
     layers = Layers(_tables(scale, bundle), methods["piece"], dataset, parse_overrides(overrides))
     kind, pieces = _with_teacher(methods, method, teacher_kind)
     label_kind, label_pieces = _with_teacher(methods, method, label_teacher_kind or kind, for_labels=True)
@@ -188,17 +187,12 @@ def _not_followed(layers: Layers, methods: Mapping[str, Any], method: str, resol
     return f"override {key}={layers.asked[key]} is not of method {method!r}, which fixes it at {why}. {remedy}"
 
 
-def _require(kind: str, name: str, choices: Any) -> None:
-    if name not in choices:
-        raise SettingError(unknown(kind, name, choices))
-
-
 def _tables(scale: str, bundle: str) -> list[Mapping[str, Any]]:
     """The scale's tables, then the bundle's where one is asked for."""
-    _require("scale", scale, SCALES)
+    require("scale", scale, SCALES)
     if not bundle:
         return [read_tables(scale)]
-    _require("bundle", bundle, read_tables("bundles"))
+    require("bundle", bundle, read_tables("bundles"))
     return [read_tables(scale), read_tables("bundles")[bundle]]
 
 
@@ -208,13 +202,13 @@ def _with_teacher(
     """The kind of teacher and the method's pieces, with another teacher's piece where one is asked for."""
     pieces: list[str] = list(methods["method"][method]["pieces"])
     for piece in pieces:
-        _require("piece", piece, methods["piece"])
+        require("piece", piece, methods["piece"])
     kinds = methods["teacher"]
     own = next((name for name, table in kinds.items() if table["pieces"][0] in pieces), "")
-    _require(f"teacher among the pieces of {method}:", own, kinds)
+    require(f"teacher among the pieces of {method}:", own, kinds)
     if not kind or kind == own:
         return own, pieces
-    _require("kind of teacher", kind, kinds)
+    require("kind of teacher", kind, kinds)
     if kind == "plain" and "constraints" in pieces and not for_labels:
         raise SettingError(
             f"method {method!r} with teacher 'plain': its constraints need an attention head, which a plain teacher "
@@ -235,9 +229,6 @@ def _teachers(
         resolved = layers.resolve(pieces, {**given, "backbone": name, "seed": seed})
         made.append(resolved.settings("pretrain"))
         prefix = f"pretrain[{position + 1}]" if position else "pretrain"
-        sources |= {
-            f"{prefix}.{key.removeprefix('pretrain.')}": text
-            for key, text in resolved.sources.items()
-            if key.startswith("pretrain.")
-        }
+        own = {key: text for key, text in resolved.sources.items() if key.startswith("pretrain.")}
+        sources |= {key.replace("pretrain", prefix, 1): text for key, text in own.items()}
     return tuple(made), sources

@@ -5,12 +5,12 @@ data set or in a method's pieces.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import MISSING, dataclass
 from typing import Any
 
 from fd2lib.ground.declaration import StageSettings, check_field, fitting, setting, setting_fields
-from fd2lib.ground.errors import SettingError, unknown
+from fd2lib.ground.errors import SettingError, require
 
 STEMS = ("auto", "small", "standard")
 
@@ -168,28 +168,10 @@ STAGES: dict[str, type[StageSettings]] = {
 }
 
 
-def declare_setting(
-    stage: str,
-    name: str,
-    default: bool | int | float | str,
-    source: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    choices: Sequence[str] = (),
-    unit: str = "",
-) -> None:
+def declare_setting(stage: str, name: str, default: bool | int | float | str, source: str, **limits: Any) -> None:
     """Add a setting to a stage from outside this file; runs made without it keep their identity.
 
-    Args:
-        stage: one of :data:`STAGES`.
-        name: of the setting.
-        default: its value unless a recipe or an override says otherwise; its type is the setting's.
-        source: where the default comes from.
-        low: smallest number allowed.
-        high: largest number allowed.
-        choices: words allowed.
-        unit: of the number.
+    Its type is the default's; ``limits`` are ``low``, ``high``, ``choices``, ``unit``, as :func:`setting` takes them.
 
     Raises:
         SettingError: the stage is unknown or has a setting of that name.
@@ -197,7 +179,7 @@ def declare_setting(
     kind = stage_settings(stage)
     if name in setting_fields(kind):
         raise SettingError(f"{stage} has a setting {name!r} already; choose another name.")
-    field = setting(default, source, low=low, high=high, choices=choices, unit=unit, before=default)
+    field = setting(default, source, before=default, **limits)
     # A subclass, so that what takes the stage's settings takes these as well.
     STAGES[stage] = dataclasses.make_dataclass(
         kind.__name__, [(name, type(default), field)], bases=(kind,), frozen=True, kw_only=True
@@ -210,19 +192,15 @@ def stage_settings(stage: str) -> type[StageSettings]:
     Raises:
         SettingError: no such stage.
     """
-    if stage not in STAGES:
-        raise SettingError(unknown("stage", stage, STAGES))
+    require("stage", stage, STAGES)
     return STAGES[stage]
 
 
 def build_settings(stage: str, values: Mapping[str, Any], *, as_before: bool = False) -> Any:
     """Build one stage's settings from a plain dictionary; what is left out has its default.
 
-    Args:
-        stage: one of :data:`STAGES`.
-        values: by name.
-        as_before: settings of a run that was made before some of today's existed: what is left out has the value that
-            runs had then.
+    With ``as_before`` the settings are of a run that was made before some of today's existed: what is left out has the
+    value that runs had then.
 
     Raises:
         SettingError: unknown stage or setting, one that only the caller can give, or a value of the wrong type.
@@ -230,8 +208,7 @@ def build_settings(stage: str, values: Mapping[str, Any], *, as_before: bool = F
     kind = stage_settings(stage)
     fields = setting_fields(kind)
     for name in values:
-        if name not in fields:
-            raise SettingError(unknown(f"{stage} setting", name, fields))
+        require(f"{stage} setting", name, fields)
     if as_before:
         before = {name: field.metadata["before"] for name, field in fields.items()}
         values = {name: value for name, value in before.items() if value is not MISSING} | dict(values)

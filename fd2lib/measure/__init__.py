@@ -1,11 +1,15 @@
 """Measure: what networks, classes and sets of images are like, as numbers. Nothing is trained or drawn here."""
 
-from fd2lib.measure.answers import confused_pairs, examples, label_entropy, load_answers, load_labels, top_labels
 from fd2lib.measure.classes import (
     class_means,
     class_vectors,
     closest_pairs,
+    confused_pairs,
     cosine_matrix,
+    examples,
+    label_entropy,
+    load_answers,
+    load_labels,
     lookalike_order,
     mean_thumbnails,
     members,
@@ -14,32 +18,39 @@ from fd2lib.measure.classes import (
     pixel_twins,
     related_classes,
     spread,
+    top_labels,
     with_names,
 )
-from fd2lib.measure.features import Plane, embed, imagenet_network, part_attention, principal_plane
-from fd2lib.measure.looks import Look, look, maps_of_both
+from fd2lib.measure.features import Look, Plane, embed, imagenet_network, look, part_attention, principal_plane
 from fd2lib.measure.maps import (
+    ReceptiveFields,
     attention_maps,
     attention_mass,
     average_map,
     centre_prior,
     channel_mean_map,
     class_activation_map,
+    maps_of_both,
+    occlusion_maps,
     reachable_mass,
+    receptive_fields,
 )
-from fd2lib.measure.masks import PartMasks, part_discs, part_masks
 from fd2lib.measure.measured import (
     ExperimentLike,
+    PartMasks,
     attention_rows,
     fixed_spaces,
     geometry_rows,
     judge_space,
+    part_discs,
+    part_masks,
     provenance_columns,
     stages_of,
 )
-from fd2lib.measure.places import ReceptiveFields, occlusion_maps, receptive_fields
 from fd2lib.measure.sets import (
     Nearest,
+    Neighbours,
+    Space,
     Spread,
     nearest_images,
     pairwise_similarity,
@@ -47,4 +58,3 @@ from fd2lib.measure.sets import (
     spread_and_separation,
     unit_rows,
 )
-from fd2lib.measure.spaces import Neighbours, Space

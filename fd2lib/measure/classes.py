@@ -1,8 +1,9 @@
-"""Classes: images of one, which of them are alike, and how alike."""
+"""Classes: images of one, how alike they are, and what networks answered for them."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from scipy.spatial.distance import squareform
 from torch import Tensor
 
 from fd2lib.data import Dataset, ImageSplit, batches, display_name
-from fd2lib.measure.looks import look
+from fd2lib.ground import ArtefactError
+from fd2lib.measure.features import look
 from fd2lib.models import Teacher
 
 
@@ -39,13 +41,7 @@ def class_means(values: Tensor, labels: Tensor, num_classes: int) -> Tensor:
 
 
 def class_vectors(teacher: Teacher, split: ImageSplit, num_classes: int) -> Tensor:
-    """Return what stands for each class in a teacher: its unit prototypes, or mean features.
-
-    Args:
-        teacher: any teacher.
-        split: images whose features are averaged, for a teacher without prototypes.
-        num_classes: K.
-    """
+    """Return what stands for each class in a teacher ``[K, D]``: its unit prototypes, or a split's mean features."""
     if teacher.prototypes is not None:
         return teacher.prototypes.unit().detach().cpu()
     places = spread(range(len(split)), 2000)  # enough for a mean, few enough for a laptop
@@ -55,9 +51,7 @@ def class_vectors(teacher: Teacher, split: ImageSplit, num_classes: int) -> Tens
 def cosine_matrix(vectors: Tensor, centred: bool = False) -> np.ndarray:
     """Return the cosine similarity of every two rows of ``[K, D]``, in [−1, 1]; a zero row is like nothing (0).
 
-    Args:
-        vectors: one row for each class.
-        centred: take the mean row off first, which shows differences that a large common part hides.
+    ``centred`` takes the mean row off first, which shows differences that a large common part hides.
     """
     rows = vectors.detach().float().cpu()
     rows = rows - rows.mean(0) if centred else rows
@@ -66,11 +60,7 @@ def cosine_matrix(vectors: Tensor, centred: bool = False) -> np.ndarray:
 
 
 def closest_pairs(matrix: np.ndarray, classes: Sequence[str], count: int = 3) -> pd.DataFrame:
-    """Return the most similar pairs of classes, most similar first.
-
-    Returns:
-        Columns ``first, second`` (class indices), ``first_name, second_name`` and ``similarity``.
-    """
+    """Return the most similar pairs of classes, most similar first, as :func:`with_names` and ``similarity``."""
     first, second = np.triu_indices(len(matrix), 1)
     best = np.argsort(-matrix[first, second], kind="stable")[:count]
     return with_names(first[best].tolist(), second[best].tolist(), classes).assign(
@@ -86,8 +76,7 @@ def with_names(first: Iterable[int], second: Iterable[int], classes: Sequence[st
 
 def members(pairs: pd.DataFrame, count: int = 2) -> list[int]:
     """Return the classes of the first ``count`` pairs (columns ``first``, ``second``), pair after pair, each once."""
-    chosen = pairs.head(count)
-    return list(dict.fromkeys(index for pair in zip(chosen["first"], chosen["second"], strict=True) for index in pair))
+    return list(dict.fromkeys(pairs[["first", "second"]].head(count).to_numpy().flatten().tolist()))
 
 
 def lookalike_order(matrix: np.ndarray) -> list[int]:
@@ -141,3 +130,77 @@ def pixel_changes(starts: Tensor, images: Tensor, labels: Tensor, num_classes: i
     """Return, for each class, the mean absolute change from start to image as a share of the pixel range ``[K]``."""
     change = (images.float() - starts.float()).abs().flatten(1).mean(1) / 255
     return class_means(change, labels, num_classes)
+
+
+def load_labels(folder: str | Path) -> np.ndarray:
+    """Return the stored soft labels of a relabel run, float16 ``[epochs, N, K]``, mapped rather than read.
+
+    Raises:
+        ArtefactError: the run stored none.
+    """
+    path = Path(folder) / "teacher_logits.npy"
+    if not path.is_file():
+        raise ArtefactError(f"{folder} holds no stored labels; relabel with relabel.store=true to look at them.")
+    return np.load(path, mmap_mode="r")
+
+
+def load_answers(folder: str | Path) -> tuple[Tensor, Tensor]:
+    """Return the true classes ``[N]`` and the logits ``[N, K]`` on the test images that a run stored.
+
+    Of a teacher with an attention head these are the head's logits.
+
+    Raises:
+        ArtefactError: the folder holds no predictions.
+    """
+    path = Path(folder) / "predictions.npz"
+    if not path.is_file():
+        raise ArtefactError(f"{folder} holds no predictions; expected a complete pretrain or evaluate run.")
+    with np.load(path) as stored:
+        name = next(name for name in ("head_logits", "backbone_logits", "logits") if name in stored)
+        return torch.from_numpy(stored["labels"]), torch.from_numpy(stored[name])
+
+
+def examples(labels: Tensor, logits: Tensor, *, right: bool, count: int = 3) -> list[int]:
+    """Return at most ``count`` images that logits ``[N, K]`` classify rightly or wrongly, as their indices.
+
+    The right ones are spread over the classes ``[N]``, of the wrong ones the most confident come first.
+    """
+    hit = logits.argmax(1) == labels
+    chosen = torch.nonzero(hit if right else ~hit)[:, 0]
+    if right:
+        return spread(chosen[labels[chosen].argsort(stable=True)], count)
+    sure = logits.softmax(1).amax(1)[chosen]
+    return chosen[sure.argsort(descending=True, stable=True)][:count].tolist()
+
+
+def confused_pairs(labels: Tensor, predicted: Tensor, classes: Sequence[str], count: int = 5) -> pd.DataFrame:
+    """Return the pairs of classes most often taken for one another, most often first, as :func:`with_names`.
+
+    And ``confused`` (test images of either taken for the other) ``of`` how many of both. Fewer rows, or none, if fewer
+    pairs were confused.
+    """
+    number = len(classes)
+    counts = torch.bincount(labels.long() * number + predicted.long(), minlength=number**2).view(number, number)
+    both = torch.triu(counts + counts.T, diagonal=1).flatten()
+    best = [flat for flat in both.argsort(descending=True, stable=True)[:count].tolist() if both[flat]]
+    pairs = with_names([flat // number for flat in best], [flat % number for flat in best], classes)
+    images = counts.sum(1)
+    return pairs.assign(
+        confused=both[best].tolist(), of=[int(images[flat // number] + images[flat % number]) for flat in best]
+    )
+
+
+def label_entropy(teacher_logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Return the entropy in bits of labels ``softmax(logits / temperature)``: logits ``[..., K]``, result ``[...]``."""
+    logs = torch.from_numpy(np.asarray(teacher_logits, np.float64) / temperature).log_softmax(-1)
+    return -(logs.exp() * logs).sum(-1).numpy() / np.log(2)
+
+
+def top_labels(logits: np.ndarray, classes: Sequence[str], count: int = 3) -> list[str]:
+    """Return for each logit row the ``count`` most probable classes and their percentages, one to a line."""
+    shares = torch.from_numpy(np.asarray(logits, np.float64)).softmax(-1)
+    best = shares.topk(min(count, len(classes)))
+    return [
+        "\n".join(f"{100 * share:.0f} % {classes[index]}" for share, index in zip(*pair, strict=True))
+        for pair in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+    ]

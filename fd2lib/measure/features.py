@@ -1,4 +1,4 @@
-"""What images are compared in: a network's pooled features, its attention maps, and the plane that shows most."""
+"""What networks make of images: answers, features, attention, and the plane in which features vary most."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,21 +11,15 @@ from fd2lib.ground import SettingError, ShapeError
 from fd2lib.models import Teacher, TeacherOutput, create_backbone
 from fd2lib.stages import to_unit
 
-_IMAGENET_CLASSES = 1000
-
 
 def imagenet_network(backbone: str, image_size: int) -> Teacher:
-    """Return a network with its ImageNet weights as they are, to look at images with that no teacher made for it.
-
-    Args:
-        backbone: a name for which :func:`fd2lib.models.create_backbone` has ImageNet weights.
-        image_size: side of the images, pixels.
+    """Return a network with its ImageNet weights as they are, for images of ``image_size`` pixels that it did not make.
 
     Raises:
         SettingError: there are no such weights.
     """
-    body = create_backbone(backbone, _IMAGENET_CLASSES, image_size=image_size, init="imagenet")
-    classes = tuple(str(index) for index in range(_IMAGENET_CLASSES))
+    classes = tuple(map(str, range(1000)))
+    body = create_backbone(backbone, len(classes), image_size=image_size, init="imagenet")
     if body.mean is None or body.std is None:
         raise SettingError(f"the ImageNet weights of {backbone!r} say no mean and deviation of their pixels.")
     network = Teacher(body, None, None, attention_ratio=0.0, mean=body.mean, std=body.std, classes=classes)
@@ -59,15 +53,9 @@ def classifier(teacher: Teacher) -> nn.Module:
 
 
 def embed(teacher: Teacher, images: Tensor, batch_size: int = 64) -> Tensor:
-    """Return the features of each image that the backbone's classifier reads: its last feature map, pooled.
+    """Return what the backbone's classifier reads of bytes ``[N, 3, S, S]``: the last feature map, pooled.
 
-    Args:
-        teacher: any network; only its backbone is used.
-        images: bytes ``[N, 3, S, S]``.
-        batch_size: images at once.
-
-    Returns:
-        float32 ``[N, C]`` on the CPU.
+    float32 ``[N, C]``, on the CPU.
     """
     read: list[Tensor] = []
     handle = classifier(teacher).register_forward_pre_hook(
@@ -84,13 +72,7 @@ def embed(teacher: Teacher, images: Tensor, batch_size: int = 64) -> Tensor:
 def part_attention(teacher: Teacher, images: Tensor, batch_size: int = 64) -> Tensor:
     """Return all attention maps of each image as one vector, which is what FD²'s similarity constraint compares.
 
-    Args:
-        teacher: a network with an attention head.
-        images: bytes ``[N, 3, S, S]``.
-        batch_size: images at once.
-
-    Returns:
-        float32 ``[N, M·h·w]`` on the CPU.
+    Of bytes ``[N, 3, S, S]`` float32 ``[N, M·h·w]``, on the CPU.
 
     Raises:
         SettingError: the teacher has no head.
@@ -104,17 +86,11 @@ def part_attention(teacher: Teacher, images: Tensor, batch_size: int = 64) -> Te
 
 @dataclass(frozen=True, eq=False)
 class Plane:
-    """The directions in which features vary most.
+    """The directions in which features vary most."""
 
-    Attributes:
-        centre: mean of the features, ``[D]``.
-        axes: orthonormal directions, ``[count, D]``; the largest entry of each is positive.
-        share: of the variance along each, in [0, 1], ``[count]``.
-    """
-
-    centre: Tensor
-    axes: Tensor
-    share: Tensor
+    centre: Tensor  # mean of the features, [D]
+    axes: Tensor  # orthonormal directions, [count, D]; the largest entry of each is positive
+    share: Tensor  # of the variance along each, in [0, 1], [count]
 
     def project(self, features: Tensor) -> Tensor:
         """Return the coordinates ``[N, count]`` of features ``[N, D]``."""
@@ -122,11 +98,7 @@ class Plane:
 
 
 def principal_plane(features: Tensor, count: int = 2) -> Plane:
-    """Return the principal components of features ``[N, D]``.
-
-    Args:
-        features: one row for each image.
-        count: directions, at most min(N, D).
+    """Return the first ``count`` principal components of features ``[N, D]``.
 
     Raises:
         ShapeError: fewer rows or columns than directions.
@@ -139,3 +111,36 @@ def principal_plane(features: Tensor, count: int = 2) -> Plane:
     largest = axes.gather(1, axes.abs().argmax(1, keepdim=True))
     variance = lengths.square()
     return Plane(centre, axes * largest.sign(), variance[:count] / variance.sum().clamp_min(1e-12))
+
+
+@dataclass(frozen=True)
+class Look:
+    """A teacher's answers on N images, on the CPU.
+
+    ``attention`` [N, h, w] is the head's mean attention; of a teacher without a head it is the mean activation of the
+    feature map, and ``has_head`` is ``False``. ``features`` [N, C] are the backbone's pooled features.
+    """
+
+    logits: Tensor
+    attention: Tensor
+    features: Tensor
+    has_head: bool
+
+    @property
+    def predicted(self) -> Tensor:
+        """Predicted classes ``[N]``: the head's where there is one."""
+        return self.logits.argmax(1)
+
+
+@torch.no_grad()
+def look(teacher: Teacher, images: Tensor, batch_size: int = 64) -> Look:
+    """Show bytes ``[N, 3, S, S]`` to a teacher in evaluation mode."""
+    was_training = teacher.training
+    logits, maps, features = [], [], []
+    for out in outputs(teacher, images, batch_size):
+        head, last = out.attention, feature_map(out)
+        logits.append((out.logits if head is None else head.logits).float().cpu())
+        maps.append((last if head is None else head.attention_maps).mean(1).float().cpu())
+        features.append(last.mean((2, 3)).float().cpu())
+    teacher.train(was_training)
+    return Look(torch.cat(logits), torch.cat(maps), torch.cat(features), teacher.head is not None)

@@ -1,4 +1,6 @@
-"""Where a network looks: maps that every teacher has, and how much of them lies on given parts of the image."""
+"""Where networks look: maps, what occlusion takes away, what a cell sees, and how much lies on given parts."""
+
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -7,20 +9,14 @@ from torch import Tensor
 from fd2lib.ground import SettingError, ShapeError
 from fd2lib.measure.features import classifier, feature_map, outputs
 from fd2lib.models import Teacher
-
-CENTRE_WIDTH = 0.25  # standard deviation of the centre prior, share of the image's side
+from fd2lib.stages import to_unit
 
 
 def class_activation_map(features: Tensor, weights: Tensor, labels: Tensor) -> Tensor:
     """Return the class activation map (Zhou et al. 2016) of each image's own class, where it speaks for the class.
 
-    Args:
-        features: last feature map, ``[B, C, h, w]``.
-        weights: of the linear classifier that follows it, ``[K, C]``.
-        labels: true classes, ``[B]``.
-
-    Returns:
-        ``ReLU(Σ_c weights[y, c] · features[:, c])``, ``[B, h, w]``.
+    Of the last feature map ``[B, C, h, w]``, the weights ``[K, C]`` of the linear classifier that reads it, and labels
+    ``y`` ``[B]``: ``ReLU(Σ_c weights[y, c] · features[:, c])``, ``[B, h, w]``.
 
     Raises:
         ShapeError: the classifier does not read this feature map.
@@ -39,17 +35,10 @@ def channel_mean_map(features: Tensor) -> Tensor:
 
 
 def attention_maps(teacher: Teacher, images: Tensor, labels: Tensor, batch_size: int = 64) -> dict[str, Tensor]:
-    """Return the maps of a teacher over images, by kind, defined alike for teachers with and without head.
+    """Return the maps of a teacher over bytes ``[N, 3, S, S]`` with true classes ``[N]``, by kind.
 
-    Args:
-        teacher: any teacher whose classifier is linear in the pooled feature map.
-        images: bytes ``[N, 3, S, S]``.
-        labels: true classes, ``[N]``.
-        batch_size: images at once.
-
-    Returns:
-        ``class_activation`` and ``channel_mean`` of the backbone, and with a head ``head_attention``, the mean of its
-        maps; each float32 ``[N, h, w]``, not negative, on the CPU.
+    ``class_activation`` and ``channel_mean`` of the backbone, defined alike for all teachers, and with a head
+    ``head_attention``, the mean of its maps; each float32 ``[N, h, w]``, not negative, on the CPU.
 
     Raises:
         ShapeError: as :func:`class_activation_map`.
@@ -84,14 +73,10 @@ def density(maps: Tensor, size: int) -> Tensor:
 
 
 def attention_mass(maps: Tensor, masks: Tensor) -> Tensor:
-    """Return the share of each map that lies inside its mask.
+    """Return the share of each map that lies inside its mask, double ``[B]`` in [0, 1].
 
-    Args:
-        maps: ``[B, h, w]``, or one map ``[1, h, w]`` for all masks; not negative.
-        masks: bool ``[B, S, S]``.
-
-    Returns:
-        double ``[B]`` in [0, 1]; an even map gives the mask's share of the area (chance).
+    Maps are ``[B, h, w]``, or one ``[1, h, w]`` for all masks, bool ``[B, S, S]``. An even map gives the mask's share
+    of the area (chance).
 
     Raises:
         ShapeError: maps and masks do not fit.
@@ -114,27 +99,119 @@ def average_map(maps: Tensor) -> Tensor:
     return torch.where(total > 0, maps / total.clamp_min(1e-30), even).mean(0, keepdim=True)
 
 
-def centre_prior(size: int, width: float = CENTRE_WIDTH) -> Tensor:
-    """Return a Gaussian around the image's centre, cut at its edges, as a map ``[1, S, S]``.
-
-    Args:
-        size: S, pixels.
-        width: standard deviation, share of the side.
-    """
+def centre_prior(size: int) -> Tensor:
+    """Return a Gaussian around the centre of ``size`` S pixels, cut at the image's edges, as a map ``[1, S, S]``."""
     place = (torch.arange(size, dtype=torch.float64) + 0.5) / size - 0.5
-    along = torch.exp(-0.5 * (place / width).square())
+    along = torch.exp(-0.5 * (place / 0.25).square())  # standard deviation: a quarter of the side
     return (along[:, None] * along[None, :])[None]
 
 
 def reachable_mass(masks: Tensor, map_size: tuple[int, int]) -> Tensor:
-    """Return the most that any map of ``map_size`` can put on each mask, ``[B]``: all in its best place.
+    """Return the most that any map of ``map_size`` (h, w) can put on each mask ``[B, S, S]``: all in its best place.
 
-    Coarse maps, enlarged, spill over small parts; this is the ceiling that mass is to be read against.
-
-    Args:
-        masks: bool ``[B, S, S]``.
-        map_size: (h, w) of the maps.
+    Coarse maps, enlarged, spill over small parts; this is the ceiling ``[B]`` that mass is to be read against.
     """
     high, wide = map_size
     single = density(torch.eye(high * wide).view(-1, high, wide), masks.shape[-1])  # [h·w, S, S]
     return (masks.flatten(1).double() @ single.flatten(1).T).amax(1)
+
+
+class ReceptiveFields(NamedTuple):
+    """Which pixels the cells of a feature map depend on."""
+
+    offset: float  # from a cell's place in the image to the centre of what it sees, share of the side, mean over cells
+    spread: float  # standard deviation of what a cell sees, as a share of that of the whole image, mean over cells
+
+
+@torch.no_grad()
+def occlusion_maps(
+    teacher: Teacher, images: Tensor, labels: Tensor, grid: int = 8, patch: float = 0.25
+) -> dict[str, Tensor]:
+    """Return how much of the right answer's log-probability is lost when a square of the image is covered.
+
+    Unlike a feature map, whose cells may see the whole image, this says which pixels an answer needs, and it is
+    defined alike for every network (Zeiler & Fergus 2014). The cover has the mean colour that the network takes off.
+
+    Args:
+        teacher: any teacher.
+        images: bytes ``[N, 3, S, S]``.
+        labels: true classes, ``[N]``.
+        grid: squares along each side, each around the centre of a cell of a ``grid × grid`` map.
+        patch: side of a square, share of the image's side; cut at the image's edges.
+
+    Returns:
+        ``occlusion`` of the backbone's classifier, and with a head ``head_occlusion``; float32 ``[N, grid, grid]``,
+        0 where covering helps.
+
+    Raises:
+        SettingError: a grid or patch out of range.
+    """
+    if grid < 1 or not 0 < patch <= 1:
+        raise SettingError(f"grid is {grid} and patch {patch}; expected at least 1, and a share above 0 up to 1.")
+    teacher.eval()
+    size, index = images.shape[-1], torch.arange(len(images))
+    whole = _log_probabilities(teacher, images, labels)
+    maps = {kind: torch.zeros(len(images), grid, grid) for kind in whole}
+    starts = (((torch.arange(grid) + 0.5) / grid - patch / 2) * size).round().int().tolist()
+    side = max(1, round(patch * size))
+    for row, top in enumerate(starts):
+        for column, left in enumerate(starts):
+            area = (slice(max(0, top), top + side), slice(max(0, left), left + side))
+            for kind, values in _log_probabilities(teacher, images, labels, area).items():
+                maps[kind][index, row, column] = (whole[kind] - values).clamp_min(0)
+    return maps
+
+
+def _log_probabilities(
+    teacher: Teacher, images: Tensor, labels: Tensor, area: tuple[slice, slice] | None = None
+) -> dict[str, Tensor]:
+    """Log-probability of the true class, ``[N]`` for each kind, with an area of every image covered."""
+    found: dict[str, list[Tensor]] = {}
+    for batch, own in zip(torch.split(images, 64), torch.split(labels, 64), strict=True):
+        x = teacher.normalize(to_unit(batch.to(teacher.mean.device)))
+        if area is not None:
+            x[:, :, area[0], area[1]] = 0  # the mean colour, once normalised
+        out = teacher(x)
+        logits = {"occlusion": out.logits} | ({"head_occlusion": out.attention.logits} if out.attention else {})
+        for kind, values in logits.items():
+            chosen = values.float().log_softmax(1).cpu().gather(1, own.cpu()[:, None])[:, 0]
+            found.setdefault(kind, []).append(chosen)
+    return {kind: torch.cat(parts) for kind, parts in found.items()}
+
+
+def receptive_fields(teacher: Teacher, images: Tensor) -> ReceptiveFields:
+    """Return how well a cell of the last feature map stands for a place, from gradients on a few dozen images.
+
+    What a cell sees is the size of its positive activation's gradient by pixel, summed over channels and images, bytes
+    ``[N, 3, S, S]``. A spread of 1 means that it sees the whole image evenly: its map then says nothing about where.
+    """
+    teacher.eval()
+    high, wide = teacher.backbone.feature_size
+    size = images.shape[-1]
+    along = (torch.arange(size, dtype=torch.float64) + 0.5) / size
+    x = teacher.normalize(to_unit(images.to(teacher.mean.device))).requires_grad_(True)
+    cells = teacher.backbone(x).features.relu().mean(1).sum(0)  # [h, w]
+    offsets, spreads = [], []
+    for row in range(high):
+        for column in range(wide):
+            (gradient,) = torch.autograd.grad(cells[row, column], x, retain_graph=True)
+            seen = gradient.abs().sum((0, 1)).double().cpu()
+            seen = seen / seen.sum().clamp_min(1e-300)
+            shares = torch.stack([seen.sum(1), seen.sum(0)])  # down, across: [2, S]
+            centre = shares @ along
+            place = torch.tensor([(row + 0.5) / high, (column + 0.5) / wide], dtype=torch.float64)
+            offsets.append((centre - place).square().sum().sqrt())
+            spreads.append(((along - centre[:, None]).square() * shares).sum(1).mean().sqrt())
+    return ReceptiveFields(torch.stack(offsets).mean().item(), torch.stack(spreads).mean().item() * 12**0.5)
+
+
+def maps_of_both(plain: Teacher, cal: Teacher, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+    """Return maps ``[N, h, w]`` of a plain and a CAL teacher under titles, to be laid over images ``[N, 3, S, S]``."""
+    base, own = (attention_maps(one, images, labels) | occlusion_maps(one, images, labels) for one in (plain, cal))
+    return {
+        "plain: class activation": base["class_activation"],
+        "CAL: class activation": own["class_activation"],
+        "CAL: attention of the head": own["head_attention"],
+        "plain: occlusion": base["occlusion"],
+        "CAL: occlusion of the head": own["head_occlusion"],
+    }

@@ -1,21 +1,96 @@
 """Rows of what is measured on an experiment's teachers and images: where teachers look, what sets are like."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from fd2lib.data import Dataset
-from fd2lib.ground import Recipe, setting_values
+from fd2lib.data import Dataset, load_parts
+from fd2lib.data.plumage import MAX_CLASSES, PARTS, class_names, render_masks, telling_parts
+from fd2lib.ground import DataError, Recipe, setting_values
 from fd2lib.measure.features import imagenet_network
-from fd2lib.measure.maps import attention_maps, attention_mass, average_map, centre_prior, reachable_mass
-from fd2lib.measure.masks import PartMasks
-from fd2lib.measure.places import occlusion_maps, receptive_fields
-from fd2lib.measure.spaces import Space
+from fd2lib.measure.maps import (
+    attention_maps,
+    attention_mass,
+    average_map,
+    centre_prior,
+    occlusion_maps,
+    reachable_mass,
+    receptive_fields,
+)
+from fd2lib.measure.sets import Space
 from fd2lib.models import Teacher
 from fd2lib.record import provenance, read_manifest
 from fd2lib.stages import DistilledImages, DistillResult, PretrainResult
+
+RADIUS = 1 / 16  # of the discs, share of the image's side
+
+
+@dataclass(frozen=True, eq=False)
+class PartMasks:
+    """The parts of a data set's test images."""
+
+    masks: Tensor  # union of an image's parts, bool [N, S, S]
+    counts: Tensor  # visible parts of each image, [N]; an image with 0 has an empty mask
+    meaning: str  # what the masks show, in words
+
+
+def part_masks(dataset: Dataset, root: str | Path = "", radius: float = RADIUS) -> PartMasks:
+    """Return the part masks of the test images of ``plumage`` or ``cub200``.
+
+    Of ``plumage`` exact masks of the parts that tell a class from its siblings. Of ``cub200``, loaded from ``root``, a
+    disc around each visible one of the 15 annotated parts, telling or not; its radius is a share of the image's side.
+
+    Raises:
+        DataError: parts of this set are not known, or its annotations are missing.
+    """
+    if dataset.name == "plumage":
+        masks, counts = _telling_masks(dataset)
+        return PartMasks(masks, counts, "exact masks of the parts that tell a class from its siblings")
+    if dataset.name != "cub200":
+        raise DataError(f"the parts of {dataset.name!r} are not annotated; choose plumage or cub200.")
+    parts = load_parts(root, dataset).test
+    pixels = radius * dataset.image_size
+    masks = part_discs(parts.locations, parts.visible, dataset.image_size, pixels)
+    return PartMasks(masks, parts.visible.sum(1), f"discs of {pixels:g} px radius around all visible annotated parts")
+
+
+def part_discs(locations: Tensor, visible: Tensor, size: int, radius: float) -> Tensor:
+    """Return the union of discs around visible points: bool ``[N, S, S]``, true where a pixel's centre is inside.
+
+    Points are (x, y) from 0 to ``size`` S, ``[N, P, 2]``, visible where bool ``[N, P]`` says so; all in pixels.
+    """
+    centres = torch.arange(size) + 0.5
+    masks = torch.zeros(len(locations), size, size, dtype=torch.bool)
+    for part in range(locations.shape[1]):  # one part at a time: all together would need P times the memory
+        x, y = locations[:, part, :, None].unbind(1)  # [N, 1] each
+        squared = (centres - y).square()[:, :, None] + (centres - x).square()[:, None, :]  # [N, S, S]
+        masks |= (squared <= radius**2) & visible[:, part, None, None]
+    return masks
+
+
+def _telling_masks(dataset: Dataset) -> tuple[Tensor, Tensor]:
+    """Masks of the telling parts of the embedded set's test images, drawn again, and how many are seen of each."""
+    indices = [int(name.rpartition("/")[2]) for name in dataset.test.names]
+    position = {name: index for index, name in enumerate(class_names(MAX_CLASSES))}
+    own = [position[dataset.classes[label]] for label in dataset.test.labels.tolist()]
+    drawn = _classes_drawn(indices, own)
+    drawings = render_masks(drawn, max(indices) // drawn + 1, dataset.image_size, "test", indices=indices)
+    tells = torch.tensor([[part in telling_parts(index, drawn) for part in PARTS] for index in own])  # [N, P]
+    seen = drawings & tells[:, :, None, None]
+    return seen.any(1), seen.flatten(2).any(2).sum(1)
+
+
+def _classes_drawn(indices: list[int], own: list[int]) -> int:
+    """How many classes the set was drawn with: image ``i`` shows class ``i`` modulo that number."""
+    for number in range(max(2, max(own) + 1), MAX_CLASSES + 1):
+        if all(index % number == label for index, label in zip(indices, own, strict=True)):
+            return number
+    raise DataError("the names of these images do not follow the embedded set's order; load it with load_dataset.")
+
 
 OCCLUDED = 200  # images; each is shown once for every place
 JUDGE_METHOD = "sre2lpp_fd2"  # its teacher has an attention head
@@ -24,21 +99,13 @@ JUDGE_METHOD = "sre2lpp_fd2"  # its teacher has an attention head
 class ExperimentLike(Protocol):
     """What is asked of an experiment here and on pages: :class:`fd2lib.drive.Experiment`."""
 
-    @property
-    def request(self) -> Any:
-        """What was asked, ``seed`` and ``overrides`` among it."""
-
-    @property
-    def recipe(self) -> Recipe:
-        """All settings."""
+    request: Any  # what was asked, seed and overrides among it
+    recipe: Recipe
+    device: torch.device
 
     @property
     def dataset(self) -> Dataset:
         """The images."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where networks run."""
 
     def with_(self, **changes: Any) -> "ExperimentLike":
         """Return the same experiment with some things asked otherwise."""
@@ -82,10 +149,7 @@ def _fixed_columns(experiment: ExperimentLike) -> dict[str, Any]:
 def attention_rows(experiment: ExperimentLike, parts: PartMasks, occluded: int = OCCLUDED) -> list[dict[str, Any]]:
     """Return one row (see :data:`fd2lib.record.ATTENTION`) for each kind of map of a teacher, over the test images.
 
-    Args:
-        experiment: its teacher is loaded, or trained if it is not there.
-        parts: of the experiment's test images, as :func:`fd2lib.measure.part_masks` gives them.
-        occluded: at most this many images are occluded; 0 for none.
+    The teacher is loaded, or trained if it is not there. At most ``occluded`` images are occluded; 0 for none.
 
     Raises:
         ShapeError: the teacher's classifier does not read its last feature map linearly.
@@ -141,13 +205,9 @@ def fixed_spaces(experiment: ExperimentLike) -> list[Space]:
 def judge_space(experiment: ExperimentLike, seed: int, backbone: str = "") -> Space:
     """Return the features and attention of a CAL teacher that made none of an experiment's images.
 
-    Args:
-        experiment: gives the images.
-        seed: of the teacher that judges; another than the experiment's.
-        backbone: its network; empty for the experiment's own.
+    Its ``seed`` is another than the experiment's; an empty ``backbone`` is the experiment's own.
     """
-    changes = {"backbone": backbone} if backbone else {}
-    judge = experiment.with_(method=JUDGE_METHOD, seed=seed, **changes)
+    judge = experiment.with_(method=JUDGE_METHOD, seed=seed, **({"backbone": backbone} if backbone else {}))
     title = f"{judge.recipe.pretrain.backbone} with attention head, seed {seed}"
     return Space("judge", title, experiment.dataset, judge.teacher())
 
@@ -155,9 +215,7 @@ def judge_space(experiment: ExperimentLike, seed: int, backbone: str = "") -> Sp
 def geometry_rows(experiment: ExperimentLike, spaces: Sequence[Space]) -> list[dict[str, Any]]:
     """Return one row (see :data:`fd2lib.record.GEOMETRY`) for each space, for a set of images and for its starts.
 
-    Args:
-        experiment: its images are loaded, or made if they are not there; at least two per class.
-        spaces: as :func:`fixed_spaces` and :func:`judge_space` give them.
+    The images are loaded, or made if they are not there; :func:`fixed_spaces` and :func:`judge_space` give spaces.
 
     Raises:
         ShapeError: fewer than two images per class.

@@ -1,12 +1,19 @@
-"""What a labelled set of images is like: how diverse within classes, how distinct between them, how near to others."""
+"""What a set of images is like: diverse within classes, distinct between them, near to training images."""
 
+import functools
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fd2lib.data import Dataset
 from fd2lib.ground import ShapeError
+from fd2lib.measure.classes import spread
+from fd2lib.measure.features import embed, part_attention
+from fd2lib.models import Teacher
+from fd2lib.stages import DistilledImages
 
 _CHUNK = 256  # images of a pool compared at once
 
@@ -33,11 +40,9 @@ class Nearest(NamedTuple):
 def spread_and_separation(features: Tensor, labels: Tensor) -> Spread:
     """Return how far apart images of one class and images of different classes lie.
 
-    Both are means over pairs of different images, so they do not depend on how many images a class has.
-
-    Args:
-        features: ``[N, D]``, or bytes of images of any shape, which count as shares of 255.
-        labels: classes ``[N]``; those that occur count, each with at least two images.
+    Both are means over pairs of different images, so they do not depend on how many images a class has. Features are
+    ``[N, D]``, or bytes of images of any shape, which count as shares of 255; of the labels ``[N]``, classes that occur
+    count.
 
     Raises:
         ShapeError: fewer than two classes, or a class with one image.
@@ -62,11 +67,8 @@ def pairwise_similarity(vectors: Tensor, labels: Tensor, centre: Tensor | None =
 
     Args:
         vectors: ``[N, D]``, or bytes as above; a row of zeros is like nothing (0).
-        labels: classes ``[N]``, each that occurs with at least two images.
+        labels: classes ``[N]``; the result, double ``[K]``, has those that occur, in ascending order.
         centre: a row, taken off first; without it a part common to all images hides the differences.
-
-    Returns:
-        double ``[K]``, the occurring classes in ascending order.
 
     Raises:
         ShapeError: a class with one image.
@@ -93,12 +95,10 @@ def _by_class(rows: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def nearest_images(queries: Tensor, pool: Tensor, leave_out: Tensor | None = None) -> Nearest:
-    """Return the nearest row of a pool for each query.
+    """Return the nearest row of a pool ``[P, D]`` for each query ``[N, D]``.
 
-    Args:
-        queries: ``[N, D]``, or images of any shape with N first; bytes count as shares of 255.
-        pool: ``[P, D]`` likewise.
-        leave_out: for each query the index of a row that does not count, such as itself, ``[N]``.
+    Both may be images of any shape; bytes count as shares of 255. ``leave_out`` ``[N]`` is for each query the place of
+    a row that does not count, such as itself.
 
     Raises:
         ShapeError: rows of different length, or nothing to compare with.
@@ -130,3 +130,108 @@ def unit_rows(images: Tensor) -> Tensor:
     """Return rows ``[N, D]`` in double precision, bytes as shares of 255."""
     rows = images.flatten(1).double()
     return rows / 255 if images.dtype == torch.uint8 else rows
+
+
+COPY_QUANTILE = 0.05  # an image nearer than this share of training images are to each other is a copy
+_REAL = ("within", "between", "ratio", "similarity", "attention_similarity", "nearest")
+
+
+class Neighbours(NamedTuple):
+    """A few images of a set beside what they are near to."""
+
+    pictures: Tensor  # bytes [n, 4, 3, S, S]: the image, its start, nearest training images by pixels and by features
+    distances: Tensor  # root mean square differences of the image's pixels to the other three, [n, 3]
+    labels: Tensor  # classes [n]
+
+
+@dataclass(eq=False)
+class Space:
+    """What images are compared in, with the training images in it."""
+
+    name: str  # pixels, imagenet or judge
+    judge: str  # the network, for people
+    dataset: Dataset  # whose training images are the reference
+    network: Teacher | None = None  # gives the features; None compares pixels
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return what bytes ``[N, 3, S, S]`` are in this space, N first."""
+        return images if self.network is None else embed(self.network, images)
+
+    def attention(self, images: Tensor) -> Tensor | None:
+        """Return the judge's attention maps as vectors, ``None`` where it has none."""
+        if self.network is None or self.network.head is None:
+            return None
+        return part_attention(self.network, images)
+
+    @functools.cached_property
+    def real(self) -> Tensor:
+        """The training images in this space."""
+        return self.features(self._training)
+
+    @functools.cached_property
+    def centre(self) -> Tensor:
+        """The mean training image."""
+        mean = self.real.double().mean(0)
+        return mean / 255 if self.real.dtype == torch.uint8 else mean  # bytes count as shares of 255
+
+    @functools.cached_property
+    def real_attention(self) -> Tensor | None:
+        """The judge's attention maps over the training images."""
+        return self.attention(self._training)
+
+    @functools.cached_property
+    def real_nearest(self) -> Nearest:
+        """Each training image's nearest other one."""
+        return nearest_images(self.real, self.real, leave_out=torch.arange(len(self.real)))
+
+    @functools.cached_property
+    def reference(self) -> dict[str, float | None]:
+        """The numbers of the training images, as ``real_…``."""
+        found = self.describe(self.real, self.real_attention, self.dataset.train.labels.cpu())
+        found["nearest"] = self.real_nearest.distance.mean().item()
+        return {f"real_{name}": found[name] for name in _REAL}
+
+    @property
+    def _training(self) -> Tensor:
+        split = self.dataset.train
+        return split.take(range(len(split))).cpu()
+
+    def describe(self, features: Tensor, attention: Tensor | None, labels: Tensor) -> dict[str, float | None]:
+        """Return diversity and distinctness of a set that is already in this space; ``None`` without attention."""
+        spread = spread_and_separation(features, labels)
+        attended = None
+        if attention is not None and self.real_attention is not None:
+            attended = pairwise_similarity(attention, labels, self.real_attention.mean(0)).mean().item()
+        return {
+            "within": spread.within,
+            "between": spread.between,
+            "ratio": spread.ratio,
+            "similarity": pairwise_similarity(features, labels, self.centre).mean().item(),
+            "attention_similarity": attended,
+        }
+
+    def measure(self, images: Tensor, starts: Tensor, labels: Tensor) -> dict[str, float | None]:
+        """Return the measured columns for bytes ``[N, 3, S, S]``, their starts and labels ``[N]``."""
+        features = self.features(images)
+        nearest = nearest_images(features, self.real).distance
+        return {
+            **self.describe(features, self.attention(images), labels),
+            "nearest": nearest.mean().item(),
+            "own_start": rms_distance(features, self.features(starts)).mean().item(),
+            "copies": 100 * (nearest < self.real_nearest.distance.quantile(COPY_QUANTILE)).double().mean().item(),
+            **self.reference,
+        }
+
+    def neighbours(self, made: DistilledImages, limit: int = 4) -> Neighbours:
+        """Return images beside their starts and the nearest training images, by pixels and in this space.
+
+        At most ``limit`` images of the set: the first of as many classes, spread over all.
+        """
+        labels = made.labels
+        shown = [int(torch.nonzero(labels == label)[0, 0]) for label in spread(sorted(set(labels.tolist())), limit)]
+        picked, pool = made.images[shown], self._training
+        by_pixels = nearest_images(picked, pool).place
+        by_features = nearest_images(self.features(picked), self.real).place
+        others = [made.starts[shown], pool[by_pixels], pool[by_features]]
+        distances = torch.stack([rms_distance(picked, other) for other in others], 1)
+        return Neighbours(torch.stack([picked, *others], 1), distances, labels[shown])

@@ -19,19 +19,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A kind of results file.
+    """A kind of results file."""
 
-    Attributes:
-        name: of the kind of rows.
-        title: what one row is.
-        columns: by name, in their order.
-        key: columns that say what a row is of; a row that agrees in them with another is the same, measured again.
-    """
-
-    name: str
-    title: str
-    columns: Mapping[str, Column]
-    key: tuple[str, ...]
+    name: str  # of the kind of rows
+    title: str  # what one row is
+    columns: Mapping[str, Column]  # by name, in their order
+    key: tuple[str, ...]  # columns that say what a row is of; one that agrees in them is the same, measured again
 
     @property
     def groups(self) -> list[str]:
@@ -46,15 +39,13 @@ class Table:
 
 def _read() -> dict[str, Table]:
     declared = tomllib.loads(resources.files("fd2lib.record").joinpath("columns.toml").read_text(encoding="utf-8"))
-    parts = {
-        part: {
-            name: Column(**{**told, "kind": getattr(builtins, told.get("kind", "str"))}) for name, told in own.items()
-        }
-        for part, own in declared["columns"].items()
-    }
     found = {}
     for name, table in declared["tables"].items():
-        columns = {column: told for part in table["parts"] for column, told in parts[part].items()}
+        columns = {
+            column: Column(**{**told, "kind": getattr(builtins, told.get("kind", "str"))})
+            for part in table["parts"]
+            for column, told in declared["columns"][part].items()
+        }
         found[name] = Table(name, table["title"], columns, tuple(table["key"]))
     return found
 

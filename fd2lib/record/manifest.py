@@ -8,10 +8,10 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import filelock
 import torch
@@ -20,6 +20,7 @@ from fd2lib.ground import ArtefactError, StageSettings, atomic_path, file_digest
 from fd2lib.record.provenance import provenance, reset_peak_memory
 
 SCHEMA = 1
+Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 
 
@@ -50,14 +51,7 @@ def read_manifest(folder: str | Path, stage: str) -> dict[str, Any]:
 
 
 class RunFolder:
-    """One stage's folder.
-
-    Args:
-        folder: where the artefacts go; made if missing.
-        stage: ``pretrain``, ``distill``, ``relabel`` or ``evaluate``.
-        settings: the stage's settings, a dataclass of plain values.
-        inputs: name to fingerprint of everything the stage reads.
-    """
+    """One stage's folder, made if missing; ``inputs`` are the fingerprints, by name, of everything the stage reads."""
 
     def __init__(self, folder: str | Path, stage: str, settings: StageSettings, inputs: Mapping[str, str]) -> None:
         self.folder = Path(folder)
@@ -94,11 +88,9 @@ class RunFolder:
             if path.is_file():
                 record = read_json(path)
                 self._refuse_other(record)
-                if name == "manifest.json":
-                    logger.info("%s: reusing %s", self.stage, self.folder)
-                    return record
-                logger.info("%s: continuing %s", self.stage, self.folder)
-                return None
+                complete = name == "manifest.json"
+                logger.info("%s: %s %s", self.stage, "reusing" if complete else "continuing", self.folder)
+                return record if complete else None
         strangers = [path.name for path in self.folder.iterdir() if path.name != ".lock"]
         if strangers:
             raise ArtefactError(
@@ -173,3 +165,32 @@ def content_fingerprint(folder: str | Path, stage: str) -> str:
     """Return a digest of a complete run's files, for the stage that reads them."""
     manifest = read_manifest(folder, stage)
     return hashlib.sha256(json.dumps([stage, manifest["files"]], sort_keys=True).encode()).hexdigest()
+
+
+class StageInputs(Protocol):
+    """What a stage reads: a label for the folder's name, and fingerprints."""
+
+    @property
+    def label(self) -> str:
+        """Short name of the inputs, for people."""
+
+    def fingerprints(self) -> dict[str, str]:
+        """Name to fingerprint of every input."""
+
+
+def run_or_load(
+    stage_function: Callable[..., Result],
+    settings: StageSettings,
+    inputs: StageInputs,
+    runs_dir: str | Path,
+    *,
+    device: str | torch.device = "cpu",
+    progress: bool = True,
+) -> Result:
+    """Run a stage below ``runs_dir``, or load it when it was run before.
+
+    The folder is ``runs_dir/<stage>/<label>-<fingerprint>``, so other settings never meet in one folder.
+    """
+    digest = fingerprint(settings.stage, identity(settings), inputs.fingerprints())
+    folder = Path(runs_dir) / settings.stage / f"{inputs.label}-{digest[:12]}"
+    return stage_function(settings, inputs, folder, device=device, progress=progress)

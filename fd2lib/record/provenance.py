@@ -27,26 +27,24 @@ def provenance(device: str | torch.device = "cpu") -> dict[str, Any]:
         "versions": {name: metadata.version(name) for name in _PACKAGES},
         "device": describe_device(device),
         "threads": torch.get_num_threads(),
-        "peak_memory_mib": _peak_memory(device),
-        "stage_peak_memory_mib": _since_reset(device),
+        "peak_memory_mib": max(_Peak.earlier.get(device.type, 0.0), _high_water(device)),
+        # of the present stage; None where it cannot be told from the process's
+        "stage_peak_memory_mib": _high_water(device) if device.type in _Peak.reset else None,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
 
 def describe_device(device: torch.device) -> str:
     """Return a name for people, such as ``cpu (AMD EPYC)``."""
-    if device.type == "cuda":
-        return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"{device.type} ({_processor()})"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
+    return f"{device.type} ({name})"
 
 
 def _processor() -> str:
-    try:
+    with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
     return platform.processor() or platform.machine()
 
 
@@ -75,15 +73,6 @@ def _keep_peak(kind: str) -> None:
     _Peak.earlier[kind] = max(_Peak.earlier.get(kind, 0.0), _high_water(torch.device(kind)))
 
 
-def _since_reset(device: torch.device) -> float | None:
-    """Peak of the present stage in MiB; ``None`` where it cannot be told from the process's."""
-    return _high_water(device) if device.type in _Peak.reset else None
-
-
-def _peak_memory(device: torch.device) -> float:
-    return max(_Peak.earlier.get(device.type, 0.0), _high_water(device))
-
-
 def _high_water(device: torch.device) -> float:
     """MiB since the start of the process, or since the last reset."""
     if device.type == "cuda":
@@ -94,12 +83,13 @@ def _high_water(device: torch.device) -> float:
 
 def _commit() -> str:
     """Return the commit of the source tree fd2lib runs from, marked when changed; empty outside git."""
-    root = Path(fd2lib.__file__).parent
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=Path(fd2lib.__file__).parent, capture_output=True, text=True)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
     try:
-        head = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], cwd=root, capture_output=True, text=True)
-        changed = subprocess.run(["git", "status", "--porcelain", "--", "."], cwd=root, capture_output=True, text=True)
-    except OSError:
+        head = git("rev-parse", "--short=12", "HEAD")
+        return head + "+changes" if head and git("status", "--porcelain", "--", ".") else head
+    except OSError:  # no git
         return ""
-    if head.returncode != 0:
-        return ""
-    return head.stdout.strip() + ("+changes" if changed.stdout.strip() else "")

@@ -97,31 +97,11 @@ def require_single(rows: Sequence[Mapping[str, Any]], source: str | Path, table:
         )
 
 
-def append_result(row: Mapping[str, object], path: str | Path) -> None:
-    """Add a student's row to the CSV at ``path``; a row of the same run is replaced.
+def put_rows(rows: Sequence[Mapping[str, object]], path: str | Path, table: Table = STUDENTS) -> None:
+    """Add rows, with a value for each column, to a CSV table; each replaces what is there of its identity and run.
 
-    A row of one identity with it but of another run, made with other kernels say, stays, and a warning names both.
-
-    Args:
-        row: a value for each column of :data:`fd2lib.record.STUDENTS`.
-        path: the CSV file; made with its header when missing.
-
-    Raises:
-        SettingError: the row lacks a column or has one too many.
-        ArtefactError: the file is not a results file.
-    """
-    put_rows([row], path, STUDENTS)
-
-
-def put_rows(rows: Sequence[Mapping[str, object]], path: str | Path, table: Table) -> None:
-    """Add rows to a CSV table; each replaces what is there of the same identity and run.
-
-    A file with fewer columns, or columns under earlier names, is written with today's; nothing of it is lost.
-
-    Args:
-        rows: a value for each column.
-        path: the file; made with its header when missing.
-        table: its columns.
+    A row of one identity but of another run, made with other kernels say, stays, and a warning names both. The file is
+    made when missing; one with fewer columns, or columns under earlier names, is written with today's.
 
     Raises:
         SettingError: a row lacks a column or has one too many.
@@ -166,11 +146,8 @@ def read_rows(path: str | Path, table: Table = STUDENTS) -> list[dict[str, str]]
             wrong = f"unknown columns {', '.join(foreign)}" if foreign else f"no columns {', '.join(missing)}"
             raise ArtefactError(f"{path} has {wrong}; expected those of results/SCHEMA.md. Name another results file.")
         rows = [{names[name]: value for name, value in row.items() if name in names} for row in reader]
-    blank = dict.fromkeys(table.columns, "")
-    return [_with_name(blank | row) for row in rows]
-
-
-def _with_name(row: dict[str, str]) -> dict[str, str]:
-    if not row["image_set"] and row["dataset"] != "folder":
-        row["image_set"] = row["dataset"]
-    return row
+    rows = [dict.fromkeys(table.columns, "") | row for row in rows]
+    for row in rows:
+        if not row["image_set"] and row["dataset"] != "folder":
+            row["image_set"] = row["dataset"]
+    return rows

@@ -5,7 +5,7 @@ import pytest
 from fd2lib import measure
 from fd2lib.drive import Experiment
 from fd2lib.drive.cli import main
-from fd2lib.drive.measuring import TEACHERS
+from fd2lib.drive.plans import TEACHERS
 from fd2lib.record import ATTENTION, GEOMETRY, read_rows
 
 SMALL = "pretrain.epochs=1 distill.iterations=2 pretrain.batch_size=16"

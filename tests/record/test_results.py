@@ -9,13 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fd2lib.drive import list_plans, load_plan, planned
-from fd2lib.drive.measuring import MEASURED_BY
+from fd2lib.drive.plans import MEASURED_BY
 from fd2lib.ground import ArtefactError, SettingError, declare_setting, identity, load_recipe
 from fd2lib.ground.settings import STAGES, stage_settings
 from fd2lib.record import (
     STUDENTS,
     TABLES,
-    append_result,
     doubles,
     fingerprint,
     provenance,
@@ -33,12 +32,12 @@ ROW = {name: f"{name} value" for name in STUDENTS.columns} | {"settings": SETTIN
 
 def test_rows_are_added_and_the_same_run_is_replaced(tmp_path, caplog):
     path = tmp_path / "runs.csv"
-    append_result(ROW, path)
-    append_result({**ROW, "settings": SETTINGS.replace("3", "4"), "last_top1": 12.5}, path)
-    append_result({**ROW, "last_top1": 99}, path)
+    put_rows([ROW], path)
+    put_rows([{**ROW, "settings": SETTINGS.replace("3", "4"), "last_top1": 12.5}], path)
+    put_rows([{**ROW, "last_top1": 99}], path)
     assert [row["last_top1"] for row in read_rows(path)] == ["12.5", "99"]
     assert not caplog.records
-    append_result({**ROW, "fingerprint": "made again", "last_top1": 98}, path)
+    put_rows([{**ROW, "fingerprint": "made again", "last_top1": 98}], path)
     assert "one experiment, made twice" in caplog.text
     rows = read_rows(path)
     assert [row["last_top1"] for row in rows] == ["12.5", "99", "98"]  # nothing is lost …
@@ -48,10 +47,10 @@ def test_rows_are_added_and_the_same_run_is_replaced(tmp_path, caplog):
 
 def test_incomplete_rows_and_foreign_files_are_refused(tmp_path):
     with pytest.raises(SettingError, match="last_top1"):
-        append_result({name: value for name, value in ROW.items() if name != "last_top1"}, tmp_path / "runs.csv")
+        put_rows([{name: value for name, value in ROW.items() if name != "last_top1"}], tmp_path / "runs.csv")
     (tmp_path / "mine.csv").write_text("a,b\n1,2\n")
     with pytest.raises(ArtefactError, match=r"expected those of results/SCHEMA\.md"):
-        append_result(ROW, tmp_path / "mine.csv")
+        put_rows([ROW], tmp_path / "mine.csv")
     assert (tmp_path / "mine.csv").read_text() == "a,b\n1,2\n"
 
 
@@ -83,7 +82,7 @@ def test_a_file_of_an_earlier_version_is_read_and_written_with_todays_columns(tm
     assert row["label_teacher_kind"] == "label_teacher_kind value" and row["threads"] == ""
     assert row["image_set"] == "dataset value"
     todays = {**json.loads(SETTINGS), "teacher_settings": [{"epochs": 3}, {"epochs": 5}]}
-    append_result({**ROW, "image_set": "dataset value", "settings": json.dumps(todays), "last_top1": 7}, path)
+    put_rows([{**ROW, "image_set": "dataset value", "settings": json.dumps(todays), "last_top1": 7}], path)
     (row,) = read_rows(path)  # the same run, called by other names
     assert row["last_top1"] == "7"
     with open(path, encoding="utf-8", newline="") as stream:
