@@ -148,7 +148,8 @@ class Layers:
         entries = self.stage(GENERAL, backbone, pieces)
         for key, value in self.asked.items():
             stage, _, name = key.partition(".")
-            if stage == GENERAL and name in entries:
+            if stage == GENERAL:
+                require("setting", name, entries)
                 entries[name] = {"value": value, "from": "override"}
         fields = setting_fields(GeneralSettings)
         for name in entries:

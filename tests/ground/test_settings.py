@@ -132,6 +132,7 @@ def test_overrides_from_text_reach_the_settings_and_their_sources():
         (dict(method="sre2lp"), ["sre2lp", "Did you mean 'sre2lpp'"]),
         (dict(overrides="distill.iteration=3"), ["distill.iteration", "distill.iterations"]),
         (dict(overrides="iterations=3"), ["iterations=3", "stage.setting=value"]),
+        (dict(overrides="general.thread=3"), ["thread", "Did you mean 'threads'"]),
         (dict(overrides="distill.iterations=3.5"), ["3.5", "expected int"]),
         (dict(overrides="distill.iterations=-1"), ["-1", "at least 0"]),
         (dict(overrides="distill.start=middle"), ["middle", "noise, pool1, pool2, whole"]),
