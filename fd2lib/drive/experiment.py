@@ -63,6 +63,7 @@ class Experiment:
         self.request = Request(**request)
         self.recipe = recipe or resolve_recipe(self.request)
         self.device = resolve_device(self.request.device)
+        self._datasets: dict[tuple[Any, ...], Dataset] = {}
         self._results: dict[tuple[str, Any], Any] = {}  # stages need each other's results; each is run or loaded once
 
     def with_(self, **changes: Any) -> "Experiment":
@@ -79,17 +80,19 @@ class Experiment:
         """Return :meth:`with_` without its warning, for grids, which warn once."""
         request = dataclasses.replace(self.request, **changes)
         other = Experiment(recipe=resolve_recipe(request, strict=False), **request.only(Request))
-        if "dataset" in self.__dict__ and _images_of(other) == _images_of(self):
-            other.__dict__["dataset"] = self.dataset
+        other._datasets = self._datasets
         return other
 
-    @functools.cached_property
+    @property
     def dataset(self) -> Dataset:
-        """The image set."""
+        """The image set; experiments derived from one another load the same images once."""
         recipe, asked = self.recipe, self.request
-        return load_dataset(
-            recipe.dataset, asked.data_root, recipe.image_size, recipe.classes, image_set=asked.image_set
-        )
+        key = (recipe.dataset, recipe.classes, recipe.image_size, asked.data_root, asked.image_set)
+        if key not in self._datasets:
+            self._datasets[key] = load_dataset(
+                recipe.dataset, asked.data_root, recipe.image_size, recipe.classes, image_set=asked.image_set
+            )
+        return self._datasets[key]
 
     def _run(self, stage: Any, settings: Any, make_inputs: Callable[[], Any]) -> Any:
         asked, key = self.request, (stage.__name__, settings)
@@ -159,12 +162,6 @@ class Experiment:
         row = self.row()
         put_rows([row], results)
         return row
-
-
-def _images_of(experiment: Experiment) -> tuple[Any, ...]:
-    """What the images of an experiment follow from."""
-    recipe, asked = experiment.recipe, experiment.request
-    return recipe.dataset, recipe.classes, recipe.image_size, asked.data_root, asked.image_set
 
 
 @functools.lru_cache(maxsize=1000)
