@@ -61,7 +61,7 @@ class Additions:
 
 @dataclass(frozen=True, kw_only=True)
 class Machine(Additions):
-    """Where images come from, where stages run and keep what they make: nothing that changes a number."""
+    """Where images come from, where stages run and keep what they make; a plan leaves these to its caller."""
 
     data_root: str = option("", "folder that holds the set; of dataset folder, the one with train/ and test/")
     device: str = option("auto", "auto, cpu, cuda or cuda:N")

@@ -63,15 +63,17 @@ def add_recipes(path: str | Path) -> None:
     for name in tables:
         if name not in (*SCALES, *NAMED):
             raise SettingError(f"{path}: {unknown('table', name, (*SCALES, *NAMED))}")
-    key = str(path.resolve())
+    key, methods = str(path.resolve()), tables.get("methods", {})
+    own = {name: table if name in NAMED else _sourced(table, path.name) for name, table in tables.items()}
+    own |= {"methods": {**methods, "piece": _sourced(methods.get("piece", {}), path.name)}}
+    if _added.get(key) == own:  # every experiment of a grid asks for it; the package's files are parsed once
+        return
     _added.pop(key, None)
     read_tables.cache_clear()
     for name in NAMED:
         if twice := _leaves(tables.get(name, {})) & _leaves(read_tables(name)):
             raise SettingError(f"{path} defines {name} {sorted(twice)[0]!r}, which exists; choose another name.")
-    own = {name: table if name in NAMED else _sourced(table, path.name) for name, table in tables.items()}
-    methods = tables.get("methods", {})
-    _added[key] = own | {"methods": {**methods, "piece": _sourced(methods.get("piece", {}), path.name)}}
+    _added[key] = own
     read_tables.cache_clear()
 
 
