@@ -5,14 +5,16 @@ manifest, a checkpoint or a row, is the first's. A process that fails or is kill
 """
 
 import contextlib
+import itertools
 import logging
 import os
 import signal
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, NoReturn, TypeVar
 
 import torch.distributed as dist
+from torch import Tensor
 
 from fd2lib.ground.errors import Fd2Error, ProcessError, SettingError
 
@@ -147,6 +149,24 @@ def first_alone(make: Callable[[], Value]) -> Value:
     made = make()
     dist.barrier(_Joined.shares)
     return made
+
+
+def from_all(own: Value) -> list[Value]:
+    """Return what each process has, in their order, in every process; tensors are on the CPU."""
+    if world() == 1:
+        return [own]
+    every: list[Any] = [None] * world()
+    dist.all_gather_object(every, own, group=_Joined.shares)
+    return every
+
+
+def mapped(make: Callable[[Item], Tensor], items: Iterable[Item]) -> list[Tensor]:
+    """Return ``make(item)`` of every item in every process, each made by one of them; then on the CPU."""
+    if world() == 1:
+        return [make(item) for item in items]
+    own = [make(item).cpu() for place, item in enumerate(items) if place % world() == rank()]
+    rounds = itertools.zip_longest(*from_all(own))
+    return [made for one_round in rounds for made in one_round if made is not None]
 
 
 def share(items: Sequence[Item], unit: Callable[[Item], Hashable] = lambda item: item) -> list[Item]:

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
-from fd2lib.ground import SettingError, StageSettings, TrainingError, atomic_path
-from fd2lib.ground.ranks import alone, from_first, rank, world
+from fd2lib.ground import SettingError, StageSettings, TrainingError, atomic_path, from_first, is_first, rank, world
+from fd2lib.ground.ranks import alone
 from fd2lib.record import RunFolder, StageInputs, content_fingerprint
 from fd2lib.views import per_channel
 
@@ -87,8 +87,8 @@ def _is_for_one(settings: StageSettings) -> bool:
     asked: int = getattr(settings, "processes", world())
     if asked not in (1, world()):
         raise SettingError(
-            f"{settings.stage}.processes is {asked}, and this is {world()} process{'es' * (world() > 1)}; start it with "
-            f"torchrun --nproc-per-node {asked} -m fd2lib ..., or set general.processes, which makes another run."
+            f"{settings.stage}.processes is {asked}, but {world()} can work here; start as many, with "
+            f"torchrun --nproc-per-node {asked} -m fd2lib, or set general.processes, which makes another run."
         )
     return asked < world()
 
@@ -119,7 +119,8 @@ def run_epochs(
             run.save_checkpoint({name: part.state_dict() for name, part in parts.items()} | {"history": history})
             bar.set_postfix({name: row[name] for name in shown})
             bar.update()
-    write_history(run.folder / "history.csv", history)
+    if is_first():
+        write_history(run.folder / "history.csv", history)
     return history
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm.auto import tqdm
 
-from fd2lib.ground import ArtefactError, RelabelSettings
+from fd2lib.ground import ArtefactError, RelabelSettings, is_first, mapped, world
 from fd2lib.record import RunFolder, content_fingerprint
 from fd2lib.stages.common import Made, StageResult, autocast, require_finite, run_stage, teacher_fingerprints, to_unit
 from fd2lib.stages.distilled import load_distilled
@@ -88,20 +89,27 @@ def _relabel(
     state = run.load_checkpoint()
     done = state["epochs"] if state else 0
     shape = (settings.epochs, len(images), len(distilled.classes))
-    stored = _open(run.folder / "teacher_logits.npy", shape, done)
+    stored = _open(run.folder / "teacher_logits.npy", shape, done) if is_first() else None
+
+    def epoch_logits(epoch: int) -> Tensor:
+        plans = plan_epoch(settings, len(images), images.shape[-1], epoch, images.device)
+        choices = settings.label_mode, settings.label_source
+        with autocast(device, settings.precision):
+            logits = torch.cat([plan_logits(teachers, images, plan, *choices) for plan in plans])
+        return logits.half().cpu()  # all that the host reads of an epoch
+
     with tqdm(total=settings.epochs, initial=done, desc="relabel", unit="epoch", disable=not progress) as bar:
-        for epoch in range(done, settings.epochs):
-            plans = plan_epoch(settings, len(images), images.shape[-1], epoch, images.device)
-            choices = settings.label_mode, settings.label_source
-            with autocast(device, settings.precision):
-                logits = torch.cat([plan_logits(teachers, images, plan, *choices) for plan in plans])
-            logits = logits.half().cpu()  # all that the host reads of an epoch
-            largest = {"largest logit": logits.abs().amax().item()}
-            require_finite(largest, f"epoch {epoch}", "Check the teacher; pretrain it again if need be.")
-            stored[epoch] = logits.numpy()
-            stored.flush()
-            run.save_checkpoint({"epochs": epoch + 1})
-            bar.update()
+        while done < settings.epochs:
+            made = mapped(epoch_logits, range(done, min(done + world(), settings.epochs)))
+            if stored is not None:
+                for epoch, logits in enumerate(made, done):
+                    largest = {"largest logit": logits.abs().amax().item()}
+                    require_finite(largest, f"epoch {epoch}", "Check the teacher; pretrain it again if need be.")
+                    stored[epoch] = logits.numpy()
+                stored.flush()
+            done += len(made)
+            run.save_checkpoint({"epochs": done})
+            bar.update(len(made))
 
 
 def _open(path: Path, shape: tuple[int, int, int], done: int) -> np.memmap:
