@@ -30,7 +30,7 @@ from fd2lib.stages.common import (
 )
 from fd2lib.stages.distilled import load_tensors, write_pngs
 from fd2lib.stages.labels import load_teachers
-from fd2lib.stages.objective import FIRST_COLUMNS, Objective, history_columns
+from fd2lib.stages.objective import FIRST_COLUMNS, Objective, active_terms, history_columns
 from fd2lib.stages.optimise import optimise, plan_phases
 from fd2lib.stages.starts import make_starts
 
@@ -106,7 +106,9 @@ def _distill(
     chunks = torch.split(torch.arange(len(inputs.dataset.classes)), settings.chunk_classes)
     jobs = [(index, chunk) for index in range(settings.ipc) for chunk in range(len(chunks))]
     todo = from_first(lambda: [job for job in jobs if not _chunk_path(run, *job).is_file()])
-    own = share(todo, lambda job: (job[0] // settings.group_size, job[1]))  # images of a group depend on earlier ones
+    # Images of a group depend on earlier ones where a term of the head compares them, and are then made in one process.
+    group_size = settings.group_size if any(term.needs_head for term, _ in active_terms(settings)) else 1
+    own = share(todo, lambda job: (job[0] // group_size, job[1]))
     if not own:
         return
     run.load_checkpoint()  # carries the wall time of earlier sittings
@@ -118,7 +120,7 @@ def _distill(
     with tqdm(total=total, initial=done, desc="distill", unit="it", disable=not progress) as bar:
         for index, chunk in own:
             start = to_pixels(starts[index, chunks[chunk]])
-            group = range(index - index % settings.group_size, index)
+            group = range(index - index % group_size, index)
             earlier = [load_tensors(_chunk_path(run, j, chunk))[0]["images"] for j in group]
             objectives = [Objective(teacher, settings, chunks[chunk].to(device)) for teacher in teachers]
             images, history = optimise(start, earlier, objectives, settings, (index, chunk), bar)
