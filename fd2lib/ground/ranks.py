@@ -52,7 +52,8 @@ def is_first() -> bool:
 def together() -> Iterator[None]:
     """Join the processes that torchrun started while the block runs; without torchrun do nothing.
 
-    Of several processes that fail, one goes on with its error; the others leave with status 1 and without a word.
+    Of several processes that fail, one goes on with its error; the others leave with status 1 and without a word. All
+    but the first log errors only.
 
     Raises:
         SettingError: the environment says that there are several processes, and not how to reach them.
@@ -62,7 +63,9 @@ def together() -> Iterator[None]:
         yield
         return
     store = _join()
-    before = signal.signal(signal.SIGTERM, _stop)
+    before, log = signal.signal(signal.SIGTERM, _stop), logging.getLogger("fd2lib")
+    level = log.level
+    log.setLevel(level if is_first() else logging.ERROR)  # the first says what all would
     try:
         yield
         dist.barrier(_Joined.shares)  # one that left early would look like one that failed
@@ -75,14 +78,17 @@ def together() -> Iterator[None]:
                 f"another of the {world()} processes ended without a word (killed, or out of memory) or hangs. What is "
                 "finished is kept; run the same command again to continue."
             ) from error
+        if isinstance(error, Fd2Error) and not is_first():
+            raise type(error)(f"in process {rank()} of {world()}, counted from 0: {error}") from error
         raise
     finally:
+        log.setLevel(level)
         _Joined.shares = None
         dist.destroy_process_group()
         signal.signal(signal.SIGTERM, before)
 
 
-def _join() -> dist.Store:
+def _join() -> Any:
     try:
         store, own, size = next(dist.rendezvous("env://", timeout=IN_A_STEP))
     except (ValueError, RuntimeError) as error:
@@ -90,10 +96,10 @@ def _join() -> dist.Store:
             f"WORLD_SIZE is {os.environ['WORLD_SIZE']}, but the processes cannot meet ({error}). Start them with "
             "torchrun, or unset WORLD_SIZE."
         ) from error
+    # torchrun keeps its store when it restarts processes, and with it the addresses of those that are gone.
+    store = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
     dist.init_process_group("gloo", store=store, rank=own, world_size=size, timeout=IN_A_STEP)
     _Joined.shares = dist.new_group(backend="gloo", timeout=FOR_A_SHARE)
-    if own:
-        logging.getLogger("fd2lib").setLevel(logging.ERROR)  # the first says what all would
     return store
 
 
@@ -101,7 +107,7 @@ def _stop(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt("told to stop: another process failed, or the job was cancelled")
 
 
-def _first_to_fail(store: dist.Store) -> bool:
+def _first_to_fail(store: Any) -> bool:
     try:
         return store.add("failed", 1) == 1
     except RuntimeError:  # the process that kept the store is gone

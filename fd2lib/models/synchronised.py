@@ -17,10 +17,10 @@ class SynchronisedBatchNorm(TorchFunctionMode):
     """While the block runs, BatchNorm in training takes mean and variance over the images of all processes of a group.
 
     Outputs, gradients and running statistics are, up to rounding, those of one process with all the images. Every
-    process of the group must run the same layers, forwards and backwards.
+    process of the ``group``, one of :mod:`torch.distributed`, must run the same layers, forwards and backwards.
     """
 
-    def __init__(self, group: dist.ProcessGroup) -> None:
+    def __init__(self, group: Any) -> None:
         super().__init__()
         self.group = group
 
@@ -63,7 +63,7 @@ class _Normalise(torch.autograd.Function):
     """Features ``[B, C, …]`` to zero mean and unit variance per channel; also these and the count of values."""
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, eps: float, group: dist.ProcessGroup) -> tuple[Tensor, ...]:
+    def forward(ctx: Any, features: Tensor, eps: float, group: Any) -> tuple[Tensor, ...]:
         wide = features.float()
         ctx.dims, ctx.group = [0, *range(2, features.ndim)], group
         var, mean = torch.var_mean(wide, ctx.dims, correction=0)

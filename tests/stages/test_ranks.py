@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from fd2lib.drive.cli import main
-from fd2lib.ground import SettingError, file_digest, ranks, setting_values
+from fd2lib.ground import SettingError, file_digest, identity, ranks, setting_values
 from fd2lib.record import read_manifest
 from fd2lib.stages import (
     DistillInputs,
@@ -35,7 +35,7 @@ from fd2lib.stages import (
 )
 
 needs_gloo = pytest.mark.skipif(
-    not (dist.is_available() and dist.is_gloo_available()), reason="this PyTorch has no gloo"
+    not (dist.is_available() and dist.is_gloo_available()), reason="this PyTorch has no gloo, which joins processes"
 )
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 
@@ -133,7 +133,9 @@ def made(tmp_path_factory, data, recipe, teachers):
     assert done.returncode == 0, done.stderr
     alone = root / "alone"
     run_pretrain(one["pretrain"], PretrainInputs(data), alone / "pretrain", progress=False)
-    images = run_distill(one["distill"], DistillInputs(data, [teachers["cal"]]), alone / "images", progress=False).folder
+    images = run_distill(
+        one["distill"], DistillInputs(data, [teachers["cal"]]), alone / "images", progress=False
+    ).folder
     labels = RelabelInputs(images, [teachers["cal"]])
     folder = run_relabel(one["relabel"], labels, alone / "labels", progress=False).folder
     run_evaluate(one["evaluate"], EvaluateInputs(data, folder), alone / "student", progress=False)
@@ -152,7 +154,8 @@ def test_shared_work_is_the_same_to_the_bit(made, name):
 
 @needs_gloo
 def test_every_chunk_of_images_is_made_once_and_as_alone(made):
-    chunks = [{path.name: file_digest(path) for path in (root / "images/chunks").iterdir()} for root in (made.root, made.alone)]
+    folders = [root / "images/chunks" for root in (made.root, made.alone)]
+    chunks = [{path.name: file_digest(path) for path in folder.iterdir()} for folder in folders]
     assert len(chunks[0]) == 3 * 2
     assert chunks[0] == chunks[1]
     assert read_manifest(made.root / "images", "distill")["provenance"]["processes"] == 2
@@ -162,21 +165,23 @@ def test_every_chunk_of_images_is_made_once_and_as_alone(made):
 def test_a_teacher_of_two_processes_is_one_processs_up_to_rounding(made):
     two, one = _tensors(made.root / "pretrain"), _tensors(made.alone / "pretrain")
     for name, value in one.items():
-        torch.testing.assert_close(two[name], value, rtol=1e-3, atol=2e-4, msg=lambda text, name=name: f"{name}: {text}")
+        torch.testing.assert_close(
+            two[name], value, rtol=1e-3, atol=2e-4, msg=lambda text, name=name: f"{name}: {text}"
+        )
     torch.testing.assert_close(two["prototypes.prototypes"], one["prototypes.prototypes"], rtol=1e-5, atol=1e-7)
     histories = [pd.read_csv(root / "pretrain/history.csv") for root in (made.root, made.alone)]
     np.testing.assert_allclose(*histories, rtol=1e-5)
-    assert any((value - one[name]).abs().max() > 1e-3 for name, value in two.items()) is False
 
 
 @needs_gloo
 def test_a_student_of_two_processes_is_one_processs_up_to_rounding(made):
     logits = [np.load(root / "student/predictions.npz")["logits"] for root in (made.root, made.alone)]
-    np.testing.assert_allclose(*logits, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(*logits, rtol=1e-4, atol=1e-5)
     states = [torch.load(root / "student/student.pt")["state"] for root in (made.root, made.alone)]
     for name, value in states[1].items():  # running statistics among them, which saw one half after the other
-        torch.testing.assert_close(states[0][name], value, rtol=1e-3, atol=1e-3)
-    assert [seen["accuracy"] for seen in made.seen] == [read_manifest(made.root / "student", "evaluate")["result"]["last_accuracy"]] * 2
+        torch.testing.assert_close(states[0][name], value, rtol=1e-4, atol=1e-5)
+    accuracy = read_manifest(made.root / "student", "evaluate")["result"]["last_accuracy"]
+    assert [seen["accuracy"] for seen in made.seen] == [accuracy, accuracy]
 
 
 @needs_gloo
@@ -202,21 +207,24 @@ def test_every_process_finds_what_is_there_and_hears_of_errors_of_the_first(made
 
 
 def test_more_processes_than_there_are_is_an_error(tmp_path, data, recipe):
-    settings = dataclasses.replace(recipe().evaluate, processes=2)
-    pretrain = dataclasses.replace(recipe().pretrain, processes=2)
+    one, two = (recipe(**{"general.processes": number}) for number in (1, 2))
+    assert (two.pretrain.processes, two.evaluate.processes) == (2, 2)
+    assert one == recipe()
+    assert "processes" not in identity(one.pretrain) and identity(two.pretrain)["processes"] == 2
     with pytest.raises(SettingError, match="torchrun --nproc-per-node 2"):
-        run_pretrain(pretrain, PretrainInputs(data), tmp_path, progress=False)
-    assert settings != recipe().evaluate
+        run_pretrain(two.pretrain, PretrainInputs(data), tmp_path, progress=False)
 
 
 KILLED = [
-    "run", "--scale", "toy", "--classes", "4", "--image-size", "32", "--methods", "sre2lpp", "--ipc", "3", "--seeds", "0",
-    "--no-page", "--quiet", "--device", "cpu", "--overrides",
-    "pretrain.epochs=1 distill.iterations=60 distill.chunk_classes=2 relabel.epochs=3 evaluate.test_every=3 general.processes=1",
+    "run", "--scale", "toy", "--classes", "4", "--image-size", "32", "--methods", "sre2lpp", "--ipc", "3",
+    "--seeds", "0", "--no-page", "--quiet", "--device", "cpu", "--overrides",
+    "pretrain.epochs=1 distill.iterations=60 distill.chunk_classes=2 relabel.epochs=3 evaluate.test_every=3 "
+    "general.processes=1",
 ]  # fmt: skip
 
 
 @needs_gloo
+@pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of torchrun in /proc")
 def test_a_killed_process_ends_the_other_and_the_run_goes_on_without_torchrun(tmp_path):
     command = [*KILLED, "--runs-dir", str(tmp_path / "runs"), "--out", str(tmp_path / "out")]
     with subprocess.Popen(
@@ -231,7 +239,7 @@ def test_a_killed_process_ends_the_other_and_the_run_goes_on_without_torchrun(tm
         os.kill(workers[1], signal.SIGKILL)
         killed = time.monotonic()
         said = agent.communicate(timeout=60)[1]
-        assert time.monotonic() - killed < 20
+        assert time.monotonic() - killed < 25  # they end at once; leaving Python takes seconds on a busy machine
     assert agent.returncode != 0
     (line,) = [line for line in said.splitlines() if line.startswith("fd2lib: ")]
     assert "run the same command again" in line.lower()
