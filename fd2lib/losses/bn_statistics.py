@@ -51,10 +51,12 @@ def bn_statistics_total(layers: Iterable[LayerStatistics], first_multiplier: flo
 @lru_cache(maxsize=16)
 def _members(sizes: tuple[int, ...], first: float, dtype: torch.dtype, device: torch.device) -> Tensor:
     """Which of all channels belong to which layer, ``[ΣC, L]``; the first layer's count ``first²`` times."""
-    layer = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
-    members = torch.nn.functional.one_hot(layer, len(sizes)).to(dtype)
-    members[:, 0] *= first**2
-    return members.to(device)
+    members = torch.zeros(sum(sizes), len(sizes), dtype=dtype, device=device)
+    begin = 0
+    for layer, size in enumerate(sizes):
+        members[begin : begin + size, layer] = 1.0 if layer else first**2
+        begin += size
+    return members
 
 
 def _matching(inputs: TermInputs) -> Tensor:
