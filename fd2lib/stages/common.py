@@ -16,7 +16,17 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
-from fd2lib.ground import SettingError, StageSettings, TrainingError, atomic_path, from_first, is_first, rank, world
+from fd2lib.ground import (
+    SettingError,
+    StageSettings,
+    TrainingError,
+    atomic_path,
+    from_first,
+    is_first,
+    kept_memory,
+    rank,
+    world,
+)
 from fd2lib.ground.ranks import alone
 from fd2lib.record import RunFolder, StageInputs, content_fingerprint
 from fd2lib.views import per_channel
@@ -71,7 +81,7 @@ def run_stage(
     def finished() -> dict[str, Any]:
         return run.finish(*make(run, device), device)
 
-    with run.session() as manifest, deterministic(settings.threads):
+    with run.session() as manifest, deterministic(settings.threads), kept_memory():
         reused = manifest is not None
         if manifest is None:
             manifest = from_first(alone()(finished)) if _is_for_one(settings) else finished()

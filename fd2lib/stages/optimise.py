@@ -70,12 +70,13 @@ def optimise(
     reference = objectives[0].teacher  # pixels are optimised in its units
     device, side, history = objectives[0].labels.device, start.shape[-1], list[Tensor]()
     images = begun = reference.normalize(to_unit(start.to(device)))
+    own_units = [_same_units(objective.teacher, reference) for objective in objectives]
     for phase in plan_phases(settings, side):
         if phase.first > 0:
             images = torch.lerp(_resize(images, phase.size), _resize(begun, phase.size), settings.residual)
         images = _resize(images, phase.size)
         _remember(objectives, [_resize(to_unit(image.to(device)), phase.size) for image in earlier], job)
-        images = _run_phase(images.clone(), phase, objectives, job, history, bar)
+        images = _run_phase(images.clone(), phase, objectives, own_units, job, history, bar)
     recorded = torch.stack(history).float().cpu()
     last = dict(zip(objectives[0].columns, recorded[-1].tolist(), strict=True))
     remedy = "Lower distill.learning_rate; finished chunks are kept."
@@ -84,13 +85,18 @@ def optimise(
 
 
 def _run_phase(
-    images: Tensor, phase: Phase, objectives: Sequence[Objective], job: Job, history: list[Tensor], bar: tqdm
+    images: Tensor,
+    phase: Phase,
+    objectives: Sequence[Objective],
+    own_units: Sequence[bool],
+    job: Job,
+    history: list[Tensor],
+    bar: tqdm,
 ) -> Tensor:
     """Optimise normalised images through one phase with an Adam of its own; appends to ``history``."""
     reference, settings = objectives[0].teacher, objectives[0].settings
     images.requires_grad_(True)
-    optimizer = torch.optim.Adam([images], settings.learning_rate, betas=(0.5, 0.9))
-    own_units = [_same_units(objective.teacher, reference) for objective in objectives]
+    optimizer = torch.optim.Adam([images], settings.learning_rate, betas=(0.5, 0.9), fused=True)
     for iteration, draw in enumerate(sent_ahead(_draws(settings, phase, job), images.device), phase.first):
         turn = iteration % len(objectives)
         objective = objectives[turn]
@@ -117,10 +123,9 @@ def _resize(images: Tensor, size: int) -> Tensor:
 
 
 def _same_units(teacher: Teacher, reference: Teacher) -> bool:
-    """Whether two teachers' weights expect the same pixels. Reads the device: once a phase, not in its loop."""
-    if teacher is reference:
-        return True
-    return torch.equal(teacher.mean, reference.mean) and torch.equal(teacher.std, reference.std)
+    """Whether two teachers' weights expect the same pixels, which is read from the device."""
+    expected, others = (torch.cat([one.mean, one.std]) for one in (teacher, reference))
+    return teacher is reference or torch.equal(expected, others)
 
 
 def _for_teacher(views: Tensor, reference: Teacher, teacher: Teacher) -> Tensor:
