@@ -209,7 +209,7 @@ def test_every_process_finds_what_is_there_and_hears_of_errors_of_the_first(made
 def test_more_processes_than_there_are_is_an_error(tmp_path, data, recipe):
     one, two = (recipe(**{"general.processes": number}) for number in (1, 2))
     assert (two.pretrain.processes, two.evaluate.processes) == (2, 2)
-    assert one == recipe()
+    assert one.pretrain == recipe().pretrain and one.evaluate == recipe().evaluate
     assert "processes" not in identity(one.pretrain) and identity(two.pretrain)["processes"] == 2
     with pytest.raises(SettingError, match="torchrun --nproc-per-node 2"):
         run_pretrain(two.pretrain, PretrainInputs(data), tmp_path, progress=False)
