@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitSubcommandPrefixes, Positional, UseAppendAction, arg, subcommand
 
-from fd2lib import __version__
+from fd2lib import __version__, measure
 from fd2lib.data import format_listing, prepare
 from fd2lib.drive.export import TEMPERATURE, export_run
 from fd2lib.drive.notebooks import parse_parameters, run_notebook
@@ -26,6 +26,7 @@ from fd2lib.drive.request import Additions, GridRequest, Machine, option
 from fd2lib.drive.rerun import experiment_of_row, find_row
 from fd2lib.drive.studies import experiments_of, grid_requests, run_grid
 from fd2lib.ground import Fd2Error, SettingError
+from fd2lib.record import BENCH, PROFILE, put_rows
 
 
 class Command:
@@ -212,6 +213,33 @@ class Export(Command):
             print("No soft labels and no train.py: export a relabel run that stores them (relabel.store = true).")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bench(Command):
+    """Measure how long a stage's step takes beside the bare passes of its network on the same batch.
+
+    Prints, and adds to a table, the time of both, their ratio, images a second and peak memory.
+    """
+
+    cases: str = option("table", "cases, or sets of cases (table, growth, gpu), separated by blanks")
+    device: str = option("auto", "auto, cpu, cuda or cuda:N")
+    clock: str = option("auto", "auto (processor on a CPU, wall on a GPU), processor or wall")
+    threads: int = option(1, "CPU threads")
+    quick: bool = option(False, "each case only twice: the table within a minute on one core")
+    profile: str = option("", "cases whose time is also sorted by kind of operation, into profile.csv beside the table")
+    out: str = option("results/bench.csv", "the table to write")
+    quiet: bool = option(False, "no progress bar")
+
+    def run(self) -> None:
+        """Measure."""
+        bench = measure.Bench.on(self.device, self.clock, self.threads, self.quick)
+        cases, profiled = (measure.choose_cases(names.split()) for names in (self.cases, self.profile))
+        for row in bench.rows(cases, not self.quiet):
+            put_rows([row], self.out, BENCH)
+            print(measure.bench_line(row), flush=True)
+        for case in profiled:
+            put_rows(measure.profile_rows(bench, case), Path(self.out).with_name("profile.csv"), PROFILE)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Expected errors are one line on standard error."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -247,7 +275,7 @@ def _commands() -> Any:
     """The type that tyro reads: one of the commands, some of which have commands of their own."""
     data = _either("data", List, Prepare)
     recipes = _either("recipes", All, Show, Diff)
-    plain = [_named(kind) for kind in (Run, Rerun, Plans, Notebook, Export, Attention, Geometry)]
+    plain = [_named(kind) for kind in (Run, Rerun, Plans, Notebook, Export, Attention, Geometry, Bench)]
     return functools.reduce(operator.or_, (data, recipes, *plain))
 
 
