@@ -4,10 +4,14 @@ Networks have random weights and images are noise, which takes as long as any. N
 what is timed is what the stage itself calls.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from PIL import Image
@@ -26,7 +30,18 @@ from fd2lib.ground import (
 )
 from fd2lib.models import Backbone, Teacher, batch_statistics, create_teacher
 from fd2lib.record import RunFolder
-from fd2lib.stages import DistillInputs, EvaluateInputs, RelabelInputs, evaluate, pretrain, run_distill, run_relabel
+from fd2lib.stages import (
+    DistillInputs,
+    EvaluateInputs,
+    PretrainInputs,
+    RelabelInputs,
+    evaluate,
+    pretrain,
+    run_distill,
+    run_evaluate,
+    run_pretrain,
+    run_relabel,
+)
 from fd2lib.stages.common import autocast, normalize_pixels, to_unit
 from fd2lib.stages.distilled import load_distilled
 from fd2lib.stages.labels import load_teachers, plan_logits
@@ -153,13 +168,28 @@ def _distill(case: Case, device: torch.device, folder: Path, steps: int) -> Work
 
 
 def _pretrain(case: Case, device: torch.device, folder: Path, steps: int) -> Work:
-    del folder
-    settings, teacher = _pretrain_settings(case), make_teacher(case)
-    teacher = teacher.to(device).to(memory_format=torch.channels_last)
-    optimizer = pretrain._optimizer(teacher, settings)
-    split = resident(_split(case, steps * case.batch), device)
-    bare = _training_passes(teacher.backbone, case, device, [case.batch, 2 * case.batch] * steps)
-    return Work(lambda: pretrain._run_epoch(teacher, optimizer, settings, split, 0), bare, steps, 3 * case.batch)
+    settings, inputs = _pretrain_settings(case), PretrainInputs(_dataset(case, steps * case.batch))
+    parts, full = _taken_from(pretrain, lambda: run_pretrain(settings, inputs, folder, device=device, progress=False))
+    bare = _training_passes(parts["teacher"].backbone, case, device, [case.batch, 2 * case.batch] * steps)
+    return Work(full, bare, steps, 3 * case.batch)
+
+
+class _Taken(Exception):
+    """A stage was about to run its epochs."""
+
+
+def _taken_from(stage: ModuleType, run: Callable[[], object]) -> tuple[Mapping[str, Any], Callable[[], object]]:
+    """The parts that a stage trains, and its first epoch, taken when it is about to begin: nothing else is timed."""
+    taken: list[Any] = []
+
+    def take(run: RunFolder, epochs: int, parts: Mapping[str, Any], one_epoch: Callable[[int], Any], *_: Any) -> None:
+        taken.extend([parts, partial(one_epoch, 0)])
+        raise _Taken
+
+    with patch.object(stage, "run_epochs", take), contextlib.suppress(_Taken):
+        run()
+    parts, first_epoch = taken
+    return parts, first_epoch
 
 
 def _training_passes(network: Backbone, case: Case, device: torch.device, sizes: list[int]) -> Callable[[], None]:
@@ -187,7 +217,8 @@ def _labels(case: Case, device: torch.device, folder: Path, steps: int) -> tuple
     teachers, ipc = [_save_teacher(case, folder)], case.batch * steps // case.classes
     settings = DistillSettings(ipc=ipc, start="noise", iterations=0, seed=0)
     made = run_distill(settings, DistillInputs(_dataset(case, 2), []), folder / "distill", progress=False)
-    relabel = RelabelSettings(ipc=ipc, epochs=1, batch_size=case.batch, precision=case.precision, seed=0)
+    # Two epochs, as a student is tested after its last and the first is timed.
+    relabel = RelabelSettings(ipc=ipc, epochs=2, batch_size=case.batch, precision=case.precision, seed=0)
     return relabel, made.folder, teachers
 
 
@@ -216,14 +247,12 @@ def _relabel(case: Case, device: torch.device, folder: Path, steps: int) -> Work
 
 def _student(case: Case, device: torch.device, folder: Path, steps: int) -> Work:
     relabel, distilled, teachers = _labels(case, device, folder, steps)
-    inputs = RelabelInputs(distilled, teachers)
-    labels = run_relabel(relabel, inputs, folder / "relabel", device=device, progress=False).folder
+    given = RelabelInputs(distilled, teachers)
+    labels = run_relabel(relabel, given, folder / "relabel", device=device, progress=False).folder
     settings = EvaluateSettings(student=case.backbone, precision=case.precision, seed=0)
-    lesson = evaluate._Lesson.load(EvaluateInputs(_dataset(case, 2), labels), settings, device)
-    student = make_teacher(case).backbone.to(device).to(memory_format=torch.channels_last)
-    optimizer = evaluate._optimizer(student, settings)
-    bare = _training_passes(student, case, device, [case.batch // 2] * (2 * steps))
-    full = lambda: evaluate._run_epoch(student, optimizer, lesson, 0, _STATISTICS)  # noqa: E731
+    inputs, out = EvaluateInputs(_dataset(case, 2), labels), folder / "evaluate"
+    parts, full = _taken_from(evaluate, lambda: run_evaluate(settings, inputs, out, device=device, progress=False))
+    bare = _training_passes(parts["student"], case, device, [case.batch // 2] * (2 * steps))
     return Work(full, bare, steps, case.batch)
 
 
