@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fd2lib.analyse.reading import Rows, load_rows, records
+from fd2lib.analyse.reading import Rows, load_rows, parts, records
 from fd2lib.measure import bench_cases
 from fd2lib.record import BENCH, PROFILE
 
@@ -50,3 +50,15 @@ def growth(rows: pd.DataFrame) -> pd.DataFrame:
         what = row["case"].split("-")[1]
         found.append({"what": what, "value": row[what]} | {name: row[name] for name in ("full_ms", "bare_ms", "ratio")})
     return pd.DataFrame(found).sort_values(["what", "value"], kind="stable", ignore_index=True)
+
+
+def speed_spans(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return ``low, high`` of the ratios of each stage's step to its bare passes, over the cases that have a goal.
+
+    Its index are the stages that were measured, and ``steps``, all of them but the feeding of batches.
+    """
+    aimed = rows[(rows["set"] == "table") & rows["goal"].notna()]
+    steps = aimed[aimed["stage"] != "feeding"]
+    found = {str(key["stage"]): part["ratio"] for key, part in parts(aimed, ["stage"])} | {"steps": steps["ratio"]}
+    ends = {name: (ratios.min(), ratios.max()) for name, ratios in found.items()}
+    return pd.DataFrame.from_dict(ends, orient="index", columns=["low", "high"])

@@ -89,8 +89,8 @@ class Bench:
         if threads < 1:
             raise SettingError(f"threads is {threads}; expected at least 1.")
         own = {"cpu": "processor"}.get(place.type, "wall") if clock == "auto" else clock
-        images = (32 if quick else 128) * (1 if place.type == "cpu" else 8)
-        return cls(place, own, threads, 2 if quick else 9, images)
+        images = (32 if quick else 64) * (1 if place.type == "cpu" else 8)
+        return cls(place, own, threads, 2 if quick else 7, images)
 
     def rows(self, cases: Sequence[Case], progress: bool = True) -> Iterator[dict[str, Any]]:
         """Measure cases one after the other, yielding each one's row of ``bench.csv`` as soon as it is there."""

@@ -82,7 +82,7 @@ def growth_figure(table: pd.DataFrame) -> BookFigure | Html:
 
 
 def estimates_table(table: pd.DataFrame, shown: str = "cub200") -> Html:
-    """Return :func:`fd2lib.analyse.paper_estimates` as one table for each data set, all but one folded away below it."""
+    """Return :func:`fd2lib.analyse.paper_estimates` as one table for each data set, all but one folded."""
     table = table.assign(kept=table[[f"{stage}_mib" for stage in STAGES]].sum(axis=1))
     made = {}
     for key, part in parts(table, ["dataset"]):
