@@ -156,10 +156,3 @@ def paper_estimates(path: str | Path) -> pd.DataFrame:
                 **{name: total / (USED * peak) / 60 for name, peak in PEAKS.items()},
             })  # fmt: skip
     return pd.DataFrame(found)
-
-
-def estimate_spans(table: pd.DataFrame, dataset: str = "cub200") -> pd.DataFrame:
-    """Return ``low, high`` of the minutes that rows of :func:`paper_estimates` of a data set take, by GPU."""
-    own = table[table["dataset"] == dataset]
-    ends = {name.replace(" ", "_"): (own[name].min(), own[name].max()) for name in PEAKS}
-    return pd.DataFrame.from_dict(ends, orient="index", columns=["low", "high"])

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fd2lib.analyse.reading import Rows, load_rows, parts, records
+from fd2lib.analyse.estimates import PEAKS
+from fd2lib.analyse.reading import load_rows, parts, records
 from fd2lib.measure import bench_cases
 from fd2lib.record import BENCH, PROFILE
 
@@ -17,22 +18,18 @@ GROWING = {
 }
 
 
-def load_speed(source: str | Path | Rows) -> pd.DataFrame:
-    """Return rows of ``bench.csv`` with ``set``, ``goal``, ``before`` and ``release`` of their case, NaN without one.
+def load_speed(results: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of ``bench.csv`` and of ``profile.csv`` in a folder; a missing file has none.
 
-    Rows of cases that are no longer declared are left out; a missing file has none.
+    The first have the ``set``, ``goal``, ``before`` and ``release`` of their case, NaN where it has none; cases that
+    are no longer declared are left out. The second have ``more_ms``, what a step spends above the bare passes.
     """
-    rows, cases = load_rows(source, BENCH), bench_cases()
+    rows, cases, numbers = load_rows(Path(results) / "bench.csv", BENCH), bench_cases(), ("goal", "before", "release")
     rows = rows[rows["case"].isin(list(cases))].reset_index(drop=True)
-    numbers = ("goal", "before", "release")
     told = {name: [getattr(cases[case], name) for case in rows["case"]] for name in ("set", *numbers)}
-    return rows.assign(**told).astype(dict.fromkeys(numbers, float))
-
-
-def load_profile(source: str | Path | Rows) -> pd.DataFrame:
-    """Return rows of ``profile.csv`` with ``more_ms``, what a step spends above the bare passes."""
-    rows = load_rows(source, PROFILE)
-    return rows.assign(more_ms=rows["full_ms"] - rows["bare_ms"])
+    profile = load_rows(Path(results) / "profile.csv", PROFILE)
+    profile["more_ms"] = profile["full_ms"] - profile["bare_ms"]
+    return rows.assign(**told).astype(dict.fromkeys(numbers, float)), profile
 
 
 def growth(rows: pd.DataFrame) -> pd.DataFrame:
@@ -52,13 +49,17 @@ def growth(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found).sort_values(["what", "value"], kind="stable", ignore_index=True)
 
 
-def speed_spans(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return ``low, high`` of the ratios of each stage's step to its bare passes, over the cases that have a goal.
+def speed_spans(rows: pd.DataFrame, estimates: pd.DataFrame, dataset: str = "cub200") -> pd.DataFrame:
+    """Return what times come to, each as ``low, high``.
 
-    Its index are the stages that were measured, and ``steps``, all of them but the feeding of batches.
+    They are the ratios of each stage's step to its bare passes over the cases that have a goal, by stage and, as
+    ``steps``, of all but the feeding of batches; and by GPU the minutes of the paper's rows of a data set (see
+    :func:`fd2lib.analyse.paper_estimates`).
     """
     aimed = rows[(rows["set"] == "table") & rows["goal"].notna()]
-    steps = aimed[aimed["stage"] != "feeding"]
-    found = {str(key["stage"]): part["ratio"] for key, part in parts(aimed, ["stage"])} | {"steps": steps["ratio"]}
-    ends = {name: (ratios.min(), ratios.max()) for name, ratios in found.items()}
+    found = {str(key["stage"]): part["ratio"] for key, part in parts(aimed, ["stage"])}
+    found["steps"] = aimed.loc[aimed["stage"] != "feeding", "ratio"]
+    own = estimates[estimates["dataset"] == dataset]
+    found |= {name.replace(" ", "_"): own[name] for name in PEAKS}
+    ends = {name: (values.min(), values.max()) for name, values in found.items()}
     return pd.DataFrame.from_dict(ends, orient="index", columns=["low", "high"])

@@ -4,7 +4,6 @@ import fnmatch
 import os
 from collections import Counter
 from collections.abc import Callable
-from statistics import median
 from typing import Any
 
 from fd2lib.measure.bench import Bench, declared
@@ -12,6 +11,7 @@ from fd2lib.measure.measured import provenance_columns
 from fd2lib.measure.steps import Case
 from fd2lib.record import provenance
 
+_LOOKS = 5
 os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # its library reports to standard error that there is no GPU
 
 
@@ -23,11 +23,11 @@ def profile_rows(bench: Bench, case: Case) -> list[dict[str, Any]]:
     with bench.prepared(case) as work:
         for call in (work.full, work.bare):  # warms up
             bench.seconds(call)
-        seen = [[_by_kind(bench, call, work.steps) for call in (work.full, work.bare)] for _ in range(bench.repeats)]
+        seen = [[_by_kind(bench, call, work.steps) for call in (work.full, work.bare)] for _ in range(_LOOKS)]
         made = provenance_columns(provenance(bench.device))
-    # The profiler knows the wall's clock alone, so what others do beside counts: the median of several looks.
+    # The profiler knows the wall's clock alone, so what others do beside adds to it: the least of several looks.
     kinds = {kind for sides in seen for times, _ in sides for kind in times}
-    full, bare = ({kind: median(sides[side][0][kind] for sides in seen) for kind in kinds} for side in (0, 1))
+    full, bare = ({kind: min(sides[side][0][kind] for sides in seen) for kind in kinds} for side in (0, 1))
     calls, total = seen[0][0][1], sum(full.values())
     return [
         {

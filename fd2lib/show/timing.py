@@ -16,7 +16,7 @@ _NONE = "Nothing was measured: fd2lib bench does it."
 
 
 def speed_table(rows: pd.DataFrame) -> Html:
-    """Return :func:`fd2lib.analyse.load_speed` as one table for each machine and clock, without growth."""
+    """Return rows of :func:`fd2lib.analyse.load_speed` as one table for each machine and clock, without growth."""
     tables = []
     for machine, part in parts(rows[rows["set"] != "growth"], MACHINE):
         shown = part.assign(
@@ -53,7 +53,7 @@ def _step_title(row: dict[str, Any]) -> str:
 
 
 def profile_table(rows: pd.DataFrame) -> Html:
-    """Return :func:`fd2lib.analyse.load_profile` as one table for each case and machine: where a step's time goes."""
+    """Return the profile of :func:`fd2lib.analyse.load_speed` as one table for each case: where a step's time goes."""
     tables = [
         html_table(
             _columns(part, "profile"), f"Where the time goes: {key['case']}; {_machine(key)}", COLUMNS["profile"]

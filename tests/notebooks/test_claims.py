@@ -16,7 +16,7 @@ PAGES = {
     "70_ablations": (["70-09", "70-16c", "70-18"], "studies.csv"),
     "75_controls": (["75-09", "75-12"], "studies.csv"),
     "80_what_it_learned": (["80-21"], "attention.csv"),
-    "90_cost": (["90-06", "90-34", "90-20", "90-23"], "studies.csv"),
+    "90_cost": (["90-06", "90-31", "90-34", "90-20", "90-23"], "studies.csv"),
 }
 
 
