@@ -98,7 +98,7 @@ class Bench:
             for case in cases:
                 bar.set_postfix_str(case.name)
                 with self.prepared(case) as work:
-                    yield self._row(case, work, bar)
+                    yield self.row(case, work, bar)
 
     @contextlib.contextmanager
     def prepared(self, case: Case) -> Iterator[Work]:
@@ -123,7 +123,9 @@ class Bench:
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
-    def _row(self, case: Case, work: Work, bar: "tqdm[Any]") -> dict[str, Any]:
+    def row(self, case: Case, work: Work, bar: "tqdm[Any] | None" = None) -> dict[str, Any]:
+        """Measure the two sides of some work in turn; return them as a row of ``bench.csv``."""
+        bar = bar or tqdm(disable=True)
         peaks = {call: self._peak(call) for call in (work.full, work.bare)}  # warms up as well
         bar.update()
         pairs = []

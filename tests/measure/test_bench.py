@@ -1,6 +1,9 @@
 """Benchmarks: every kind of case runs the stage's own steps and gives a row; how long anything takes is not tested."""
 
+import csv
 import dataclasses
+import runpy
+from pathlib import Path
 
 import pytest
 import torch
@@ -79,6 +82,19 @@ def test_a_profile_sorts_all_time_of_a_step(tmp_path):
 )
 def test_operators_are_sorted(operator, kind):
     assert kind_of(operator) == kind
+
+
+def test_the_measurement_of_a_gpu_runs_without_one_and_says_so(tmp_path, capsys):
+    path = Path(__file__).parents[2] / "benchmarks" / "gpu.py"
+    program = runpy.run_path(str(path))
+    program["main"](["--quick", "--device", "cpu", "--minutes", "0.02", "--out", str(tmp_path / "gpu.csv")])
+    told = capsys.readouterr().out
+    assert "say nothing of a GPU" in told and "No time is left for" in told and "layout-" in told
+    with open(tmp_path / "gpu.csv", newline="") as stream:
+        (row, *_) = csv.DictReader(stream)
+    assert row["case"] == "distill-resnet18-32-bf16" and float(row["ratio"]) > 0 and row["waits"] == ""
+    layout = program["layout_row"](ONCE, tiny("pretrain-resnet18-batch4", stage="layout"))
+    assert layout["stage"] == "layout" and layout["ratio"] > 0
 
 
 def test_cases_are_chosen_by_name_or_set():
