@@ -136,6 +136,12 @@ def test_other_geometry_is_noticed(project):
         check("80_what_it_learned")
 
 
+def test_slower_steps_are_noticed(project):
+    project("bench.csv", lambda rows: [row | {"ratio": "2.5"} for row in rows])
+    with pytest.raises(AssertionError, match="own time"):
+        check("90_cost")
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_rows_of_ones_own_need_not_fit_the_text(page, project, capsys):
     """A page made of another file says of the committed rows what it always says, and does not check that."""
