@@ -1,4 +1,4 @@
-"""Measure: what networks, classes and sets of images are like, and how long steps take, as numbers. Nothing is drawn."""
+"""Measure: what networks, classes and sets of images are like, and how long steps take, as numbers."""
 
 from fd2lib.measure.bench import Bench, bench_cases, bench_line, choose_cases
 from fd2lib.measure.classes import (
