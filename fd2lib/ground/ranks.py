@@ -11,12 +11,12 @@ import os
 import signal
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar, NoReturn, TypeVar
-
-import torch.distributed as dist
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 from fd2lib.ground.errors import Fd2Error, ProcessError, SettingError
+
+if TYPE_CHECKING:  # functions import what only several processes need: one should not wait for it
+    from torch import Tensor
 
 # How long a process waits for one that neither works nor ends; one that ends is noticed at once.
 IN_A_STEP = timedelta(minutes=30)
@@ -31,16 +31,18 @@ class _Joined:
     """The processes that this one has joined: PyTorch has one default group in a process, and so has this."""
 
     shares: ClassVar[Any] = None  # the group that waits for whole shares; None: this process is alone
+    size: ClassVar[int] = 1
+    rank: ClassVar[int] = 0
 
 
 def world() -> int:
     """Return how many processes work together, 1 without :func:`together`."""
-    return 1 if _Joined.shares is None else dist.get_world_size()
+    return 1 if _Joined.shares is None else _Joined.size
 
 
 def rank() -> int:
     """Return which of them this is, from 0."""
-    return 0 if _Joined.shares is None else dist.get_rank()
+    return 0 if _Joined.shares is None else _Joined.rank
 
 
 def is_first() -> bool:
@@ -62,13 +64,15 @@ def together() -> Iterator[None]:
     if os.environ.get("WORLD_SIZE", "1") == "1" or _Joined.shares is not None:
         yield
         return
+    import torch.distributed as dist
+
     store = _join()
     before, log = signal.signal(signal.SIGTERM, _stop), logging.getLogger("fd2lib")
     level = log.level
     log.setLevel(level if is_first() else logging.ERROR)  # the first says what all would
     try:
         yield
-        dist.barrier(_Joined.shares)  # one that left early would look like one that failed
+        _all_here()  # one that left early would look like one that failed
     except BaseException as error:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # torchrun's, which comes as soon as one process has failed
         if not _first_to_fail(store):
@@ -89,6 +93,8 @@ def together() -> Iterator[None]:
 
 
 def _join() -> Any:
+    import torch.distributed as dist
+
     try:
         store, own, size = next(dist.rendezvous("env://", timeout=IN_A_STEP))
     except (ValueError, RuntimeError) as error:
@@ -99,7 +105,7 @@ def _join() -> Any:
     # torchrun keeps its store when it restarts processes, and with it the addresses of those that are gone.
     store = dist.PrefixStore(f"attempt {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
     dist.init_process_group("gloo", store=store, rank=own, world_size=size, timeout=IN_A_STEP)
-    _Joined.shares = dist.new_group(backend="gloo", timeout=FOR_A_SHARE)
+    _Joined.shares, _Joined.size, _Joined.rank = dist.new_group(backend="gloo", timeout=FOR_A_SHARE), size, own
     return store
 
 
@@ -114,6 +120,12 @@ def _first_to_fail(store: Any) -> bool:
         return True
 
 
+def _all_here() -> None:
+    import torch.distributed as dist
+
+    dist.barrier(_Joined.shares)
+
+
 def from_first(make: Callable[[], Value]) -> Value:
     """Return what the first process makes, in every process, once all have come here.
 
@@ -122,7 +134,9 @@ def from_first(make: Callable[[], Value]) -> Value:
     """
     if world() == 1:
         return make()
-    dist.barrier(_Joined.shares)
+    import torch.distributed as dist
+
+    _all_here()
     made: list[Any] = [None, None]
     if is_first():
         try:
@@ -150,10 +164,10 @@ def first_alone(make: Callable[[], Value]) -> Value:
     if world() == 1:
         return make()
     if not is_first():
-        dist.barrier(_Joined.shares)
+        _all_here()
         return make()
     made = make()
-    dist.barrier(_Joined.shares)
+    _all_here()
     return made
 
 
@@ -161,12 +175,14 @@ def from_all(own: Value) -> list[Value]:
     """Return what each process has, in their order, in every process; tensors are on the CPU."""
     if world() == 1:
         return [own]
+    import torch.distributed as dist
+
     every: list[Any] = [None] * world()
     dist.all_gather_object(every, own, group=_Joined.shares)
     return every
 
 
-def mapped(make: Callable[[Item], Tensor], items: Iterable[Item]) -> list[Tensor]:
+def mapped(make: Callable[[Item], "Tensor"], items: Iterable[Item]) -> "list[Tensor]":
     """Return ``make(item)`` of every item in every process, each made by one of them; then on the CPU."""
     if world() == 1:
         return [make(item) for item in items]

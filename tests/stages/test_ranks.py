@@ -218,7 +218,7 @@ def test_more_processes_than_there_are_is_an_error(tmp_path, data, recipe):
 KILLED = [
     "run", "--scale", "toy", "--classes", "4", "--image-size", "32", "--methods", "sre2lpp", "--ipc", "3",
     "--seeds", "0", "--no-page", "--quiet", "--device", "cpu", "--overrides",
-    "pretrain.epochs=1 distill.iterations=60 distill.chunk_classes=2 relabel.epochs=3 evaluate.test_every=3 "
+    "pretrain.epochs=1 distill.iterations=40 distill.chunk_classes=2 relabel.epochs=3 evaluate.test_every=3 "
     "general.processes=1",
 ]  # fmt: skip
 
