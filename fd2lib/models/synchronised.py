@@ -17,7 +17,7 @@ class SynchronisedBatchNorm(TorchFunctionMode):
     """While the block runs, BatchNorm in training takes mean and variance over the images of all processes of a group.
 
     Outputs, gradients and running statistics are, up to rounding, those of one process with all the images. Every
-    process of the ``group``, one of :mod:`torch.distributed`, must run the same layers, forwards and backwards.
+    process of the ``group``, one of ``torch.distributed``, must run the same layers, forwards and backwards.
     """
 
     def __init__(self, group: Any) -> None:
