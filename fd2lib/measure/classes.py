@@ -17,6 +17,7 @@ from fd2lib.data import Dataset, ImageSplit, batches, display_name
 from fd2lib.ground import ArtefactError
 from fd2lib.measure.features import look
 from fd2lib.models import Teacher
+from fd2lib.stages.label_store import StoredLabels
 
 
 def spread(indices: Any, count: int) -> list[int]:
@@ -133,15 +134,12 @@ def pixel_changes(starts: Tensor, images: Tensor, labels: Tensor, num_classes: i
 
 
 def load_labels(folder: str | Path) -> np.ndarray:
-    """Return the stored soft labels of a relabel run, float16 ``[epochs, N, K]``, mapped rather than read.
+    """Return the stored logits of a relabel run ``[epochs, N, K]``: float16, mapped rather than read, or decoded.
 
     Raises:
         ArtefactError: the run stored none.
     """
-    path = Path(folder) / "teacher_logits.npy"
-    if not path.is_file():
-        raise ArtefactError(f"{folder} holds no stored labels; relabel with relabel.store=true to look at them.")
-    return np.load(path, mmap_mode="r")
+    return StoredLabels.read(folder).array()
 
 
 def load_answers(folder: str | Path) -> tuple[Tensor, Tensor]:

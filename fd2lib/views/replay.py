@@ -30,8 +30,9 @@ def plan_epoch(settings: RelabelSettings, num_images: int, image_size: int, epoc
     """Plan every batch of one epoch (from 0) over the shuffled images, of ``image_size`` pixels, of a distilled set.
 
     Relabelling and evaluation both call this and so see the same views; nothing but logits needs storing. Batches have
-    ``settings.batch_size`` images; the last one may be smaller.
+    ``settings.batch_size`` images; the last one may be smaller. Of fewer kept epochs each is replayed in turn.
     """
+    epoch %= settings.view_epochs
     order = torch.randperm(num_images, generator=make_generator(settings.seed, "relabel", epoch, "order"))
     plans = []
     for batch, indices in enumerate(torch.split(order, settings.batch_size)):
