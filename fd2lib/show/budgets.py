@@ -17,6 +17,11 @@ def label_sizes_table(sizes: pd.DataFrame) -> Html:
     return grouped_tables(sizes, "sizes", digits=2)
 
 
+def formats_table(formats: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.measure.compare_formats` as a table."""
+    return html_table(formats, "", COLUMNS["formats"], digits=3)
+
+
 def label_budget_table(budget: pd.DataFrame, results: StudyResults) -> Html:
     """Return :func:`fd2lib.analyse.label_budget` as a table for each IPC, or a sentence where nothing was measured."""
     if budget.empty:
