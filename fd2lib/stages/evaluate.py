@@ -123,7 +123,7 @@ class _Lesson:
     def epoch(self, epoch: int) -> Iterator[tuple[BatchPlan, Tensor, Tensor | None]]:
         """Yield (plan, views in [0, 1], teacher logits or None) for every batch of an epoch."""
         device, relabel, position = self.images.device, self.relabel, 0
-        plans, stored = plan_epoch(relabel, len(self.images), self.images.shape[-1], epoch), None
+        plans, stored = plan_epoch(relabel, len(self.images), self.images.shape[-1], epoch, device), None
         if self.stored is not None:
             stored = view_labels(relabel, self.stored.epoch(epoch, device), plans, self.settings.temperature)
         for plan in plans:
@@ -203,8 +203,8 @@ def _run_epoch(
 def _loss(output: Tensor, plan: BatchPlan, part: slice, logits: Tensor | None, lesson: _Lesson) -> Tensor:
     if logits is not None:
         return soft_label_loss(output, logits[part], lesson.settings.temperature)
-    own = lesson.labels[plan.indices.to(output.device)]
-    mixed = own[plan.permutation.to(output.device)]
+    own = lesson.labels[plan.indices]
+    mixed = own[plan.permutation]
     return plan.lam * F.cross_entropy(output, own[part]) + (1 - plan.lam) * F.cross_entropy(output, mixed[part])
 
 

@@ -85,7 +85,7 @@ def epoch_logits(settings: RelabelSettings, teachers: Sequence[Teacher], images:
             batches = torch.split(images, settings.batch_size)
             whole = [soft_labels(teachers, one, mode="evaluation", source=settings.label_source) for one in batches]
             return torch.cat(whole)
-        plans = plan_epoch(settings, len(images), images.shape[-1], epoch)
+        plans = plan_epoch(settings, len(images), images.shape[-1], epoch, images.device)
         choices = settings.label_mode, settings.label_source
         return torch.cat([plan_logits(teachers, images, plan, *choices) for plan in plans])
 
@@ -93,13 +93,14 @@ def epoch_logits(settings: RelabelSettings, teachers: Sequence[Teacher], images:
 def view_labels(settings: RelabelSettings, rows: Tensor, plans: Sequence[BatchPlan], temperature: float) -> Tensor:
     """Return the logits ``[N, K]`` of an epoch's views, in the order of their plans, from its stored rows ``[N, K]``.
 
-    Labels per view are these rows. Of fixed ones CutMix mixes the probabilities at the student's temperature, as it
-    mixes the images: ``λ·own + (1 − λ)·other``. So the loss has the gradient of the two labels' losses in this mixture.
+    Plans and rows are on one device. Labels per view are these rows. Of fixed ones CutMix mixes the probabilities, at
+    the student's temperature, as it mixes the images: ``λ·own + (1 − λ)·other``. So the loss has the gradient of the
+    two labels' losses in this mixture.
     """
     if settings.regime != "fixed":
         return rows
-    own = torch.cat([plan.indices for plan in plans]).to(rows.device)
-    other = torch.cat([plan.indices[plan.permutation] for plan in plans]).to(rows.device)
+    own = torch.cat([plan.indices for plan in plans])
+    other = torch.cat([plan.indices[plan.permutation] for plan in plans])
     pairs = [(plan.lam, 1 - plan.lam) for plan in plans for _ in range(len(plan))]
     shares = torch.tensor(pairs, dtype=torch.float64).log().to(rows.device)  # [N, 2], −inf without a mixture
     logs = (rows.double() / temperature).log_softmax(1)
