@@ -108,7 +108,7 @@ def label_budget(results: StudyResults, rows: Rows) -> pd.DataFrame:
     found = []
     for ipc in results.ipcs:
         for arm in [arm for arm in results.measured if (ipc, arm) in sizes]:
-            gap, goal = results.gap(arm, ipc), GOALS.get(arm, math.nan)
+            gap, goal = results.gap(arm if arm != results.reference else "", ipc), GOALS.get(arm, math.nan)
             known = (ipc, results.reference) in sizes
             found.append({
                 "ipc": ipc, "arm": arm, "title": results.titles[arm], "kib": sizes[ipc, arm] / KIB,

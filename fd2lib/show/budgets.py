@@ -42,12 +42,12 @@ def label_budget_plot(budget: pd.DataFrame, results: StudyResults) -> BookFigure
     marks, rules = list[Mark](), list[Rule]()
     for row in records(budget[budget["arm"] != results.reference]):
         panel, gap = f"{place_title(results.place)}, {per_class(row['ipc'])}", row["gap"]
-        line = f"{row['title']} ({row['fewer']:.1f} × fewer bytes)"
+        line = f"{row['title']} ({row['fewer']:.1f} ×)"
         marks.append(Mark(panel, line, gap, RIGHT, filled=gap.verdict in DECIDED, note=f"n {gap.n}"))
         if row["goal"] == row["goal"]:
             goal = Interval(-row["goal"], math.nan, math.nan, 0)
             marks.append(Mark(panel, line, goal, INK, marker="|", label="goal"))
-        rules += [Rule(panel, 0)]
+        rules += [] if any(rule.panel == panel for rule in rules) else [Rule(panel, 0)]
     if not marks:
         return sentences(f"{results.title}: not measured.")
-    return dots_figure(marks, "test accuracy minus that of the full labels, percentage points", rules[:1])
+    return dots_figure(marks, "accuracy minus that of full labels, points", rules)
