@@ -56,7 +56,7 @@ def run_relabel(
 ) -> RelabelResult:
     """Compute soft labels, or load them; resumes at the last finished epoch.
 
-    The folder gets the files of labels (see :mod:`fd2lib.stages.label_store`; rows in the order of
+    The folder gets the files of labels (``fd2lib.stages.label_store`` has the formats; rows in the order of
     :func:`fd2lib.views.plan_epoch`) unless ``store`` is false, and ``manifest.json``.
 
     Raises:
