@@ -9,6 +9,7 @@ from fd2lib.analyse.budget import (
     published_labels,
 )
 from fd2lib.analyse.costs import break_even, cost_rows, costs, spans, stored_bytes, timings, without_store
+from fd2lib.analyse.estimates import PEAKS, paper_estimates, passes_per_image
 from fd2lib.analyse.factorial import FACTORS, factor_effects, judged, teacher_results
 from fd2lib.analyse.learned import (
     MEASURED,
@@ -31,6 +32,7 @@ from fd2lib.analyse.reading import (
     records,
     settings_behind,
 )
+from fd2lib.analyse.speed import growth, load_speed, speed_spans
 from fd2lib.analyse.statistics import (
     DECIDED,
     Interval,
