@@ -1,24 +1,23 @@
 """Stage 3, relabel: the teachers' logits for every augmented batch the student will see.
 
-Views derive from (seed, epoch, batch), so only logits are stored, as float16 in the order of the plans; with
-``store = false`` not even those, and evaluation asks the teachers again.
+Views derive from (seed, epoch, batch), so only logits are stored, in the order of the plans; with ``store = false`` not
+even those, and evaluation asks the teachers again. :mod:`fd2lib.stages.label_store` has the formats.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
-from torch import Tensor
 from tqdm.auto import tqdm
 
-from fd2lib.ground import ArtefactError, RelabelSettings, is_first, mapped, world
+from fd2lib.ground import RelabelSettings, from_first, is_first, mapped, world
 from fd2lib.record import RunFolder, content_fingerprint
-from fd2lib.stages.common import Made, StageResult, autocast, require_finite, run_stage, teacher_fingerprints, to_unit
+from fd2lib.stages.common import Made, StageResult, run_stage, teacher_fingerprints, to_unit
 from fd2lib.stages.distilled import load_distilled
-from fd2lib.stages.labels import load_teachers, plan_logits
-from fd2lib.views import plan_epoch
+from fd2lib.stages.label_store import LabelWriter, label_files
+from fd2lib.stages.labels import epoch_logits, load_teachers
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def run_relabel(
 ) -> RelabelResult:
     """Compute soft labels, or load them; resumes at the last finished epoch.
 
-    The folder gets ``teacher_logits.npy`` (float16 ``[epochs, N, K]``, rows in the order of
+    The folder gets the files of labels (``fd2lib.stages.label_store`` has the formats; rows in the order of
     :func:`fd2lib.views.plan_epoch`) unless ``store`` is false, and ``manifest.json``.
 
     Raises:
@@ -67,11 +66,12 @@ def run_relabel(
     """
 
     def make(run: RunFolder, device: torch.device) -> Made:
-        files = ["teacher_logits.npy"] if settings.store else []
-        if settings.store:
+        files = label_files(settings)
+        if files:
             _relabel(settings, inputs, run, device, progress)
+        sizes = from_first(lambda: [(run.folder / name).stat().st_size for name in files])
         result = {
-            "label_bytes": sum((run.folder / name).stat().st_size for name in files),
+            "label_bytes": sum(sizes),
             "teachers": [str(Path(path).resolve()) for path in inputs.teachers],
             "distilled": str(Path(inputs.distilled).resolve()),
         }
@@ -88,42 +88,15 @@ def _relabel(
     teachers = load_teachers(inputs.teachers, device)
     state = run.load_checkpoint()
     done = state["epochs"] if state else 0
-    shape = (settings.epochs, len(images), len(distilled.classes))
-    stored = _open(run.folder / "teacher_logits.npy", shape, done) if is_first() else None
-
-    def epoch_logits(epoch: int) -> Tensor:
-        plans = plan_epoch(settings, len(images), images.shape[-1], epoch, images.device)
-        choices = settings.label_mode, settings.label_source
-        with autocast(device, settings.precision):
-            logits = torch.cat([plan_logits(teachers, images, plan, *choices) for plan in plans])
-        return logits.half().cpu()  # all that the host reads of an epoch
-
-    with tqdm(total=settings.epochs, initial=done, desc="relabel", unit="epoch", disable=not progress) as bar:
-        while done < settings.epochs:
-            made = mapped(epoch_logits, range(done, min(done + world(), settings.epochs)))
-            if stored is not None:
-                for epoch, logits in enumerate(made, done):
-                    largest = {"largest logit": logits.abs().amax().item()}
-                    require_finite(largest, f"epoch {epoch}", "Check the teacher; pretrain it again if need be.")
-                    stored[epoch] = logits.numpy()
-                stored.flush()
+    epochs, counts = settings.label_epochs, (len(images), len(distilled.classes))
+    writer = LabelWriter(run.folder, settings, *counts, done) if is_first() else None
+    make = partial(epoch_logits, settings, teachers, images)
+    with tqdm(total=epochs, initial=done, desc="relabel", unit="epoch", disable=not progress) as bar:
+        while done < epochs:  # as many epochs at once as there are processes; the first writes them all
+            made = mapped(make, range(done, min(done + world(), epochs)))
+            for epoch, logits in enumerate(made, done):
+                if writer is not None:
+                    writer.write(epoch, logits)
             done += len(made)
             run.save_checkpoint({"epochs": done})
             bar.update(len(made))
-
-
-def _open(path: Path, shape: tuple[int, int, int], done: int) -> np.memmap:
-    """Map the labels' file, new when nothing is done yet, else that of the interrupted run."""
-    try:
-        if done == 0:
-            return np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
-        stored = np.lib.format.open_memmap(path, mode="r+")
-    except (OSError, ValueError) as error:
-        raise ArtefactError(
-            f"cannot open {path} for writing ({error}). Free some space or choose another folder."
-        ) from error
-    if stored.shape != shape:
-        raise ArtefactError(
-            f"{path} has shape {stored.shape}; expected {shape}. Move the folder away and relabel again."
-        )
-    return stored
