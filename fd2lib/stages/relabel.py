@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from fd2lib.ground import ArtefactError, RelabelSettings, is_first, mapped, world
+from fd2lib.ground import ArtefactError, RelabelSettings, from_first, is_first, mapped, world
 from fd2lib.record import RunFolder, content_fingerprint
 from fd2lib.stages.common import Made, StageResult, autocast, require_finite, run_stage, teacher_fingerprints, to_unit
 from fd2lib.stages.distilled import load_distilled
@@ -70,8 +70,9 @@ def run_relabel(
         files = ["teacher_logits.npy"] if settings.store else []
         if settings.store:
             _relabel(settings, inputs, run, device, progress)
+        sizes = from_first(lambda: [(run.folder / name).stat().st_size for name in files])
         result = {
-            "label_bytes": sum((run.folder / name).stat().st_size for name in files),
+            "label_bytes": sum(sizes),
             "teachers": [str(Path(path).resolve()) for path in inputs.teachers],
             "distilled": str(Path(inputs.distilled).resolve()),
         }
