@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -32,7 +31,8 @@ from fd2lib.stages.common import (
     to_unit,
 )
 from fd2lib.stages.distilled import load_distilled
-from fd2lib.stages.labels import load_teachers, soft_labels
+from fd2lib.stages.label_store import StoredLabels, as_stored
+from fd2lib.stages.labels import epoch_logits, load_teachers, soft_labels, view_labels
 from fd2lib.views import BatchPlan, apply_plan, halves, plan_epoch
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation of pixels in [0, 1]
@@ -97,7 +97,7 @@ class _Lesson:
     relabel: RelabelSettings
     images: Tensor  # [N, 3, S, S]
     labels: Tensor  # [N]
-    stored: npt.NDArray[np.float16] | None  # [epochs, N, K]
+    stored: StoredLabels | None
     teachers: list[Teacher]
 
     @classmethod
@@ -110,26 +110,30 @@ class _Lesson:
                 f"{inputs.labels} has labels for {len(distilled.classes)} classes, the data set has "
                 f"{len(inputs.dataset.classes)}; evaluate on the classes that were distilled."
             )
+        images, labels = to_unit(distilled.images.to(device)), distilled.labels.to(device)
         stored, teachers = None, []
         if settings.labels == "soft" and relabel.store:
-            stored = np.load(Path(inputs.labels) / "teacher_logits.npy", mmap_mode="r")
+            stored = StoredLabels.read(inputs.labels)
         elif settings.labels == "soft":
             teachers = load_teachers(manifest["result"]["teachers"], device)
-        images, labels = to_unit(distilled.images.to(device)), distilled.labels.to(device)
+            if relabel.regime == "fixed":  # labels of the images, whatever their views: asked once
+                stored = StoredLabels.made(epoch_logits(relabel, teachers, images, 0), relabel.bits)
         return cls(settings, relabel, images, labels, stored, teachers)
 
     def epoch(self, epoch: int) -> Iterator[tuple[BatchPlan, Tensor, Tensor | None]]:
         """Yield (plan, views in [0, 1], teacher logits or None) for every batch of an epoch."""
         device, relabel, position = self.images.device, self.relabel, 0
-        stored = None if self.stored is None else torch.from_numpy(self.stored[epoch].astype(np.float32)).to(device)
-        for plan in plan_epoch(relabel, len(self.images), self.images.shape[-1], epoch, device):
+        plans, stored = plan_epoch(relabel, len(self.images), self.images.shape[-1], epoch, device), None
+        if self.stored is not None:
+            stored = view_labels(relabel, self.stored.epoch(epoch, device), plans, self.settings.temperature)
+        for plan in plans:
             views, logits = apply_plan(self.images, plan), None
             if stored is not None:
                 logits = stored[position : position + len(plan)]
             elif self.teachers:
                 with autocast(device, relabel.precision):
                     logits = soft_labels(self.teachers, views, mode=relabel.label_mode, source=relabel.label_source)
-                logits = logits.half().float()  # as if stored
+                logits = as_stored(logits, relabel.bits)
             position += len(plan)
             yield plan, views, logits
 
