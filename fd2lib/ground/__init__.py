@@ -1,6 +1,7 @@
 """Ground: settings, recipes, errors, seeded generators and safe files. Imports nothing else of fd2lib."""
 
 from fd2lib.ground.declaration import StageSettings, identity, setting, setting_values
+from fd2lib.ground.devices import widest_float
 from fd2lib.ground.errors import (
     ArtefactError,
     DataError,

@@ -8,15 +8,22 @@ from torch import Tensor
 
 from fd2lib.ground import SettingError, ShapeError, unknown
 from fd2lib.models import Teacher, batch_statistics
+from fd2lib.stages.common import compiled
 from fd2lib.views import BatchPlan, apply_plan
 from fd2lib.views import halves as half_batches
 
 MODES = ("batch", "evaluation")
 
 
-def load_teachers(folders: Sequence[str | Path], device: torch.device) -> list[Teacher]:
-    """Load trained teachers, frozen and in evaluation mode, laid out as convolutions are fastest."""
-    return [Teacher.load(folder, device).to(memory_format=torch.channels_last) for folder in folders]
+def load_teachers(folders: Sequence[str | Path], device: torch.device, how: str = "off") -> list[Teacher]:
+    """Load trained teachers, frozen and in evaluation mode, laid out as convolutions are fastest.
+
+    Their logits are made as the setting ``compiled`` says.
+    """
+    teachers = [Teacher.load(folder, device).to(memory_format=torch.channels_last) for folder in folders]
+    for teacher in teachers if how != "off" else ():
+        teacher.__dict__["logits"] = compiled(teacher.logits, how, device)
+    return teachers
 
 
 @torch.no_grad()
