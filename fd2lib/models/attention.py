@@ -108,8 +108,8 @@ def pool_parts(features: Tensor, attention_maps: Tensor) -> Tensor:
 def pick_maps(attention_maps: Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
     """Draw two maps of each image, likelier where the map attends more: one to crop with, one to drop with.
 
-    Of maps ``[B, M, h, w]``, not negative, one's probability is proportional to ``sqrt(Σ A + 1e-6)``. The two ``draws``
-    of each image, ``[B, 2]``, uniform in [0, 1), may pick the same map (CAL). Each is ``[B, 1, h, w]``, without gradient.
+    Of maps ``[B, M, h, w]``, not negative, one's probability is proportional to ``sqrt(Σ A + 1e-6)``. The two uniform
+    ``draws`` of an image, ``[B, 2]``, may pick the same map (CAL). Each is ``[B, 1, h, w]``, without gradient.
     """
     maps = attention_maps.detach()
     shares = (maps.to(widest_float(maps.device)).sum(dim=(2, 3)) + EPSILON).sqrt().cumsum(1)  # [B, M]
