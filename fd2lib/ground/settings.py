@@ -110,7 +110,7 @@ class DistillSettings(StageSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class HalfBatchSettings(StageSettings):
-    """What stages have in common that pass half batches through networks: so few images that starting kernels counts."""
+    """What stages have in common that pass half batches through networks, so small that starting kernels counts."""
 
     # how they run: "kernels" by torch.compile, "graphs" also as CUDA graphs; numbers differ in their last digits
     compiled: str = setting("off", "release", choices=("off", "kernels", "graphs"), before="off")
