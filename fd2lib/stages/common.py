@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
-from fd2lib.ground import SettingError, StageSettings, TrainingError, atomic_path
+from fd2lib.ground import SettingError, StageSettings, TrainingError, atomic_path, kept_memory
 from fd2lib.record import RunFolder, StageInputs, content_fingerprint
 from fd2lib.views import per_channel
 
@@ -67,7 +67,7 @@ def run_stage(
     """Make what a stage makes, or load it when ``out_dir`` holds it, under the settings' threads."""
     device = resolve_device(device)
     run = RunFolder(out_dir, settings.stage, settings, inputs.fingerprints())
-    with run.session() as manifest, deterministic(settings.threads):
+    with run.session() as manifest, deterministic(settings.threads), kept_memory():
         reused = manifest is not None
         if manifest is None:
             manifest = run.finish(*make(run, device), device)

@@ -175,7 +175,7 @@ def _optimizer(student: Backbone, settings: EvaluateSettings) -> torch.optim.Ada
     decayed = [p for p in student.parameters() if p.ndim > 1]
     spared = [p for p in student.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": spared, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, settings.learning_rate)
+    return torch.optim.AdamW(groups, settings.learning_rate, fused=True)
 
 
 def _run_epoch(

@@ -96,7 +96,7 @@ def _run_phase(
     """Optimise normalised images through one phase with an Adam of its own; appends to ``history``."""
     reference, settings = objectives[0].teacher, objectives[0].settings
     images.requires_grad_(True)
-    optimizer = torch.optim.Adam([images], settings.learning_rate, betas=(0.5, 0.9))
+    optimizer = torch.optim.Adam([images], settings.learning_rate, betas=(0.5, 0.9), fused=True)
     for iteration, draw in enumerate(sent_ahead(_draws(settings, phase, job), images.device), phase.first):
         turn = iteration % len(objectives)
         objective = objectives[turn]

@@ -79,7 +79,8 @@ def _train(settings: PretrainSettings, data: Dataset, run: RunFolder, device: to
 def _optimizer(teacher: Teacher, settings: PretrainSettings) -> torch.optim.Optimizer:
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.optimizer == "adamw":
-        return torch.optim.AdamW(teacher.parameters(), rate, betas=(settings.momentum, 0.999), weight_decay=decay)
+        betas = (settings.momentum, 0.999)
+        return torch.optim.AdamW(teacher.parameters(), rate, betas=betas, weight_decay=decay, fused=True)
     return torch.optim.SGD(teacher.parameters(), rate, momentum=settings.momentum, weight_decay=decay)
 
 

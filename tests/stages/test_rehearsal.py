@@ -128,8 +128,10 @@ def assert_same(first: Path, second: Path) -> None:
         one, two = (_arrays(folder / name) for folder in (first, second))
         assert one.keys() == two.keys()
         for key, value in one.items():
-            close = 1 if value.dtype == np.uint8 else 1e-4
-            np.testing.assert_allclose(two[key].astype(float), value.astype(float), rtol=1e-4, atol=close, err_msg=name)
+            close = 8 if value.dtype == np.uint8 else 1e-4  # of 255: FADRM's rate amplifies rounding, at a pixel or two
+            found, wanted = two[key].astype(float), value.astype(float)
+            np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=close, err_msg=name)
+            assert value.dtype != np.uint8 or np.abs(found - wanted).mean() < 0.01
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:

