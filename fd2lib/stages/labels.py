@@ -22,7 +22,8 @@ def load_teachers(folders: Sequence[str | Path], device: torch.device, how: str 
     """
     teachers = [Teacher.load(folder, device).to(memory_format=torch.channels_last) for folder in folders]
     for teacher in teachers if how != "off" else ():
-        teacher.__dict__["logits"] = compiled(teacher.logits, how, device)
+        run = compiled(teacher.logits, how, device)
+        teacher.__dict__["logits"] = lambda *inputs, run=run: run(*inputs).clone()  # its next run may overwrite them
     return teachers
 
 
