@@ -8,16 +8,23 @@ from torch import Tensor
 
 from fd2lib.ground import RelabelSettings, SettingError, ShapeError, unknown
 from fd2lib.models import Teacher, batch_statistics
-from fd2lib.stages.common import autocast
+from fd2lib.stages.common import autocast, compiled
 from fd2lib.views import BatchPlan, apply_plan, plan_epoch
 from fd2lib.views import halves as half_batches
 
 MODES = ("batch", "evaluation")
 
 
-def load_teachers(folders: Sequence[str | Path], device: torch.device) -> list[Teacher]:
-    """Load trained teachers, frozen and in evaluation mode, laid out as convolutions are fastest."""
-    return [Teacher.load(folder, device).to(memory_format=torch.channels_last) for folder in folders]
+def load_teachers(folders: Sequence[str | Path], device: torch.device, how: str = "off") -> list[Teacher]:
+    """Load trained teachers, frozen and in evaluation mode, laid out as convolutions are fastest.
+
+    Their logits are made as the setting ``compiled`` says.
+    """
+    teachers = [Teacher.load(folder, device).to(memory_format=torch.channels_last) for folder in folders]
+    for teacher in teachers if how != "off" else ():
+        run = compiled(teacher.logits, how, device)
+        teacher.__dict__["logits"] = lambda *inputs, run=run: run(*inputs).clone()  # its next run may overwrite them
+    return teachers
 
 
 @torch.no_grad()

@@ -85,7 +85,7 @@ def _relabel(
 ) -> None:
     distilled = load_distilled(inputs.distilled, settings.ipc)
     images = to_unit(distilled.images.to(device))
-    teachers = load_teachers(inputs.teachers, device)
+    teachers = load_teachers(inputs.teachers, device, settings.compiled)
     state = run.load_checkpoint()
     done = state["epochs"] if state else 0
     epochs, counts = settings.label_epochs, (len(images), len(distilled.classes))
