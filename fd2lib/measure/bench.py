@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from fd2lib.ground import SettingError, require
+from fd2lib.ground import SettingError, kept_memory, require
 from fd2lib.measure.measured import provenance_columns
 from fd2lib.measure.steps import Case, Work, prepare
 from fd2lib.record import provenance, reset_peak_memory
@@ -107,7 +107,7 @@ class Bench:
         if case.stage in ("relabel", "evaluate"):  # whole images per class
             whole = math.lcm(case.batch, case.classes) // case.batch
             steps = -(-steps // whole) * whole
-        with deterministic(self.threads), tempfile.TemporaryDirectory() as folder:
+        with deterministic(self.threads), kept_memory(), tempfile.TemporaryDirectory() as folder:
             yield prepare(case, self.device, Path(folder), steps)
 
     def seconds(self, work: Callable[[], object]) -> float:
