@@ -107,8 +107,10 @@ class Bench:
         if case.stage in ("relabel", "evaluate"):  # whole images per class
             whole = math.lcm(case.batch, case.classes) // case.batch
             steps = -(-steps // whole) * whole
-        with deterministic(self.threads), kept_memory(), tempfile.TemporaryDirectory() as folder:
-            yield prepare(case, self.device, Path(folder), steps)
+        with deterministic(self.threads), tempfile.TemporaryDirectory() as folder:
+            work = prepare(case, self.device, Path(folder), steps)
+            with kept_memory():  # only now: a stage that is run to prepare gives memory back when it ends
+                yield work
 
     def seconds(self, work: Callable[[], object]) -> float:
         """Return how long one call takes by the clock, the device's work included."""
