@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from fd2lib.ground import SettingError, require
+from fd2lib.ground import SettingError, kept_memory, require
 from fd2lib.measure.measured import provenance_columns
 from fd2lib.measure.steps import Case, Work, prepare
 from fd2lib.record import provenance, reset_peak_memory
@@ -108,7 +108,9 @@ class Bench:
             whole = math.lcm(case.batch, case.classes) // case.batch
             steps = -(-steps // whole) * whole
         with deterministic(self.threads), tempfile.TemporaryDirectory() as folder:
-            yield prepare(case, self.device, Path(folder), steps)
+            work = prepare(case, self.device, Path(folder), steps)
+            with kept_memory():  # only now: a stage that is run to prepare gives memory back when it ends
+                yield work
 
     def seconds(self, work: Callable[[], object]) -> float:
         """Return how long one call takes by the clock, the device's work included."""

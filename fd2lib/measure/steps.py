@@ -227,12 +227,13 @@ def _relabel(case: Case, device: torch.device, folder: Path, steps: int) -> Work
     teachers = load_teachers(folders, device)
     images = to_unit(load_distilled(distilled).images.to(device))
     network, choices = teachers[0].backbone, (settings.label_mode, settings.label_source)
-    plans = plan_epoch(settings, len(images), case.image_size, 0)
+    planned = (settings, len(images), case.image_size, 0, device)
+    plans = plan_epoch(*planned)
     batch = teachers[0].normalize(apply_plan(images, plans[0])).contiguous(memory_format=torch.channels_last)
 
     def full() -> None:
         with autocast(device, settings.precision):
-            for plan in plan_epoch(settings, len(images), case.image_size, 0):
+            for plan in plan_epoch(*planned):
                 plan_logits(teachers, images, plan, *choices)
 
     @torch.no_grad()

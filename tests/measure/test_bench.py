@@ -76,7 +76,7 @@ def test_a_profile_sorts_all_time_of_a_step(tmp_path):
         ("aten::mkldnn_convolution", "convolution, forwards"),
         ("aten::native_batch_norm_backward", "BatchNorm and its statistics"),
         ("aten::linalg_vector_norm", "norms, sums and other reductions"),
-        ("aten::mul_", "arithmetic on single numbers"),
+        ("aten::mul_", "arithmetic, element by element"),
         ("SomethingNew", "calls, autograd and the rest"),
     ],
 )
