@@ -2,6 +2,7 @@
 
 from fd2lib.ground.channels import LayerStatistics, channel_statistics
 from fd2lib.ground.declaration import StageSettings, identity, setting, setting_values
+from fd2lib.ground.devices import widest_float
 from fd2lib.ground.errors import (
     ArtefactError,
     DataError,

@@ -109,7 +109,15 @@ class DistillSettings(StageSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RelabelSettings(StageSettings):
+class HalfBatchSettings(StageSettings):
+    """What stages have in common that pass half batches through networks, so small that starting kernels counts."""
+
+    # how they run: "kernels" by torch.compile, "graphs" also as CUDA graphs; numbers differ in their last digits
+    compiled: str = setting("off", "release", choices=("off", "kernels", "graphs"), before="off")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelabelSettings(HalfBatchSettings):
     """Stage 3, soft labels for every augmented batch (method section 5)."""
 
     stage = "relabel"
@@ -146,7 +154,7 @@ class RelabelSettings(StageSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateSettings(StageSettings):
+class EvaluateSettings(HalfBatchSettings):
     """Stage 4, a student on distilled images and their labels (method section 6)."""
 
     stage = "evaluate"

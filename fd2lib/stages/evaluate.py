@@ -25,6 +25,7 @@ from fd2lib.stages.common import (
     Made,
     StageResult,
     autocast,
+    compiled,
     normalize_pixels,
     run_epochs,
     run_stage,
@@ -115,7 +116,7 @@ class _Lesson:
         if settings.labels == "soft" and relabel.store:
             stored = StoredLabels.read(inputs.labels)
         elif settings.labels == "soft":
-            teachers = load_teachers(manifest["result"]["teachers"], device)
+            teachers = load_teachers(manifest["result"]["teachers"], device, relabel.compiled)
             if relabel.regime == "fixed":  # labels of the images, whatever their views: asked once
                 stored = StoredLabels.made(epoch_logits(relabel, teachers, images, 0), relabel.bits)
         return cls(settings, relabel, images, labels, stored, teachers)
@@ -145,6 +146,7 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
     student = student.to(device).to(memory_format=torch.channels_last)
     statistics = student.mean or data.mean, student.std or data.std
     optimizer = _optimizer(student, settings)
+    run_student = compiled(student, settings.compiled, device)
     test = resident(data.test, device)
     last: list[Tensor] = []  # logits of the latest test
 
@@ -152,7 +154,8 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
         rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / (2 * epochs)))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = _run_epoch(student, optimizer, lesson, epoch, statistics)
+        student.train()
+        loss = _run_epoch(run_student, optimizer, lesson, epoch, statistics)
         accuracy: float | str = ""
         if (epoch + 1) % settings.test_every == 0 or epoch + 1 == epochs:
             last[:] = [predict_student(student, test, statistics, device)]
@@ -183,7 +186,6 @@ def _run_epoch(
     student: Backbone, optimizer: torch.optim.Optimizer, lesson: _Lesson, epoch: int, statistics: Statistics
 ) -> float:
     """One pass over the distilled images; each batch as halves with accumulated gradients. Returns the mean loss."""
-    student.train()
     total, count = torch.zeros((), device=lesson.images.device), 0
     for plan, views, logits in lesson.epoch(epoch):
         images = normalize_pixels(views, *statistics).contiguous(memory_format=torch.channels_last)

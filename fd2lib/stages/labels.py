@@ -6,18 +6,25 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fd2lib.ground import RelabelSettings, SettingError, ShapeError, unknown
+from fd2lib.ground import RelabelSettings, SettingError, ShapeError, unknown, widest_float
 from fd2lib.models import Teacher, batch_statistics
-from fd2lib.stages.common import autocast
+from fd2lib.stages.common import autocast, compiled
 from fd2lib.views import BatchPlan, apply_plan, plan_epoch
 from fd2lib.views import halves as half_batches
 
 MODES = ("batch", "evaluation")
 
 
-def load_teachers(folders: Sequence[str | Path], device: torch.device) -> list[Teacher]:
-    """Load trained teachers, frozen and in evaluation mode, laid out as convolutions are fastest."""
-    return [Teacher.load(folder, device).to(memory_format=torch.channels_last) for folder in folders]
+def load_teachers(folders: Sequence[str | Path], device: torch.device, how: str = "off") -> list[Teacher]:
+    """Load trained teachers, frozen and in evaluation mode, laid out as convolutions are fastest.
+
+    Their logits are made as the setting ``compiled`` says.
+    """
+    teachers = [Teacher.load(folder, device).to(memory_format=torch.channels_last) for folder in folders]
+    for teacher in teachers if how != "off" else ():
+        run = compiled(teacher.logits, how, device)
+        teacher.__dict__["logits"] = lambda *inputs, run=run: run(*inputs).clone()  # its next run may overwrite them
+    return teachers
 
 
 @torch.no_grad()
@@ -102,6 +109,7 @@ def view_labels(settings: RelabelSettings, rows: Tensor, plans: Sequence[BatchPl
     own = torch.cat([plan.indices for plan in plans])
     other = torch.cat([plan.indices[plan.permutation] for plan in plans])
     pairs = [(plan.lam, 1 - plan.lam) for plan in plans for _ in range(len(plan))]
-    shares = torch.tensor(pairs, dtype=torch.float64).log().to(rows.device)  # [N, 2], −inf without a mixture
-    logs = (rows.double() / temperature).log_softmax(1)
+    wide = widest_float(rows.device)
+    shares = torch.tensor(pairs, dtype=torch.float64).log().to(wide).to(rows.device)  # [N, 2], −inf without a mixture
+    logs = (rows.to(wide) / temperature).log_softmax(1)
     return (temperature * torch.logaddexp(logs[own] + shares[:, :1], logs[other] + shares[:, 1:])).float()

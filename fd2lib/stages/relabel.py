@@ -83,7 +83,7 @@ def _relabel(
 ) -> None:
     distilled = load_distilled(inputs.distilled, settings.ipc)
     images = to_unit(distilled.images.to(device))
-    teachers = load_teachers(inputs.teachers, device)
+    teachers = load_teachers(inputs.teachers, device, settings.compiled)
     state = run.load_checkpoint()
     done = state["epochs"] if state else 0
     epochs, writer = settings.label_epochs, LabelWriter(run.folder, settings, len(images), len(distilled.classes), done)

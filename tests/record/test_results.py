@@ -26,7 +26,7 @@ from fd2lib.record import (
 )
 
 RESULTS = Path(__file__).parents[2] / "results"
-AWAITED = {"results/labels.csv"}  # of plans whose rows are not measured yet
+AWAITED = {"results/labels.csv", "results/answer.csv"}  # of plans whose rows are not all measured yet
 SETTINGS = json.dumps({"pretrain": {"epochs": 3}, "distill": {"iterations": 2}, "relabel": {}, "evaluate": {"seed": 0}})
 ROW = {name: f"{name} value" for name in STUDENTS.columns} | {"settings": SETTINGS, "images_fingerprint": ""}
 
@@ -136,7 +136,8 @@ def test_a_plan_names_exactly_the_rows_of_its_file(name, added_setting):
     else:
         there = [tuple(row[column] for column in MEASURED_BY[plan.table.name]) for row in rows]
     wanted = planned(plan)
-    assert len(wanted) == len(set(wanted)) and set(there) == set(wanted)
+    assert len(wanted) == len(set(wanted)) and set(there) <= set(wanted)
+    assert plan.file in AWAITED or set(there) == set(wanted)
 
 
 def test_every_committed_file_of_rows_has_a_plan():

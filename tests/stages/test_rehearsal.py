@@ -92,6 +92,7 @@ def count(stage: str, case: str, run: Run, root: Path) -> dict[str, object]:
     return {
         "stage": stage,
         "case": case,
+        "method": {"pretrain": TEACHERS, "distill": DISTILL}.get(stage, {}).get(case, ["sre2lpp_fd2"])[0],
         "unit": "chunk" if stage == "distill" else "epoch",
         "steps_per_unit": base.steps // base.units,
         "reads_per_step": reads.total() / steps,
