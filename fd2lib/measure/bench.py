@@ -141,7 +141,8 @@ class Bench:
         return {
             "case": case.name, "stage": case.stage, "backbone": case.backbone, "image_size": case.image_size,
             "classes": case.classes, "maps": case.maps, "batch": case.batch, "earlier": case.earlier,
-            "precision": case.precision, "full_ms": round(1000 * full, 3), "bare_ms": round(1000 * bare, 3),
+            "precision": case.precision, "compiled": case.compiled,
+            "full_ms": round(1000 * full, 3), "bare_ms": round(1000 * bare, 3),
             "ratio": round(ratio, 4), "ratio_low": round(low, 4), "ratio_high": round(high, 4),
             "images_per_second": round(work.images / full, 1),
             "peak_mib": peaks[work.full], "bare_peak_mib": peaks[work.bare],

@@ -66,6 +66,7 @@ class Case:
     batch: int
     earlier: int
     precision: str
+    compiled: str  # as the setting of relabel and evaluate
     goal: float | None = None  # ratio of full to bare
     before: float | None = None
     release: float | None = None
@@ -218,13 +219,18 @@ def _labels(case: Case, device: torch.device, folder: Path, steps: int) -> tuple
     settings = DistillSettings(ipc=ipc, start="noise", iterations=0, seed=0)
     made = run_distill(settings, DistillInputs(_dataset(case, 2), []), folder / "distill", progress=False)
     # Two epochs, as a student is tested after its last and the first is timed.
-    relabel = RelabelSettings(ipc=ipc, epochs=2, batch_size=case.batch, precision=case.precision, seed=0)
+    relabel = RelabelSettings(ipc=ipc, epochs=2, batch_size=case.batch, seed=0, **_running(case))
     return relabel, made.folder, teachers
+
+
+def _running(case: Case) -> dict[str, Any]:
+    """How networks run, of the stages that pass half batches through them."""
+    return {"precision": case.precision, "compiled": case.compiled}
 
 
 def _relabel(case: Case, device: torch.device, folder: Path, steps: int) -> Work:
     settings, distilled, folders = _labels(case, device, folder, steps)
-    teachers = load_teachers(folders, device)
+    teachers = load_teachers(folders, device, settings.compiled)
     images = to_unit(load_distilled(distilled).images.to(device))
     network, choices = teachers[0].backbone, (settings.label_mode, settings.label_source)
     planned = (settings, len(images), case.image_size, 0, device)
@@ -250,7 +256,7 @@ def _student(case: Case, device: torch.device, folder: Path, steps: int) -> Work
     relabel, distilled, teachers = _labels(case, device, folder, steps)
     given = RelabelInputs(distilled, teachers)
     labels = run_relabel(relabel, given, folder / "relabel", device=device, progress=False).folder
-    settings = EvaluateSettings(student=case.backbone, precision=case.precision, seed=0)
+    settings = EvaluateSettings(student=case.backbone, seed=0, **_running(case))
     inputs, out = EvaluateInputs(_dataset(case, 2), labels), folder / "evaluate"
     parts, full = _taken_from(evaluate, lambda: run_evaluate(settings, inputs, out, device=device, progress=False))
     bare = _training_passes(parts["student"], case, device, [case.batch // 2] * (2 * steps))

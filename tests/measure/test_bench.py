@@ -93,6 +93,7 @@ def test_the_measurement_of_a_gpu_runs_without_one_and_says_so(tmp_path, capsys)
     with open(tmp_path / "gpu.csv", newline="") as stream:
         (row, *_) = csv.DictReader(stream)
     assert row["case"] == "distill-resnet18-32-bf16" and float(row["ratio"]) > 0 and row["waits"] == ""
+    assert {case.compiled for case in program["compiled_cases"](program["cases"](False))} == {"graphs", "kernels"}
     layout = program["layout_row"](ONCE, tiny("pretrain-resnet18-batch4", stage="layout"))
     assert layout["stage"] == "layout" and layout["ratio"] > 0
 
