@@ -2,13 +2,14 @@
 
 import json
 import math
+from dataclasses import dataclass
 
 import pandas as pd
 
 from fd2lib.analyse.costs import KIB, MIB, network_bytes
 from fd2lib.analyse.reading import Rows, records, typed
 from fd2lib.analyse.statistics import Interval
-from fd2lib.analyse.studies import StudyResults
+from fd2lib.analyse.studies import StudyLike, StudyResults, study_results
 from fd2lib.data import list_datasets
 from fd2lib.ground import build_settings, load_recipe
 
@@ -91,16 +92,26 @@ def label_sizes(dataset: str = "cub200") -> pd.DataFrame:
     ])  # fmt: skip
 
 
-def label_budget(results: StudyResults, rows: Rows) -> pd.DataFrame:
+@dataclass(frozen=True)
+class LabelBudget:
+    """What was measured of the study "budget": its results, and a table with a row for each IPC and arm.
+
+    The table has ``ipc``, ``arm``, ``title``, ``kib`` (mean size of the labels), ``fewer`` (times fewer bytes than the
+    reference's), ``mean`` (accuracy, %) and ``gap`` (to the reference, points) as intervals, ``n`` (paired seeds),
+    ``goal`` (points that may be lost; NaN: none) and ``verdict``.
+    """
+
+    results: StudyResults
+    table: pd.DataFrame
+
+
+def label_budget(study: StudyLike, rows: Rows) -> LabelBudget:
     """Return what each format of labels takes and what students lose by it, against the full labels, paired by seed.
 
-    Results are those of the study "budget", and rows what they were made from.
-
-    Returns:
-        ``ipc``, ``arm``, ``title``, ``kib`` (mean size of the labels), ``fewer`` (times fewer bytes than the
-        reference's), ``mean`` (accuracy, %), ``gap`` (points), both as intervals, ``n`` (paired seeds), ``goal``
-        (points that may be lost; NaN: none) and ``verdict``.
+    Rows are those of :func:`fd2lib.analyse.study_results`.
     """
+    rows = list(rows)
+    results = study_results(study, rows)
     taken: dict[tuple[int, str], list[float]] = {}
     for row in records(typed(rows)):
         taken.setdefault((int(row["ipc"]), row["arm"]), []).append(row["labels_bytes"])
@@ -117,7 +128,7 @@ def label_budget(results: StudyResults, rows: Rows) -> pd.DataFrame:
                 "verdict": "reference" if arm == results.reference else _against(gap, goal),
             })  # fmt: skip
     columns = ["ipc", "arm", "title", "kib", "fewer", "mean", "gap", "n", "goal", "verdict"]
-    return pd.DataFrame(found, columns=columns)
+    return LabelBudget(results, pd.DataFrame(found, columns=columns))
 
 
 def _against(gap: Interval, goal: float) -> str:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitSubcommandPrefixes, Positional, UseAppendAction, arg, subcommand
@@ -29,11 +29,13 @@ from fd2lib.drive.request import (
     MeasureRequest,
     option,
 )
-from fd2lib.ground import EvaluateSettings, Fd2Error, SettingError
+from fd2lib.ground import EvaluateSettings, Fd2Error, SettingError, is_first, together, world
 
 
 class Command:
     """One command: a dataclass of its options that can be run."""
+
+    shared: ClassVar[bool] = False  # whether several processes can run it together
 
     def run(self) -> None:
         """Do it."""
@@ -52,6 +54,7 @@ class Run(GridRequest, Command):
     out: str = option("my_results", "folder where rows, galleries and the page go")
     page: bool = option(True, "make a page after the rows")
     quiet: bool = option(False, "no progress bars")
+    shared = True
 
     def run(self) -> None:
         """Run the grid or the plan."""
@@ -59,17 +62,17 @@ class Run(GridRequest, Command):
         from fd2lib.drive.plans import load_plan, run_plan
         from fd2lib.drive.studies import experiments_of, grid_requests, run_grid
 
-        out = Path(self.out)
+        out, progress = Path(self.out), not self.quiet and is_first()
         if self.plan:
             self._require_plan_alone()
             plan = load_plan(self.plan).on(self).of_seeds(self.seeds)
-            run_plan(plan, out / Path(plan.file).name, not self.quiet)
-            print(f"The rows of plan {plan.name} are in {out / Path(plan.file).name}.")
+            run_plan(plan, out / Path(plan.file).name, progress)
+            tell(f"The rows of plan {plan.name} are in {out / Path(plan.file).name}.")
             return
         grid = dataclasses.replace(self, seeds=self.seeds or GridRequest.seeds)
-        experiments = experiments_of(grid_requests(grid), not self.quiet)
-        run_grid(experiments, out / "runs.csv", not self.quiet)
-        if self.page:
+        experiments = experiments_of(grid_requests(grid), progress)
+        run_grid(experiments, out / "runs.csv", progress)
+        if self.page and is_first():
             print(f"Open {write_page(experiments, out)}")
 
     def _require_plan_alone(self) -> None:
@@ -89,29 +92,31 @@ class Rerun(Machine, Command):
     weights: str = option("", "file of initial weights, of a row that started from one")
     out: str = option("my_results", "folder whose runs.csv gets the row")
     quiet: bool = option(False, "no progress bars")
+    shared = True
 
     def run(self) -> None:
         """Run it."""
         from fd2lib.drive.rerun import experiment_of_row, find_row
 
         before = find_row(self.file, self.row)
-        experiment = experiment_of_row(before, self, weights=self.weights, progress=not self.quiet)
+        experiment = experiment_of_row(before, self, weights=self.weights, progress=not self.quiet and is_first())
         row = experiment.record(Path(self.out) / "runs.csv")
         same = str(row["fingerprint"]) == before["fingerprint"] and str(row["last_top1"]) == before["last_top1"]
         told = "as in the row, from the same run" if same else f"{before['last_top1']} % in the row"
-        print(f"{row['method']}, IPC {row['ipc']}, seed {row['seed']}: {row['last_top1']} %, {told}.")
+        tell(f"{row['method']}, IPC {row['ipc']}, seed {row['seed']}: {row['last_top1']} %, {told}.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Measure(MeasureRequest, Command):
     out: str = option("", "the table to write; by default results/COMMAND.csv")
     quiet: bool = option(False, "no progress bars")
+    shared = True
 
     def run(self) -> None:
         """Measure."""
         from fd2lib.drive.plans import measure
 
-        measure(self, self.out or f"results/{type(self).__name__.lower()}.csv", not self.quiet)
+        measure(self, self.out or f"results/{type(self).__name__.lower()}.csv", not self.quiet and is_first())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,6 +271,12 @@ class Bench(Command):
             put_rows(measure.profile_rows(bench, case), Path(self.out).with_name("profile.csv"), PROFILE)
 
 
+def tell(text: str) -> None:
+    """Print a line, once where several processes would."""
+    if is_first():
+        print(text)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status. Expected errors are one line on standard error."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -281,20 +292,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config=(OmitSubcommandPrefixes, FlagCreatePairsOff),
     )
     try:
-        if isinstance(command, Additions):
-            command.load()
-        command.run()
+        with together():
+            _require_shared(command)
+            if isinstance(command, Additions):
+                command.load()
+            command.run()
         sys.stdout.flush()
     except Fd2Error as error:
         print(f"fd2lib: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("fd2lib: stopped. Run the same command again to continue where it was.", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        said = f"stopped ({error})" if str(error) else "stopped"
+        print(f"fd2lib: {said}. Run the same command again to continue where it was.", file=sys.stderr)
         return 130
     except BrokenPipeError:  # what reads the output has seen enough, as in `fd2lib recipes | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python says so again on leaving
         return 141
     return 0
+
+
+def _require_shared(command: Command) -> None:
+    if world() > 1 and not command.shared:
+        name = type(command).__name__.lower()
+        raise SettingError(f"{name} is not work that {world()} processes can share; call it without torchrun.")
 
 
 def _commands() -> Any:

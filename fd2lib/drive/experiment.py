@@ -13,6 +13,7 @@ from fd2lib.analyse import passes_per_image
 from fd2lib.data import Dataset, load_dataset
 from fd2lib.drive.request import Request
 from fd2lib.ground import DistillSettings, PretrainSettings, Recipe, load_recipe, setting_values
+from fd2lib.ground.ranks import first_alone
 from fd2lib.measure import provenance_columns
 from fd2lib.models import Teacher
 from fd2lib.record import put_rows, read_manifest, run_or_load
@@ -90,8 +91,9 @@ class Experiment:
         recipe, asked = self.recipe, self.request
         key = (recipe.dataset, recipe.classes, recipe.image_size, asked.data_root, asked.image_set)
         if key not in self._datasets:
-            self._datasets[key] = load_dataset(
-                recipe.dataset, asked.data_root, recipe.image_size, recipe.classes, image_set=asked.image_set
+            root, name = asked.data_root, asked.image_set
+            self._datasets[key] = first_alone(
+                lambda: load_dataset(recipe.dataset, root, recipe.image_size, recipe.classes, image_set=name)
             )
         return self._datasets[key]
 

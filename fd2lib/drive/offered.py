@@ -2,7 +2,7 @@
 
 from fd2lib.drive.experiment import Experiment
 from fd2lib.drive.notebooks import run_notebook
-from fd2lib.drive.plans import Plan, list_plans, load_plan, planned, run_plan
+from fd2lib.drive.plans import Plan, committed_study, list_plans, load_plan, planned, run_plan
 from fd2lib.drive.request import GridRequest, Request, load_plugin
 from fd2lib.drive.studies import (
     Arm,

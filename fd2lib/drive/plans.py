@@ -21,7 +21,15 @@ from fd2lib.drive.request import (
     split_names,
     todays_names,
 )
-from fd2lib.drive.studies import experiments_of, grid_requests, request_identity, run_grid
+from fd2lib.drive.studies import (
+    Study,
+    experiments_of,
+    grid_requests,
+    parse_studies,
+    request_identity,
+    run_grid,
+    study_rows,
+)
 from fd2lib.ground import (
     Recipe,
     SettingError,
@@ -34,7 +42,7 @@ from fd2lib.ground import (
 )
 from fd2lib.measure import attention_rows, fixed_spaces, geometry_rows, judge_space, part_masks
 from fd2lib.measure.measured import OCCLUDED, RADIUS
-from fd2lib.record import ATTENTION, GEOMETRY, STUDENTS, TABLES, Table, put_rows
+from fd2lib.record import ATTENTION, GEOMETRY, STUDENTS, TABLES, Table, put_rows, read_rows
 
 TEACHERS = {"plain": "sre2lpp", "cal": "sre2lpp_fd2"}  # kind of teacher -> a method that uses it
 logger = logging.getLogger(__name__)
@@ -192,3 +200,17 @@ def planned(plan: Plan) -> list[tuple[str, ...]]:
         else:
             found |= dict.fromkeys(measured(part))
     return list(found)
+
+
+def committed_study(name: str, folder: str | Path) -> tuple[Study, list[dict[str, str]]]:
+    """Return the study of a plan of one study, and its rows in the plan's file below a folder; none without the file.
+
+    Raises:
+        SettingError: there is no such plan, or it is not of one study.
+    """
+    plan = load_plan(name)
+    of = {part.study if isinstance(part, GridRequest) else "" for part in plan.parts}
+    studies = parse_studies(" ".join(of))
+    if len(studies) != 1 or not isinstance(plan.parts[0], GridRequest):
+        raise SettingError(f"plan {name!r} is of {len(studies)} studies; expected one.")
+    return studies[0], study_rows(studies[0], read_rows(Path(folder) / plan.file), **plan.parts[0].only(Common))

@@ -31,6 +31,10 @@ class TrainingError(Fd2Error):
     """Training went wrong: a loss that is no longer finite."""
 
 
+class ProcessError(Fd2Error):
+    """One of several processes that work together ended or hangs."""
+
+
 def unknown(kind: str, value: object, choices: Iterable[object]) -> str:
     """Return the sentence for an unknown name of a kind, such as ``"method"``: its nearest choice, and all choices."""
     names = list(dict.fromkeys(map(str, choices)))

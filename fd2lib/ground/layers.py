@@ -17,6 +17,7 @@ from fd2lib.ground.settings import STAGES, GeneralSettings, build_settings
 
 Entry = dict[str, Any]  # {"value": …, "from": where it comes from}
 GENERAL = "general"
+TRAINED = ("pretrain", "evaluate")  # stages whose batches several processes can share
 SCALES = ("toy", "reduced", "paper")
 NAMED = ("methods", "bundles", "studies", "plans")  # files of named tables, which are added to and never replaced
 # What a caller gives by a name of its own, by the setting that an override would have to name.
@@ -31,6 +32,7 @@ CALLERS = {
     "relabel.ipc": "ipc",
     **{f"{stage}.seed": "seed" for stage in STAGES},
     **{f"{stage}.threads": "general.threads" for stage in STAGES},
+    **{f"{stage}.processes": "general.processes" for stage in TRAINED},
 }
 _added: dict[str, dict[str, Any]] = {}  # a user's file -> its tables
 
@@ -162,7 +164,7 @@ class Layers:
     def resolve(self, pieces: Sequence[str], given: Mapping[str, Any]) -> Resolved:
         """Return all values and their sources, of a method's pieces and a caller's values.
 
-        The caller has ``given`` ``backbone``, ``student``, ``ipc``, ``seed`` and ``threads``.
+        The caller has ``given`` ``backbone``, ``student``, ``ipc``, ``seed``, ``threads`` and ``processes``.
 
         Raises:
             SettingError: an unknown setting is asked for, or one that the caller gives by a name of its own.
@@ -200,7 +202,8 @@ def _of_caller(stage: str, given: Mapping[str, Any]) -> dict[str, Entry]:
     """Settings that the caller gives rather than a recipe."""
     own = {"pretrain": ("backbone",), "distill": ("ipc",), "relabel": ("ipc",), "evaluate": ("student",)}[stage]
     caller = {name: {"value": given[name], "from": "caller"} for name in ("seed", *own)}
-    return caller | {"threads": {"value": given["threads"], "from": "general.threads"}}
+    general = ("threads", "processes") if stage in TRAINED else ("threads",)
+    return caller | {name: {"value": given[name], "from": f"general.{name}"} for name in general}
 
 
 def _finite(entry: Entry) -> Any:

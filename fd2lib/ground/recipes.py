@@ -11,6 +11,7 @@ from typing import Any
 
 from fd2lib.ground.errors import SettingError, require
 from fd2lib.ground.layers import SCALES, Layers, Resolved, parse_overrides, read_tables
+from fd2lib.ground.ranks import world
 from fd2lib.ground.settings import STAGES, DistillSettings, EvaluateSettings, PretrainSettings, RelabelSettings
 
 
@@ -146,6 +147,7 @@ def load_recipe(
     chosen = backbone or layers.general("", pieces)[0].backbone
     general, sources = layers.general(chosen, pieces)
     given = {"backbone": chosen, "student": student or chosen, "ipc": ipc, "seed": seed, "threads": general.threads}
+    given["processes"] = general.processes or world()
     resolved = layers.resolve(pieces, given)
     not_followed = tuple(f"{key}={layers.asked[key]}: fixed at {why}" for key, why in resolved.refused.items())
     if strict and resolved.refused:

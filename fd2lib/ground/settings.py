@@ -52,6 +52,7 @@ class PretrainSettings(StageSettings):
     rotation: float = setting(15.0, "release", low=0, high=180, unit="degrees, ±")
     # "stopped": the head only reads the features, the backbone stays plain
     head_gradient: str = setting("flows", "paper", choices=("flows", "stopped"), before="flows")
+    processes: int = setting(1, "ours: one", low=1, unit="processes that share each batch", before=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +169,7 @@ class EvaluateSettings(HalfBatchSettings):
     weight_decay: float = setting(1e-5, "release", low=0)  # on weights with more than one dimension
     temperature: float = setting(20.0, "release", low=0.01)
     test_every: int = setting(10, "ours", low=1, unit="epochs")  # the last epoch is always tested
+    processes: int = setting(1, "ours: one", low=1, unit="processes that share each batch", before=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +184,8 @@ class GeneralSettings:
     # which accuracy is compared: after the last epoch, or the best (selected on test images)
     headline: str = setting("last", "nothing is selected on test images; release: best", choices=("last", "best"))
     threads: int = setting(1, "ours: the same numbers on every machine", low=1, unit="CPU threads")
+    # of training: sums over a batch are split among them; 0: as many as torchrun started
+    processes: int = setting(0, "ours: all there are", low=0, unit="processes that share each batch")
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

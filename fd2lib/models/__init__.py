@@ -3,5 +3,6 @@
 from fd2lib.models.attention import AttentionHead, AttentionOutput, ClassPrototypes, pick_maps, pool_parts
 from fd2lib.models.backbones import Backbone, BackboneOutput, create_backbone, list_backbones, resolve_name
 from fd2lib.models.batchnorm import BatchNormTap, batch_statistics
+from fd2lib.models.synchronised import SynchronisedBatchNorm
 from fd2lib.models.teacher import Teacher, TeacherOutput, create_teacher
 from fd2lib.models.weights import load_weights, read_state_dict, to_timm_keys

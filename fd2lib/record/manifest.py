@@ -9,14 +9,24 @@ import json
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import filelock
 import torch
 
-from fd2lib.ground import ArtefactError, StageSettings, atomic_path, file_digest, identity, read_json, write_json
+from fd2lib.ground import (
+    ArtefactError,
+    StageSettings,
+    atomic_path,
+    file_digest,
+    from_first,
+    identity,
+    is_first,
+    read_json,
+    write_json,
+)
 from fd2lib.record.provenance import provenance, reset_peak_memory
 
 SCHEMA = 1
@@ -63,11 +73,17 @@ class RunFolder:
 
     @contextmanager
     def session(self) -> Iterator[dict[str, Any] | None]:
-        """Hold the folder's lock; yield the manifest when the run is complete, else ``None``.
+        """Hold the folder's lock, as the first process; yield the manifest when the run is complete, else ``None``.
 
         Raises:
             ArtefactError: the folder was made with other settings or inputs, or is not a run folder.
         """
+        with ExitStack() as held:
+            manifest = from_first(lambda: self._locked(held))
+            reset_peak_memory()
+            yield manifest
+
+    def _locked(self, held: ExitStack) -> dict[str, Any] | None:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = filelock.FileLock(self.folder / ".lock")
@@ -76,11 +92,8 @@ class RunFolder:
             raise ArtefactError(
                 f"cannot use {self.folder} as a run folder: {error.strerror}. Choose another folder."
             ) from error
-        reset_peak_memory()
-        try:
-            yield self._open()
-        finally:
-            lock.release()
+        held.callback(lock.release)
+        return self._open()
 
     def _open(self) -> dict[str, Any] | None:
         for name in ("manifest.json", "started.json"):
@@ -122,7 +135,9 @@ class RunFolder:
         return self._earlier_seconds + time.perf_counter() - self._since
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Write ``state`` (tensors and plain values) as the folder's checkpoint, replacing the one before."""
+        """Write ``state`` (tensors and plain values), as the first process, as the folder's checkpoint."""
+        if not is_first():
+            return
         with atomic_path(self.folder / "checkpoint.pt") as path:
             torch.save({"seconds": self.seconds, "state": state}, path)
 
@@ -147,6 +162,9 @@ class RunFolder:
 
     def finish(self, result: dict[str, Any], files: list[str], device: str | torch.device) -> dict[str, Any]:
         """Write the manifest, which makes the run complete, and drop the checkpoint it replaces."""
+        return from_first(lambda: self._finish(result, files, device))
+
+    def _finish(self, result: dict[str, Any], files: list[str], device: str | torch.device) -> dict[str, Any]:
         manifest = {
             **self.identity,
             "fingerprint": self.fingerprint,
@@ -193,4 +211,4 @@ def run_or_load(
     """
     digest = fingerprint(settings.stage, identity(settings), inputs.fingerprints())
     folder = Path(runs_dir) / settings.stage / f"{inputs.label}-{digest[:12]}"
-    return stage_function(settings, inputs, folder, device=device, progress=progress)
+    return stage_function(settings, inputs, folder, device=device, progress=progress and is_first())

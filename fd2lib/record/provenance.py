@@ -13,12 +13,13 @@ from typing import Any, ClassVar
 import torch
 
 import fd2lib
+from fd2lib.ground import world
 
 _PACKAGES = ("torch", "torchvision", "timm", "numpy")
 
 
 def provenance(device: str | torch.device = "cpu") -> dict[str, Any]:
-    """Return commit, versions, device, peak memory (MiB) and time (UTC) of this process."""
+    """Return commit, versions, device, peak memory (MiB) and time (UTC) of this process, and how many work with it."""
     device = torch.device(device)
     return {
         "fd2lib": fd2lib.__version__,
@@ -27,6 +28,7 @@ def provenance(device: str | torch.device = "cpu") -> dict[str, Any]:
         "versions": {name: metadata.version(name) for name in _PACKAGES},
         "device": describe_device(device),
         "threads": torch.get_num_threads(),
+        "processes": world(),
         "peak_memory_mib": max(_Peak.earlier.get(device.type, 0.0), _high_water(device)),
         # of the present stage; None where it cannot be told from the process's
         "stage_peak_memory_mib": _high_water(device) if device.type in _Peak.reset else None,

@@ -16,7 +16,7 @@ from typing import Any
 
 import filelock
 
-from fd2lib.ground import ArtefactError, SettingError, atomic_path
+from fd2lib.ground import ArtefactError, SettingError, atomic_path, is_first
 from fd2lib.ground.declaration import identifying, setting_fields
 from fd2lib.ground.settings import STAGES
 from fd2lib.record.columns import STUDENTS, Table
@@ -101,7 +101,8 @@ def put_rows(rows: Sequence[Mapping[str, object]], path: str | Path, table: Tabl
     """Add rows, with a value for each column, to a CSV table; each replaces what is there of its identity and run.
 
     A row of one identity but of another run, made with other kernels say, stays, and a warning names both. The file is
-    made when missing; one with fewer columns, or columns under earlier names, is written with today's.
+    made when missing; one with fewer columns, or columns under earlier names, is written with today's. Of several
+    processes the first writes.
 
     Raises:
         SettingError: a row lacks a column or has one too many.
@@ -110,6 +111,8 @@ def put_rows(rows: Sequence[Mapping[str, object]], path: str | Path, table: Tabl
     for row in rows:
         if wrong := set(table.columns) ^ row.keys():
             raise SettingError(f"row and columns differ in {', '.join(sorted(wrong))}; give exactly the columns.")
+    if not is_first():
+        return
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(path.with_name(f".{path.name}.lock")):

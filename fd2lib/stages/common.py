@@ -17,7 +17,18 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
-from fd2lib.ground import SettingError, StageSettings, TrainingError, atomic_path, kept_memory
+from fd2lib.ground import (
+    SettingError,
+    StageSettings,
+    TrainingError,
+    atomic_path,
+    from_first,
+    is_first,
+    kept_memory,
+    rank,
+    world,
+)
+from fd2lib.ground.ranks import alone
 from fd2lib.record import RunFolder, StageInputs, content_fingerprint
 from fd2lib.views import per_channel
 
@@ -67,11 +78,30 @@ def run_stage(
     """Make what a stage makes, or load it when ``out_dir`` holds it, under the settings' threads."""
     device = resolve_device(device)
     run = RunFolder(out_dir, settings.stage, settings, inputs.fingerprints())
+
+    def finished() -> dict[str, Any]:
+        return run.finish(*make(run, device), device)
+
     with run.session() as manifest, deterministic(settings.threads), kept_memory():
         reused = manifest is not None
         if manifest is None:
-            manifest = run.finish(*make(run, device), device)
+            manifest = from_first(alone()(finished)) if _is_for_one(settings) else finished()
         return kind(folder=run.folder, seconds=manifest["seconds"], reused=reused, **manifest["result"])
+
+
+def _is_for_one(settings: StageSettings) -> bool:
+    """Whether training is asked of one process, while there are more; stages that only share work take all.
+
+    Raises:
+        SettingError: it is asked of another number than there are.
+    """
+    asked: int = getattr(settings, "processes", world())
+    if asked not in (1, world()):
+        raise SettingError(
+            f"{settings.stage}.processes is {asked}, but {world()} can work here; start as many, with "
+            f"torchrun --nproc-per-node {asked} -m fd2lib, or set general.processes, which makes another run."
+        )
+    return asked < world()
 
 
 def run_epochs(
@@ -100,18 +130,21 @@ def run_epochs(
             run.save_checkpoint({name: part.state_dict() for name, part in parts.items()} | {"history": history})
             bar.set_postfix({name: row[name] for name in shown})
             bar.update()
-    write_history(run.folder / "history.csv", history)
+    if is_first():
+        write_history(run.folder / "history.csv", history)
     return history
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
     """Return the device for ``cpu``, ``cuda``, ``cuda:1`` …, ``mps``, or ``auto``: CUDA or else MPS where there is one.
 
+    Of several processes on a machine, each has a CUDA device of its own unless one is named.
+
     Raises:
         SettingError: no such device here.
     """
     if device == "auto":
-        return torch.device(next((kind for kind in ("cuda", "mps") if _count(kind)), "cpu"))
+        device = next((kind for kind in ("cuda", "mps") if _count(kind)), "cpu")
     try:
         chosen = torch.device(device)
         count = _count(chosen.type)
@@ -120,7 +153,19 @@ def resolve_device(device: str | torch.device) -> torch.device:
     if (chosen.index or 0) >= count:
         seen = f"{count} of that kind, numbered from 0" if count else "none of that kind"
         raise SettingError(f"device is {str(device)!r}, but PyTorch sees {seen}; use another, cpu or auto.")
-    return chosen
+    return _own_cuda_device(chosen) if chosen.type == "cuda" and world() > 1 else chosen
+
+
+def _own_cuda_device(device: torch.device) -> torch.device:
+    place, count = int(os.environ.get("LOCAL_RANK", rank())), torch.cuda.device_count()
+    if device.index is None and place >= count:
+        raise SettingError(
+            f"process {place} of this machine has no CUDA device of its own: PyTorch sees {count}. Start as many "
+            "processes as there are, or name one for all, as cuda:0."
+        )
+    own = torch.device("cuda", place if device.index is None else device.index)
+    torch.cuda.set_device(own)  # or each process would keep memory on the first device as well
+    return own
 
 
 def _count(kind: str) -> int:

@@ -17,7 +17,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
-from fd2lib.ground import DistillSettings, SettingError, atomic_path
+from fd2lib.ground import DistillSettings, SettingError, atomic_path, from_first, share
 from fd2lib.record import RunFolder
 from fd2lib.stages.common import (
     DatasetInputs,
@@ -30,7 +30,7 @@ from fd2lib.stages.common import (
 )
 from fd2lib.stages.distilled import load_tensors, write_pngs
 from fd2lib.stages.labels import load_teachers
-from fd2lib.stages.objective import FIRST_COLUMNS, Objective, history_columns
+from fd2lib.stages.objective import FIRST_COLUMNS, Objective, active_terms, history_columns
 from fd2lib.stages.optimise import optimise, plan_phases
 from fd2lib.stages.starts import make_starts
 
@@ -82,9 +82,10 @@ def run_distill(
 
     def make(run: RunFolder, device: torch.device) -> Made:
         if settings.start == "all":
-            return _take_all(inputs.dataset, run), ["images.safetensors"]
+            return from_first(lambda: _take_all(inputs.dataset, run)), ["images.safetensors"]
         _distill(settings, inputs, run, device, progress)
-        return _assemble(settings, inputs.dataset, run), ["images.safetensors", "history.csv"]
+        result = from_first(lambda: _assemble(settings, inputs.dataset, run))
+        return result, ["images.safetensors", "history.csv"]
 
     return run_stage(DistillResult, settings, inputs, out_dir, device, make)
 
@@ -104,18 +105,22 @@ def _distill(
     teachers = load_teachers(inputs.teachers, device)
     chunks = torch.split(torch.arange(len(inputs.dataset.classes)), settings.chunk_classes)
     jobs = [(index, chunk) for index in range(settings.ipc) for chunk in range(len(chunks))]
-    todo = [job for job in jobs if not _chunk_path(run, *job).is_file()]
-    if not todo:
+    todo = from_first(lambda: [job for job in jobs if not _chunk_path(run, *job).is_file()])
+    # Images of a group depend on earlier ones where a term of the head compares them, and are then made in one process.
+    group_size = settings.group_size if any(term.needs_head for term, _ in active_terms(settings)) else 1
+    own = share(todo, lambda job: (job[0] // group_size, job[1]))
+    if not own:
         return
     run.load_checkpoint()  # carries the wall time of earlier sittings
     scorer = teachers[0] if teachers else None
     starts = make_starts(settings, inputs.dataset, scorer, device)
     steps = max(settings.iterations, 1)
-    total, done = len(jobs) * steps, (len(jobs) - len(todo)) * steps
+    done = (len(jobs) - len(todo)) * steps
+    total = done + len(own) * steps
     with tqdm(total=total, initial=done, desc="distill", unit="it", disable=not progress) as bar:
-        for index, chunk in todo:
+        for index, chunk in own:
             start = to_pixels(starts[index, chunks[chunk]])
-            group = range(index - index % settings.group_size, index)
+            group = range(index - index % group_size, index)
             earlier = [load_tensors(_chunk_path(run, j, chunk))[0]["images"] for j in group]
             objectives = [Objective(teacher, settings, chunks[chunk].to(device)) for teacher in teachers]
             images, history = optimise(start, earlier, objectives, settings, (index, chunk), bar)

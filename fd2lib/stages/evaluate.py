@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fd2lib.data import Dataset, ImageSplit, batches, resident
-from fd2lib.ground import EvaluateSettings, RelabelSettings, SettingError, atomic_path, build_settings
+from fd2lib.data import Batch, Dataset, ImageSplit, batches, resident
+from fd2lib.ground import EvaluateSettings, RelabelSettings, SettingError, atomic_path, build_settings, is_first, mapped
 from fd2lib.losses import soft_label_loss
 from fd2lib.models import Backbone, Teacher, create_backbone
 from fd2lib.record import RunFolder, content_fingerprint, read_manifest
@@ -34,6 +34,7 @@ from fd2lib.stages.common import (
 from fd2lib.stages.distilled import load_distilled
 from fd2lib.stages.label_store import StoredLabels, as_stored
 from fd2lib.stages.labels import epoch_logits, load_teachers, soft_labels, view_labels
+from fd2lib.stages.parallel import Crew
 from fd2lib.views import BatchPlan, apply_plan, halves, plan_epoch
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation of pixels in [0, 1]
@@ -146,7 +147,7 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
     student = student.to(device).to(memory_format=torch.channels_last)
     statistics = student.mean or data.mean, student.std or data.std
     optimizer = _optimizer(student, settings)
-    run_student = compiled(student, settings.compiled, device)
+    run_student, crew = compiled(student, settings.compiled, device), Crew(device)
     test = resident(data.test, device)
     last: list[Tensor] = []  # logits of the latest test
 
@@ -155,7 +156,7 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
         for group in optimizer.param_groups:
             group["lr"] = rate
         student.train()
-        loss = _run_epoch(run_student, optimizer, lesson, epoch, statistics)
+        loss = _run_epoch(run_student, optimizer, lesson, epoch, statistics, crew)
         accuracy: float | str = ""
         if (epoch + 1) % settings.test_every == 0 or epoch + 1 == epochs:
             last[:] = [predict_student(student, test, statistics, device)]
@@ -166,6 +167,8 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
     history = run_epochs(run, epochs, {"student": student, "optimizer": optimizer}, one_epoch, shown, progress)
     # A run that was stopped between its last epoch and its end has not tested in this sitting.
     logits = last[0] if last else predict_student(student, test, statistics, device)
+    if not is_first():
+        return history
     with atomic_path(run.folder / "predictions.npz") as path, open(path, "wb") as stream:
         np.savez_compressed(stream, labels=data.test.labels.numpy(), logits=logits.numpy())
     # Through a stream, as torch.save writes the name of a path, which is a temporary one here, into the file.
@@ -183,23 +186,24 @@ def _optimizer(student: Backbone, settings: EvaluateSettings) -> torch.optim.Ada
 
 
 def _run_epoch(
-    student: Backbone, optimizer: torch.optim.Optimizer, lesson: _Lesson, epoch: int, statistics: Statistics
+    student: Backbone, optimizer: torch.optim.Optimizer, lesson: _Lesson, epoch: int, statistics: Statistics, crew: Crew
 ) -> float:
     """One pass over the distilled images; each batch as halves with accumulated gradients. Returns the mean loss."""
+    network = crew.wrap(student)
     total, count = torch.zeros((), device=lesson.images.device), 0
     for plan, views, logits in lesson.epoch(epoch):
         images = normalize_pixels(views, *statistics).contiguous(memory_format=torch.channels_last)
-        parts = halves(plan)
         optimizer.zero_grad(set_to_none=True)
-        for part in parts:
-            with autocast(images.device, lesson.settings.precision):
-                output = student(images[part]).logits
-            loss = _loss(output.float(), plan, part, logits, lesson) / len(parts)
-            torch.autograd.backward(loss)
-            total += loss.detach()
+        with crew.step(student, halves(plan)) as turns:
+            for turn in turns:
+                with autocast(images.device, lesson.settings.precision), turn.statistics():
+                    output = network(images[turn.own]).logits
+                loss = _loss(output.float(), plan, turn.own, logits, lesson) * turn.weight
+                torch.autograd.backward(loss)
+                total += loss.detach()
         optimizer.step()
         count += 1
-    return total.item() / count
+    return crew.mean(total).item() / count
 
 
 def _loss(output: Tensor, plan: BatchPlan, part: slice, logits: Tensor | None, lesson: _Lesson) -> Tensor:
@@ -214,5 +218,8 @@ def _loss(output: Tensor, plan: BatchPlan, part: slice, logits: Tensor | None, l
 def predict_student(student: Backbone, split: ImageSplit, statistics: Statistics, device: torch.device) -> Tensor:
     """Return the student's logits ``[N, K]`` on the CPU for whole images; ``statistics`` is (mean, std)."""
     student.eval()
-    views = (normalize_pixels(to_unit(images), *statistics) for images, _, _ in batches(split, 128, device))
-    return torch.cat([student(view).logits for view in views]).float().cpu()
+
+    def logits(batch: Batch) -> Tensor:
+        return student(normalize_pixels(to_unit(batch.images), *statistics)).logits
+
+    return torch.cat(mapped(logits, batches(split, 128, device))).float().cpu()

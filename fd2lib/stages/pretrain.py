@@ -14,14 +14,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fd2lib.data import Dataset, ImageSplit, batches, resident
-from fd2lib.ground import PretrainSettings, atomic_path, make_generator, widest_float
+from fd2lib.ground import PretrainSettings, atomic_path, from_first, make_generator, widest_float
 from fd2lib.losses import pretrain_loss
 from fd2lib.models import Teacher, create_teacher, pick_maps
 from fd2lib.record import RunFolder
 from fd2lib.stages.common import DatasetInputs, Made, StageResult, autocast, run_epochs, run_stage, sent_ahead, to_unit
+from fd2lib.stages.parallel import Crew, Turn
 from fd2lib.views import attention_crop, attention_drop, crop_resize, random_resized_crop_boxes, training_views
 
 _RANDOM_CROP_SCALE = 0.25  # smallest area, ours: about what attention crops keep
@@ -60,8 +61,7 @@ def run_pretrain(
 
     def make(run: RunFolder, device: torch.device) -> Made:
         teacher = _train(settings, inputs.dataset, run, device, progress)
-        teacher.save(run.folder)
-        return _test(teacher, inputs.dataset, run, device), _FILES
+        return from_first(lambda: _test(teacher, inputs.dataset, run, device)), _FILES
 
     return run_stage(PretrainResult, settings, inputs, out_dir, device, make)
 
@@ -70,7 +70,7 @@ def _train(settings: PretrainSettings, data: Dataset, run: RunFolder, device: to
     teacher = create_teacher(settings, data.classes, data.image_size, data.mean, data.std)
     teacher = teacher.to(device).to(memory_format=torch.channels_last)
     optimizer = _optimizer(teacher, settings)
-    one_epoch = partial(_run_epoch, teacher, optimizer, settings, resident(data.train, device))
+    one_epoch = partial(_run_epoch, teacher, optimizer, settings, resident(data.train, device), Crew(device))
     shown = ("total", "train_accuracy")
     run_epochs(run, settings.epochs, {"teacher": teacher, "optimizer": optimizer}, one_epoch, shown, progress)
     return teacher
@@ -93,27 +93,35 @@ def learning_rate_at(settings: PretrainSettings, epoch: int) -> float:
 
 
 def _run_epoch(
-    teacher: Teacher, optimizer: torch.optim.Optimizer, settings: PretrainSettings, split: ImageSplit, epoch: int
+    teacher: Teacher,
+    optimizer: torch.optim.Optimizer,
+    settings: PretrainSettings,
+    split: ImageSplit,
+    crew: Crew,
+    epoch: int,
 ) -> dict[str, float]:
     rate = learning_rate_at(settings, epoch)
     for group in optimizer.param_groups:
         group["lr"] = rate
     teacher.train()
+    network = crew.wrap(teacher)
     sums: dict[str, Tensor] = {}
     device, order = teacher.mean.device, make_generator(settings.seed, "pretrain", epoch)
     steps = batches(split, settings.batch_size, device, order)
     drawn = sent_ahead(_draws(teacher, settings, epoch, len(split)), device)
     for (images, labels, _), draws in zip(steps, drawn, strict=True):
-        views = training_views(to_unit(images), draws.views, settings.jitter, settings.rotation)
-        with autocast(device, settings.precision):
-            terms = _losses(teacher, teacher.normalize(views), labels, settings, draws)
+        (turn,) = crew.turns([slice(0, len(labels))])
+        own = draws if turn.group is None else draws.of(turn.own)
+        views = training_views(to_unit(images[turn.own]), own.views, settings.jitter, settings.rotation)
+        with autocast(device, settings.precision), turn.statistics():
+            terms = _losses(teacher, network, teacher.normalize(views), labels[turn.own], settings, own, turn)
         optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(terms["total"])
+        torch.autograd.backward(terms["total"] * turn.weight)
         optimizer.step()
         for name, value in terms.items():
             # sums stay on the device: one host synchronisation per epoch, not per step
-            sums[name] = sums.get(name, 0) + value.detach().float() * len(labels)
-    totals = torch.stack(list(sums.values())).tolist()
+            sums[name] = sums.get(name, 0) + value.detach().float() * (turn.weight * len(labels))
+    totals = crew.mean(torch.stack(list(sums.values()))).tolist()
     means = {name: total / len(split) for name, total in zip(sums, totals, strict=True)}
     return {"epoch": epoch, "learning_rate": rate, **means}
 
@@ -127,6 +135,12 @@ class _Draws(NamedTuple):
     thresholds: Tensor  # of attention crops and drops, [2, B]
     further: Tensor  # attention for the head on further views, [2B, M, h, w]
     boxes: Tensor  # of random crops, [2B, 4]
+
+    def of(self, own: slice) -> "_Draws":
+        """Return those of some of the images."""
+        further, boxes = (torch.cat([half[own] for half in both.chunk(2)]) for both in (self.further, self.boxes))
+        thresholds = self.thresholds[:, own]
+        return _Draws(self.views[:, own], self.counterfactual[own], self.maps[own], thresholds, further, boxes)
 
 
 def _draws(teacher: Teacher, settings: PretrainSettings, epoch: int, images: int) -> Iterator[_Draws]:
@@ -151,17 +165,26 @@ def _draws(teacher: Teacher, settings: PretrainSettings, epoch: int, images: int
 
 
 def _losses(
-    teacher: Teacher, images: Tensor, labels: Tensor, settings: PretrainSettings, draws: _Draws
+    teacher: Teacher,
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    settings: PretrainSettings,
+    draws: _Draws,
+    turn: Turn,
 ) -> dict[str, Tensor]:
-    """One step's loss terms and accuracy in %; moves the prototypes."""
+    """One step's loss terms and accuracy in %, of the turn's images; moves the prototypes by the whole batch's.
+
+    The network is the teacher, as it is called in several processes.
+    """
     reads_only = settings.head_gradient == "stopped"
-    output = teacher(images, None, draws.counterfactual, stop_gradient=reads_only)  # logits [B, K]
+    output = network(images, None, draws.counterfactual, stop_gradient=reads_only)  # logits [B, K]
     raw, prototypes, further = output.attention, teacher.prototypes, None
     if settings.views == "random":
-        further = teacher(_random_views(images, draws.boxes), None, draws.further, stop_gradient=reads_only)
+        further = network(_random_views(images, draws.boxes), None, draws.further, stop_gradient=reads_only)
     elif settings.views == "release" and raw is not None:
         views = _attention_views(images, raw.attention_maps, draws)
-        further = teacher(views, None, draws.further, stop_gradient=reads_only)
+        further = network(views, None, draws.further, stop_gradient=reads_only)
     alone = raw is None or reads_only  # nothing but its own cross-entropy trains the backbone
     terms = pretrain_loss(
         output.logits,
@@ -174,7 +197,7 @@ def _losses(
         backbone_augmented=further.logits if further is not None and alone and settings.views == "random" else None,
     )
     if prototypes is not None:
-        prototypes.update(raw.part_features.detach().float(), labels)
+        prototypes.update(turn.rows(raw.part_features.detach().float()), turn.rows(labels))
     predicted = (output.logits if raw is None else raw.logits).argmax(1)
     return terms._asdict() | {"train_accuracy": 100 * (predicted == labels).float().mean()}
 
@@ -195,7 +218,8 @@ def _attention_views(images: Tensor, maps: Tensor, draws: _Draws) -> Tensor:
 
 
 def _test(teacher: Teacher, data: Dataset, run: RunFolder, device: torch.device) -> dict[str, float | None]:
-    """Write test predictions and return the accuracies in %."""
+    """Write the teacher and its test predictions, and return the accuracies in %."""
+    teacher.save(run.folder)
     logits = predict(teacher, data.test, device)
     labels = data.test.labels
     accuracy = {name: 100 * (value.argmax(1) == labels).double().mean().item() for name, value in logits.items()}

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from tqdm.auto import tqdm
 
-from fd2lib.ground import RelabelSettings
+from fd2lib.ground import RelabelSettings, from_first, is_first, mapped, world
 from fd2lib.record import RunFolder, content_fingerprint
 from fd2lib.stages.common import Made, StageResult, run_stage, teacher_fingerprints, to_unit
 from fd2lib.stages.distilled import load_distilled
@@ -68,8 +68,9 @@ def run_relabel(
         files = label_files(settings)
         if files:
             _relabel(settings, inputs, run, device, progress)
+        sizes = from_first(lambda: [(run.folder / name).stat().st_size for name in files])
         result = {
-            "label_bytes": sum((run.folder / name).stat().st_size for name in files),
+            "label_bytes": sum(sizes),
             "teachers": [str(Path(path).resolve()) for path in inputs.teachers],
             "distilled": str(Path(inputs.distilled).resolve()),
         }
@@ -86,9 +87,15 @@ def _relabel(
     teachers = load_teachers(inputs.teachers, device, settings.compiled)
     state = run.load_checkpoint()
     done = state["epochs"] if state else 0
-    epochs, writer = settings.label_epochs, LabelWriter(run.folder, settings, len(images), len(distilled.classes), done)
+    epochs, size = settings.label_epochs, (len(images), len(distilled.classes))
+    writer = LabelWriter(run.folder, settings, *size, done) if is_first() else None
     with tqdm(total=epochs, initial=done, desc="relabel", unit="epoch", disable=not progress) as bar:
-        for epoch in range(done, epochs):
-            writer.write(epoch, epoch_logits(settings, teachers, images, epoch))
-            run.save_checkpoint({"epochs": epoch + 1})
-            bar.update()
+        while done < epochs:
+            one_each = range(done, min(done + world(), epochs))
+            made = mapped(lambda epoch: epoch_logits(settings, teachers, images, epoch), one_each)
+            if writer is not None:
+                for epoch, logits in enumerate(made, done):
+                    writer.write(epoch, logits)
+            done += len(made)
+            run.save_checkpoint({"epochs": done})
+            bar.update(len(made))

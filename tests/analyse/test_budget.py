@@ -8,11 +8,12 @@ import pytest
 
 from fd2lib import analyse, show
 from fd2lib.analyse.budget import GOALS
-from fd2lib.drive import load_study
-from fd2lib.drive.experiment import resolve_recipe
+from fd2lib.drive import committed_study, load_study
+from fd2lib.drive.experiment import resolve_recipe, settings_text
 from fd2lib.drive.request import Request
 from fd2lib.drive.studies import study_requests
-from fd2lib.ground import setting_values
+from fd2lib.ground import SettingError, setting_values
+from fd2lib.record import STUDENTS, put_rows
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def rows(arm_row):
     return make
 
 
-def test_bytes_by_hand():
+def test_bytes_by_hand(study):
     assert analyse.label_bytes(400, 1000, 200) == 160_000_000  # two bytes a logit
     assert analyse.label_bytes(40, 1000, 200, bits=8) == 40 * 1000 * (200 + 4)
     sizes = analyse.label_sizes().set_index("format")
@@ -46,8 +47,8 @@ def test_bytes_by_hand():
     assert sizes.loc["the release's files", "mib_5"] == 305 and sizes.loc["8 bits", "fewer"] == pytest.approx(400 / 204)
     assert sizes.loc["16 bits, one vector per image", "kept"] == "1"
     assert "the release's files" not in set(analyse.label_sizes("aircraft")["format"])
-    told = show.label_sizes_table(analyse.label_sizes())
-    assert "7.78" in told and "paper scale, by formula" in told
+    told = show.label_tables(analyse.published_labels(), analyse.label_sizes(), analyse.label_budget(study, []))
+    assert "7.78" in told and "152.6" in told and "305.0" in told and "Fewer bytes of labels: not measured" in told
 
 
 def test_the_study_differs_in_labels_alone_and_has_the_goals_arms(study):
@@ -78,11 +79,13 @@ def test_expected_bytes_follow_the_settings_of_a_row(study, student):
 
 def test_a_budget_is_paired_and_measured_against_its_goals(study, rows):
     there = rows(bits8=-0.1, twentieth=-3.0, tenth=-0.5)
-    budget = analyse.label_budget(results := analyse.study_results(study, there), there).set_index("arm")
+    measured = analyse.label_budget(study, there)
+    budget = measured.table.set_index("arm")
     assert budget["fewer"].tolist() == [1, 2, 10, 20, 40, 120] and budget.loc["full", "kib"] == 60
     assert budget.loc["bits8", "gap"].mean == pytest.approx(-0.1) and budget["n"].tolist() == [0] + [3] * 5
     assert budget["verdict"].tolist() == ["reference", "reached", "no goal", "missed", "reached", "no goal"]
-    table, plot = (one(budget.reset_index(), results) for one in (show.label_budget_table, show.label_budget_plot))
+    table = show.label_tables(analyse.published_labels(), analyse.label_sizes(), measured)
+    plot = show.label_budget_plot(measured)
     assert "−3.0" in table and "40.0" in table and "Fewer bytes of labels, 3 images per class" in table
     assert isinstance(plot, show.BookFigure)
 
@@ -92,25 +95,40 @@ def test_what_chance_could_explain_is_not_decided(study, arm_row):
     there += [arm_row("twentieth", seed, 49.5 + gap, ipc=3, labels_bytes=50) for seed, gap in enumerate((-3, 3, 2, -2))]
     there += [arm_row("fortieth", seed, 47.2 + gap, ipc=3, labels_bytes=25) for seed, gap in enumerate((-3, 3, 2, -2))]
     there += [arm_row("bits8", 0, 50, ipc=3, labels_bytes=500)]
-    budget = analyse.label_budget(analyse.study_results(study, there), there).set_index("arm")["verdict"]
+    budget = analyse.label_budget(study, there).table.set_index("arm")["verdict"]
     undecided = " by the mean, undecided"
     assert budget["twentieth"] == "reached" + undecided and budget["fortieth"] == "missed" + undecided
     assert budget["bits8"] == "reached" + undecided  # one seed decides nothing
 
 
-def test_a_budget_that_was_not_measured_says_so(study):
-    results = analyse.study_results(study, [])
-    budget = analyse.label_budget(results, [])
-    assert budget.empty and isinstance(budget, pd.DataFrame)
-    assert "not measured" in show.label_budget_table(budget, results)
-    assert "not measured" in show.label_budget_plot(budget, results)
+def test_a_budget_that_was_not_measured_says_so(study, tmp_path):
+    assert committed_study("labels_budget", tmp_path) == (study, [])
+    budget = analyse.label_budget(*committed_study("labels_budget", tmp_path))
+    assert budget.table.empty and isinstance(budget.table, pd.DataFrame)
+    assert "not measured" in show.label_budget_plot(budget)
+
+
+def test_the_rows_of_a_plans_study_are_found_in_its_file(study, student, tmp_path):
+    rows = []
+    for one in study_requests(study, [3], [0, 1], scale="reduced", dataset="cub200"):
+        recipe = resolve_recipe(one)
+        known = {name: getattr(recipe, name) for name in ("scale", "dataset", "classes", "image_size", "method")}
+        known |= {"image_set": "cub200", "ipc": 3, "seed": one.seed, "settings": settings_text(recipe)}
+        rows.append(dict.fromkeys(STUDENTS.columns, "") | student(**known))
+    (tmp_path / "results").mkdir()
+    put_rows([{name: row[name] for name in STUDENTS.columns} for row in rows], tmp_path / "results" / "labels.csv")
+    found, there = committed_study("labels_budget", tmp_path)
+    assert found == study and [row["arm"] for row in there] == [arm for arm in study.arms for _ in range(2)]
+    assert set(analyse.label_budget(found, there).table["n"]) == {0, 2}
+    for name in ("warblers", "studies", "attention"):
+        with pytest.raises(SettingError, match="expected one"):
+            committed_study(name, tmp_path)
 
 
 def test_without_the_reference_nothing_is_compared(study, rows):
     there = [row for row in rows() if row["arm"] != "full"]
-    budget = analyse.label_budget(results := analyse.study_results(study, there), there)
+    budget = analyse.label_budget(study, there).table
     assert budget["fewer"].map(math.isnan).all() and set(budget["verdict"]) == {"not measured", "no goal"}
-    assert "not measured" in show.label_budget_table(budget, results)
 
 
 def test_requests_are_those_of_one_distillation(study):
