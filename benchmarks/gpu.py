@@ -23,7 +23,8 @@ import torch
 
 from fd2lib.ground import SettingError
 from fd2lib.measure import Bench, bench_cases
-from fd2lib.measure.steps import Case, Work, make_teacher
+from fd2lib.measure.cases import Case, make_teacher
+from fd2lib.measure.steps import Work
 from fd2lib.record import BENCH
 from fd2lib.stages.common import autocast, deterministic
 

@@ -21,8 +21,9 @@ import torch
 from tqdm.auto import tqdm
 
 from fd2lib.ground import SettingError, kept_memory, require
+from fd2lib.measure.cases import Case
 from fd2lib.measure.measured import provenance_columns
-from fd2lib.measure.steps import Case, Work, prepare
+from fd2lib.measure.steps import Work, prepare
 from fd2lib.record import provenance, reset_peak_memory
 from fd2lib.stages import resolve_device
 from fd2lib.stages.common import deterministic

@@ -11,8 +11,8 @@ import torch
 from fd2lib import measure
 from fd2lib.ground import SettingError
 from fd2lib.measure.bench import Bench, bench_cases, choose_cases
+from fd2lib.measure.cases import Case
 from fd2lib.measure.profile import kind_of, profile_rows
-from fd2lib.measure.steps import Case
 from fd2lib.record import BENCH, PROFILE, put_rows, read_rows
 
 ONCE = Bench(torch.device("cpu"), "processor", threads=1, repeats=1, images=4)
