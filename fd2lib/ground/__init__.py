@@ -1,6 +1,6 @@
 """Ground: settings, recipes, errors, seeded generators and safe files. Imports nothing else of fd2lib.
 
-Nor PyTorch, which takes seconds: what needs it (``fd2lib.ground.channels``) is imported from its own module.
+Nor PyTorch, which takes seconds: functions that need it import it, and ``fd2lib.ground.channels`` is imported by name.
 """
 
 from fd2lib.ground.declaration import StageSettings, identity, setting, setting_values

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # it takes seconds to import, and the command line answers many questions without it
+if TYPE_CHECKING:  # see fd2lib.ground.random
     import torch
 
 WITHOUT_FLOAT64 = {"mps"}  # types of devices

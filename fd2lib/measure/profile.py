@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from fd2lib.measure.bench import Bench, declared
+from fd2lib.measure.cases import Case
 from fd2lib.measure.measured import provenance_columns
-from fd2lib.measure.steps import Case
 from fd2lib.record import provenance
 
 REST = "calls, autograd and the rest"
