@@ -1,6 +1,7 @@
 """Drive: experiments, grids, plans, notebooks and the command line. Imports everything, nothing imports it."""
 
 from fd2lib.drive.experiment import Experiment
+from fd2lib.drive.jobs import Job, gather_rows, plan_jobs, run_job
 from fd2lib.drive.notebooks import run_notebook
 from fd2lib.drive.plans import Plan, list_plans, load_plan, planned, run_plan
 from fd2lib.drive.request import GridRequest, Request, load_plugin
