@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2lib.data import image_set_name
-from fd2lib.drive.experiment import Experiment, asked_images, resolve_recipe
+from fd2lib.drive.experiment import asked_images, resolve_recipe
 from fd2lib.drive.plans import Plan, planned
 from fd2lib.drive.request import GridRequest, Request
 from fd2lib.drive.studies import experiments_of, grid_requests

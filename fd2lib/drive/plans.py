@@ -186,7 +186,7 @@ def _read_plan(path: str) -> dict[str, Any]:
         raise SettingError(f"{path}: parts is {parts!r}; expected tables, each under [[parts]].")
     for field in dataclasses.fields(Machine):
         if any(field.name in table for table in (told, *parts)):
-            raise SettingError(f"{path} says {field.name}, which is its caller's; take it out and give it with the plan.")
+            raise SettingError(f"{path} says {field.name}, which is its caller's; take it out and give it apart.")
     return told
 
 

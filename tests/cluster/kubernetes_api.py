@@ -1,7 +1,7 @@
-"""The few answers of a Kubernetes API that Snakemake's executor asks for; jobs run here, as the commands that they hold.
+"""The few answers of a Kubernetes API that Snakemake's executor asks for; jobs run here, as commands.
 
-This is no Kubernetes: nothing schedules, mounts or pulls. It shows what the executor sends, and that the commands it sends do
-the work in a working folder that is empty at first, as in a pod.
+This is no Kubernetes: nothing schedules, mounts or pulls. It shows what the executor sends, and that the commands it
+sends do the work in a working folder that is empty at first, as in a pod.
 """
 
 import json

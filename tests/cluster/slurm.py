@@ -74,7 +74,9 @@ def slurm(folder: Path, patience: float = 30) -> Iterator[dict[str, str]]:
     path = os.pathsep.join((os.environ["PATH"], "/usr/sbin", "/sbin"))
     # Snakemake's executor takes SLURM_… out of srun's environment, and with it where this cluster's settings are.
     srun = folder / "bin" / "srun"
-    srun.write_text(f'#!/bin/sh\nSLURM_CONF={shlex.quote(str(config))} exec {shutil.which("srun")} "$@"\n', encoding="utf-8")
+    srun.write_text(
+        f'#!/bin/sh\nSLURM_CONF={shlex.quote(str(config))} exec {shutil.which("srun")} "$@"\n', encoding="utf-8"
+    )
     srun.chmod(0o755)
     environment = {**os.environ, "SLURM_CONF": str(config), "PATH": os.pathsep.join((str(srun.parent), path))}
     files = {"key-file": key, "socket": folder / "munge.socket", "pid-file": folder / "munged.pid"}

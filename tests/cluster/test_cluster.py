@@ -1,4 +1,4 @@
-"""Grids beyond one machine: a real Slurm, and what is sent to Kubernetes. Whole grids run where FD2LIB_CLUSTER=1 asks."""
+"""Grids beyond one machine: a real Slurm, and what is sent to Kubernetes; whole grids where FD2LIB_CLUSTER=1 asks."""
 
 import csv
 import importlib.util
@@ -60,7 +60,10 @@ def told_of(jobs: list[dict[str, str]]) -> None:
     killed = [job for job in first if job["state"] != "COMPLETED"]
     assert [(job["state"], job["why"]) for job in killed] == [("CANCELLED", "first")]
     assert killed[0]["job"] in students
-    assert [(job["job"], job["state"]) for job in again] == [(killed[0]["job"], "CANCELLED"), (killed[0]["job"], "COMPLETED")]
+    assert [(job["job"], job["state"]) for job in again] == [
+        (killed[0]["job"], "CANCELLED"),
+        (killed[0]["job"], "COMPLETED"),
+    ]
     assert len({job["slurm_job"] for job in jobs}) == len(jobs) and all(int(job["seconds"]) > 0 for job in jobs)
 
 
@@ -118,7 +121,7 @@ def test_a_profile_plans_each_job_once_with_its_resources(name, tmp_path):
     assert len(asked) == 8 and all("mem_mb=16000" in line for line in asked)
 
 
-# Kubernetes: there is none here. Manifests are read by the models of Kubernetes' own client, as strictly as a server does.
+# Kubernetes: there is none here. Manifests are held against the models of Kubernetes' own client, field by field.
 
 
 def fitting(told: Any, kind: str, place: str) -> None:
@@ -137,7 +140,9 @@ def fitting(told: Any, kind: str, place: str) -> None:
     else:
         model = getattr(models, kind)
         fields = {alias: name for name, alias in model.attribute_map.items()}
-        assert isinstance(told, dict) and not (told.keys() - fields.keys()), f"{place}: {sorted(told.keys() - fields.keys())}"
+        assert isinstance(told, dict) and not (told.keys() - fields.keys()), (
+            f"{place}: {sorted(told.keys() - fields.keys())}"
+        )
         for key, value in told.items():
             fitting(value, model.openapi_types[fields[key]], f"{place}.{key}")
         model(**{fields[key]: value for key, value in told.items()})  # complains about a required one that is missing
@@ -179,19 +184,28 @@ def test_manifests_profile_and_image_name_the_same_things():
 
 @whole_grid
 @needs("snakemake_executor_plugin_kubernetes", "snakemake_storage_plugin_fs")
-@pytest.mark.skipif(shutil.which("rsync") is None, reason="rsync, by which jobs on Kubernetes pass files, is missing here")
+@pytest.mark.skipif(
+    shutil.which("rsync") is None, reason="rsync, by which jobs on Kubernetes pass files, is missing here"
+)
 def test_what_is_sent_to_kubernetes_is_valid_allowed_and_does_the_work(tmp_path):
     volume, tools = tmp_path / "grid", tmp_path / "bin"
     volume.mkdir()
     tools.mkdir()
-    plan = toy_grid.PLAN.read_text(encoding="utf-8").replace('"sre2lpp,sre2lpp_fd2"', '"sre2lpp"').replace('"0,1"', '"0"')
+    plan = (
+        toy_grid.PLAN.read_text(encoding="utf-8").replace('"sre2lpp,sre2lpp_fd2"', '"sre2lpp"').replace('"0,1"', '"0"')
+    )
     (volume / "plan.toml").write_text(plan, encoding="utf-8")
     # In place of the image: this environment, where there is nothing to install.
     for name, script in {"python": f'exec {sys.executable} "$@"', "pip": "exit 0"}.items():
         (tools / name).write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
         (tools / name).chmod(0o755)
     inside = {"PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    places = ["--kubernetes-persistent-volumes", f"fd2lib-grid:{volume}", "--default-storage-prefix", str(volume / "files")]
+    places = [
+        "--kubernetes-persistent-volumes",
+        f"fd2lib-grid:{volume}",
+        "--default-storage-prefix",
+        str(volume / "files"),
+    ]
     config = [f"plan={volume / 'plan.toml'}", "out=rows", f"runs_dir={volume / 'runs'}", "device=cpu"]
     words = ["--profile", str(PROFILES / "kubernetes"), *places, "--nolock", "--seconds-between-status-checks", "2"]
     (tmp_path / "controller").mkdir()

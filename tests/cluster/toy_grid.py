@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 PLAN = ROOT / "tests" / "cluster" / "plan.toml"
 PROFILE = ROOT / "examples" / "cluster" / "slurm"
 COLUMNS = ("command", "slurm_job", "job", "state", "seconds", "why")
-# For a cluster on one machine: no accounting that could be asked, a state looked up soon, a folder that is no network's.
+# For a cluster on one machine: no accounting that could be asked, states looked up soon, a folder of no network.
 HERE = ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "5"]
 HERE += ["--slurm-keep-successful-logs"]
 
@@ -76,7 +76,13 @@ def run(folder: Path) -> Seen:
 @contextmanager
 def _snakemake(seen: Seen, words: list[str]) -> Iterator[subprocess.Popen[str]]:
     """The command of the book's page, for this cluster, in the folder."""
-    config = ["--config", f"plan={PLAN}", f"out={seen.folder / 'slurm'}", f"runs_dir={seen.folder / 'runs'}", "device=cpu"]
+    config = [
+        "--config",
+        f"plan={PLAN}",
+        f"out={seen.folder / 'slurm'}",
+        f"runs_dir={seen.folder / 'runs'}",
+        "device=cpu",
+    ]
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--profile", str(PROFILE)]
     command += ["--directory", str(seen.folder), *HERE, *words, *config, "--", str(seen.folder / "slurm" / "runs.csv")]
     log = seen.folder / f"snakemake-{len(seen.told) + 1}.log"

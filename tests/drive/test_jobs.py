@@ -1,5 +1,6 @@
 """Plans as files, and the jobs that they are split into: nothing made twice, nothing missing."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -7,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fd2lib.drive import gather_rows, list_plans, load_plan, plan_jobs, planned, run_job, run_plan
+from fd2lib.drive import gather_rows, grid_requests, list_plans, load_plan, plan_jobs, planned, run_job, run_plan
 from fd2lib.drive.cli import main
+from fd2lib.drive.experiment import resolve_recipe
 from fd2lib.drive.plans import GridRequest, Plan
 from fd2lib.drive.request import Machine
-from fd2lib.ground import ArtefactError, SettingError
+from fd2lib.ground import ArtefactError, SettingError, load_recipe
 from fd2lib.record import STUDENTS, put_rows, read_rows, row_identity
 
 FAST = "pretrain.epochs=1 distill.iterations=2 relabel.epochs=2"
@@ -82,7 +84,9 @@ def test_the_jobs_of_a_plan_make_all_of_its_rows_and_train_each_teacher_once(nam
 
 @given(
     seeds=st.lists(st.integers(0, 3), min_size=1, max_size=3, unique=True),
-    methods=st.lists(st.sampled_from(["random", "random_cal", "rded", "sre2lpp", "sre2lpp_fd2"]), min_size=1, unique=True),
+    methods=st.lists(
+        st.sampled_from(["random", "random_cal", "rded", "sre2lpp", "sre2lpp_fd2"]), min_size=1, unique=True
+    ),
 )
 def test_a_plan_that_grows_keeps_the_jobs_that_it_had(seeds, methods):
     def jobs(seeds, methods):
@@ -93,6 +97,21 @@ def test_a_plan_that_grows_keeps_the_jobs_that_it_had(seeds, methods):
     for name, job in jobs(seeds[:1], methods[:1]).items():
         assert whole[name].needs == job.needs or job.needs == whole[name].needs[: len(job.needs)]
         assert set(job.requests) <= set(whole[name].requests)
+
+
+def test_the_plan_of_the_papers_table_asks_for_its_rows_as_the_paper_made_them():
+    root = Path(__file__).parents[2]
+    plan = load_plan(str(root / "examples" / "cluster" / "paper_table.toml"))
+    requests = [request for part in plan.parts for request in grid_requests(part)]
+    with open(root / "results" / "paper.csv", encoding="utf-8", newline="") as stream:
+        table = {(row["dataset"], row["student"], row["ipc"]) for row in csv.DictReader(stream)}
+    assert len(requests) == 90 and {(one.dataset, one.backbone, str(one.ipc)) for one in requests} == table
+    for one in requests:
+        own = load_recipe("paper", dataset=one.dataset, backbone=one.backbone, method=one.method, ipc=one.ipc)
+        assert resolve_recipe(one) == own
+    jobs = plan_jobs(plan).values()
+    # Four networks with and without head for each data set; FADRM+'s images are the same for both students.
+    assert [sum(job.kind == kind for job in jobs) for kind in ("teacher", "students")] == [3 * 4 * 2, 3 * (5 + 4)]
 
 
 def test_jobs_make_the_rows_of_one_run_and_one_alone_makes_what_it_needs(tmp_path, caplog):
@@ -114,12 +133,15 @@ def test_jobs_make_the_rows_of_one_run_and_one_alone_makes_what_it_needs(tmp_pat
     here = plan.on(Machine(device="cpu", runs_dir=str(tmp_path / "elsewhere")))
     run_plan(here, tmp_path / "whole.csv", progress=False)
     one, other = (
-        {row_identity(row): (row["fingerprint"], row["last_top1"], row["best_top1"]) for row in read_rows(tmp_path / name)}
+        {
+            row_identity(row): (row["fingerprint"], row["last_top1"], row["best_top1"])
+            for row in read_rows(tmp_path / name)
+        }
         for name in ("jobs.csv", "whole.csv")
     )
     assert one == other and len(one) == len(planned(plan)) == 6
 
-    with pytest.raises(ArtefactError, match="of 6 rows of plan .* are not in the files of its jobs"):
+    with pytest.raises(ArtefactError, match=r"of 6 rows of plan .* are not in the files of its jobs"):
         gather_rows(plan, files[:1], tmp_path / "some.csv")
     assert not (tmp_path / "some.csv").exists()
 
