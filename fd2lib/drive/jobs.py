@@ -16,7 +16,7 @@ from fd2lib.data import image_set_name
 from fd2lib.drive.experiment import asked_images, resolve_recipe
 from fd2lib.drive.plans import Plan, planned
 from fd2lib.drive.request import GridRequest, Request
-from fd2lib.drive.studies import experiments_of, grid_requests
+from fd2lib.drive.studies import experiments_of, grid_requests, request_identity
 from fd2lib.ground import ArtefactError, PretrainSettings, Recipe, SettingError, identity, require, write_json
 from fd2lib.record import put_rows, read_rows, row_identity
 
@@ -45,29 +45,24 @@ def plan_jobs(plan: Plan) -> dict[str, Job]:
         SettingError: the plan measures runs in place of training students.
     """
     teachers: dict[str, Job] = {}
-    sets: dict[str, list[Request]] = {}
+    sets: dict[str, list[tuple[Request, Recipe]]] = {}  # by what their images are made of
     needs: dict[str, dict[str, None]] = {}
-    threads: dict[str, int] = {}
     for part in plan.parts:
         if not isinstance(part, GridRequest):
             raise SettingError(
                 f"plan {plan.name!r} measures runs, and jobs are of plans that train students. "
                 f"Make its rows with `fd2lib run --plan {plan.name}`."
             )
-        for request in dict.fromkeys(grid_requests(part)):
+        for request in grid_requests(part):
             recipe = resolve_recipe(request, strict=False)
             made = {one: _teacher_job(request, recipe, one) for one in _needed(recipe)}
             teachers |= {job.name: teachers.get(job.name, job) for job in made.values()}
             makers = [made[one].name for one in recipe.teacher_settings] if recipe.needs_image_teachers else []
-            name = _set_name(request, recipe, makers)
-            if request not in sets.setdefault(name, []):
-                sets[name].append(request)
-            needs.setdefault(name, {}).update(dict.fromkeys(job.name for job in made.values()))
-            threads[name] = max(threads.get(name, 1), recipe.evaluate.threads)
-    students = {
-        name: Job(name, STUDENTS, tuple(requests), tuple(needs[name]), threads[name]) for name, requests in sets.items()
-    }
-    return teachers | students
+            key = _digest(_images(request, recipe), identity(asked_images(request, recipe)), makers)
+            sets.setdefault(key, []).append((request, recipe))
+            needs.setdefault(key, {}).update(dict.fromkeys(job.name for job in made.values()))
+    students = (_students_job(sets[key], tuple(needs[key])) for key in sets)
+    return teachers | {job.name: job for job in students}
 
 
 def run_job(plan: Plan, name: str, out: str | Path, progress: bool = True) -> None:
@@ -103,7 +98,7 @@ def gather_rows(plan: Plan, files: Iterable[str | Path], results: str | Path) ->
     if missing:
         raise ArtefactError(
             f"{len(missing)} of {len(planned(plan))} rows of plan {plan.name!r} are not in the files of its jobs; "
-            "remove the files of jobs that were written before the plan changed, and run it again."
+            "expected all. Run the jobs again whose files are damaged or those of another plan."
         )
     put_rows(rows, results)
 
@@ -115,21 +110,31 @@ def _needed(recipe: Recipe) -> list[PretrainSettings]:
 
 
 def _teacher_job(request: Request, recipe: Recipe, settings: PretrainSettings) -> Job:
-    kind = "head" if settings.attention else "plain"
-    words = ("teacher", settings.backbone, kind, f"seed{settings.seed}")
-    name = _name(request, recipe, words, [identity(settings)])
+    images = _images(request, recipe)
+    words = ("teacher", settings.backbone, "head" if settings.attention else "plain", f"seed{settings.seed}")
+    name = _name(images[1], *words, _digest(images, identity(settings)))
     return Job(name, TEACHER, (request,), (), settings.threads, settings)
 
 
-def _set_name(request: Request, recipe: Recipe, makers: Sequence[str]) -> str:
-    settings = asked_images(request, recipe)
+def _students_job(asked: Sequence[tuple[Request, Recipe]], needs: tuple[str, ...]) -> Job:
+    """The job of requests that share images; its name changes when rows are added, so that it is run for them."""
+    rows = {request_identity(request): request for request, _ in reversed(asked)}
+    request, recipe = asked[0]
+    settings = recipe.distill
     words = (recipe.method if settings.iterations else "real", settings.start, f"seed{settings.seed}")
-    return _name(request, recipe, words, [identity(settings), list(makers)])
+    name = _name(_images(request, recipe)[1], *words, _digest(sorted(rows)))
+    threads = max(recipe.evaluate.threads for _, recipe in asked)
+    return Job(name, STUDENTS, tuple(reversed(rows.values())), needs, threads)
 
 
-def _name(request: Request, recipe: Recipe, words: Iterable[str], made_of: Sequence[Any]) -> str:
-    """A name of letters, digits, hyphens and underscores, with a digest of images and settings."""
-    images = image_set_name(recipe.dataset, request.data_root, request.image_set)
-    place = [recipe.dataset, images, recipe.classes, recipe.image_size]
-    digest = hashlib.sha256(json.dumps([place, *made_of], sort_keys=True).encode()).hexdigest()[:8]
-    return "-".join(re.sub(r"\W+", "_", word, flags=re.ASCII) for word in (images, *words, digest))
+def _images(request: Request, recipe: Recipe) -> tuple[str, str, str, int]:
+    name = image_set_name(recipe.dataset, request.data_root, request.image_set)
+    return recipe.dataset, name, recipe.classes, recipe.image_size
+
+
+def _digest(*made_of: Any) -> str:
+    return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:8]
+
+
+def _name(*words: str) -> str:
+    return "-".join(re.sub(r"\W+", "_", word, flags=re.ASCII) for word in words)

@@ -68,7 +68,7 @@ def told_of(jobs: list[dict[str, str]]) -> None:
 
 
 def test_the_table_of_the_page_is_of_such_a_grid():
-    with open(ROOT / "results" / "slurm.csv", encoding="utf-8", newline="") as stream:
+    with open(ROOT / "results" / "cluster" / "slurm.csv", encoding="utf-8", newline="") as stream:
         told_of(list(csv.DictReader(stream)))
 
 

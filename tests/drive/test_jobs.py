@@ -95,8 +95,17 @@ def test_a_plan_that_grows_keeps_the_jobs_that_it_had(seeds, methods):
 
     whole = jobs(seeds, methods)
     for name, job in jobs(seeds[:1], methods[:1]).items():
-        assert whole[name].needs == job.needs or job.needs == whole[name].needs[: len(job.needs)]
-        assert set(job.requests) <= set(whole[name].requests)
+        assert whole[name] == job or (job.teacher and whole[name].teacher == job.teacher)
+
+
+def test_a_set_that_grows_is_another_job_of_the_same_images(tmp_path):
+    def sets(arms):
+        plan = load_plan(write(tmp_path, f'scale = "toy"\nseeds = "0"\nipc = "1"\nstudy = "controls:{arms}"'))
+        return {name: job.requests for name, job in plan_jobs(plan).items() if not job.teacher}
+
+    few, more = sets("random_soft"), sets("random_soft,random_hard")
+    assert len(few) == len(more) == 1, "one set of images, with one kind of labels, then with two"
+    assert few.keys() != more.keys() and [len(job) for job in (*few.values(), *more.values())] == [1, 2]
 
 
 def test_the_plan_of_the_papers_table_asks_for_its_rows_as_the_paper_made_them():
