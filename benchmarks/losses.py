@@ -49,6 +49,7 @@ def make_steps(batch: int, classes: int, size: int, device: str) -> dict[str, Ca
     images = draw(batch, 3, size, size).requires_grad_()
     boxes = random_resized_crop_boxes(batch, size, generator)
     pixels, order = images.detach(), torch.randperm(batch, generator=generator)
+    draws = torch.rand(6, batch, generator=generator).to(device)
     return {
         "attention head": lambda: head(features).logits.sum().backward(),
         "characteristic loss": lambda: characteristic_loss(parts, labels, prototypes.prototypes).backward(),
@@ -58,7 +59,7 @@ def make_steps(batch: int, classes: int, size: int, device: str) -> dict[str, Ca
         "prototype update": lambda: prototypes.update(parts, labels),
         "crop and resize": lambda: crop_resize(images, boxes, size).sum().backward(),
         "attention crop": lambda: attention_crop(pixels, attention[:, :1], 0.5),
-        "training views": lambda: training_views(pixels, generator, 0.2, 15.0),
+        "training views": lambda: training_views(pixels, draws, 0.2, 15.0),
         "CutMix": lambda: cutmix(pixels, order, (10, 10, size // 2, size // 2)),
         "drawing boxes": lambda: random_resized_crop_boxes(batch, size, generator),
     }

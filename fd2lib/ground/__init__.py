@@ -1,5 +1,6 @@
 """Ground: settings, recipes, errors, seeded generators and safe files. Imports nothing else of fd2lib."""
 
+from fd2lib.ground.channels import LayerStatistics, channel_statistics
 from fd2lib.ground.declaration import StageSettings, identity, setting, setting_values
 from fd2lib.ground.errors import (
     ArtefactError,
@@ -13,6 +14,7 @@ from fd2lib.ground.errors import (
 )
 from fd2lib.ground.files import atomic_path, file_digest, read_json, write_json
 from fd2lib.ground.layers import SCALES, add_recipes, join_overrides, parse_numbers, parse_overrides, read_tables
+from fd2lib.ground.memory import kept_memory
 from fd2lib.ground.random import derive_seed, make_generator, seeded_initialisation
 from fd2lib.ground.recipes import Recipe, list_bundles, list_methods, list_teacher_kinds, load_recipe
 from fd2lib.ground.settings import (

@@ -1,38 +1,13 @@
 """BatchNorm matching: distilled images shall have the channel statistics of the training images."""
 
 from collections.abc import Iterable
-from typing import Any
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
-from fd2lib.ground import ShapeError
-from fd2lib.losses.distance import full_precision
+from fd2lib.ground import LayerStatistics, ShapeError, channel_statistics
 from fd2lib.losses.terms import Term, TermInputs, register_term
-
-
-class _ChannelStatistics(torch.autograd.Function):
-    """Biased variance and mean per channel, the way BatchNorm itself computes them.
-
-    ``torch.var_mean`` and its generated gradient make seven passes over every activation and took longer than the
-    network they look into. BatchNorm's own kernel is one pass, and the gradient is linear in the input: one more.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, features: Tensor) -> tuple[Tensor, Tensor]:
-        # Without epsilon a constant channel has the inverse deviation 0 on the CPU and ∞ on CUDA; its variance is 0.
-        _, mean, inverse_deviation = torch.native_batch_norm(features, None, None, None, None, True, 0.0, 0.0)
-        ctx.save_for_backward(features, mean)
-        var = inverse_deviation.pow(-2)
-        return torch.where(inverse_deviation == 0, torch.zeros_like(var), var), mean
-
-    @staticmethod
-    def backward(ctx: Any, grad_var: Tensor, grad_mean: Tensor) -> Tensor:
-        features, mean = ctx.saved_tensors
-        count = features.numel() // features.shape[1]
-        slope = 2 * grad_var / count  # d var / d x = 2 (x − mean) / n
-        shape = (1, -1) + (1,) * (features.ndim - 2)
-        return torch.addcmul((grad_mean / count - slope * mean).view(shape), features, slope.view(shape))
 
 
 def bn_statistics_loss(features: Tensor, running_mean: Tensor, running_var: Tensor) -> Tensor:
@@ -49,22 +24,39 @@ def bn_statistics_loss(features: Tensor, running_mean: Tensor, running_var: Tens
             f"features {tuple(features.shape)} do not fit running statistics {tuple(running_mean.shape)} and "
             f"{tuple(running_var.shape)}; expected [B, C, h, w] with [C] and [C]."
         )
-    var, mean = _ChannelStatistics.apply(full_precision(features))
-    return torch.linalg.vector_norm(running_var - var) + torch.linalg.vector_norm(running_mean - mean)
+    return bn_statistics_total([LayerStatistics(*channel_statistics(features), running_mean, running_var)], 1.0)
 
 
-def bn_statistics_total(layers: Iterable[tuple[Tensor, Tensor, Tensor]], first_multiplier: float = 10.0) -> Tensor:
+def bn_statistics_total(layers: Iterable[LayerStatistics], first_multiplier: float = 10.0) -> Tensor:
     """Sum of :func:`bn_statistics_loss` over layers, as :class:`fd2lib.models.BatchNormTap` records them.
 
     The first layer, whose inputs are nearest to pixels, has another weight (10 in the authors' release).
 
     Raises:
-        ShapeError: there are no layers, or one does not fit.
+        ShapeError: there are no layers.
     """
-    losses = [bn_statistics_loss(*layer) for layer in layers]
-    if not losses:
+    recorded = list(layers)
+    if not recorded:
         raise ShapeError("no BatchNorm layers were recorded; expected at least one. Tap a network with BatchNorm2d.")
-    return torch.stack([losses[0] * first_multiplier, *losses[1:]]).sum()
+    # All layers side by side: a dozen operations in place of a dozen for every layer.
+    mean, var, running_mean, running_var = (torch.cat(column) for column in zip(*recorded, strict=True))
+    squares = torch.stack([running_mean - mean, running_var - var]).square()  # [2, ΣC]
+    with torch.autocast(mean.device.type, enabled=False):
+        members = _members(tuple(len(layer.mean) for layer in recorded), first_multiplier, squares.dtype, mean.device)
+        squared = squares @ members  # [2, L], of norms times their layer's weight
+    apart = squared > 0
+    return (torch.where(apart, squared, 1.0).sqrt() * apart).sum()  # the root's gradient at 0 would not be finite
+
+
+@lru_cache(maxsize=16)
+def _members(sizes: tuple[int, ...], first: float, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Which of all channels belong to which layer, ``[ΣC, L]``; the first layer's count ``first²`` times."""
+    members = torch.zeros(sum(sizes), len(sizes), dtype=dtype, device=device)
+    begin = 0
+    for layer, size in enumerate(sizes):
+        members[begin : begin + size, layer] = 1.0 if layer else first**2
+        begin += size
+    return members
 
 
 def _matching(inputs: TermInputs) -> Tensor:

@@ -3,12 +3,9 @@
 import torch
 from torch import Tensor
 
+from fd2lib.ground.channels import full_precision
+
 EPSILON = 1e-6
-
-
-def full_precision(x: Tensor) -> Tensor:
-    """Return ``x`` in float32, or unchanged where it is float32 or float64 already."""
-    return x if x.dtype in (torch.float32, torch.float64) else x.float()
 
 
 def relative_distance(a: Tensor, b: Tensor) -> Tensor:

@@ -7,14 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fd2lib.ground import SettingError, ShapeError
-from fd2lib.losses.distance import full_precision
+from fd2lib.ground.channels import full_precision
 
 
 class AttentionTerms(Protocol):
     """What the loss reads of an attention head's output."""
 
     logits: Tensor  # [B, K]
-    effect_logits: Tensor  # [B, K]
+    effect_logits: Tensor | None  # [B, K]
     part_features: Tensor  # [B, M·C]
 
 
@@ -97,14 +97,20 @@ def pretrain_loss(
     whole = F.cross_entropy(raw.logits, labels)
     center = zero if centers is None else center_loss(raw.part_features, centers)
     if augmented is None:
-        effect, views, head = F.cross_entropy(raw.effect_logits, labels), zero, whole
+        effect, views, head = F.cross_entropy(_effect(raw), labels), zero, whole
     else:
         twice = labels.repeat(2)
         if len(augmented.logits) != len(twice):
             raise ShapeError(f"augmented has {len(augmented.logits)} images; expected {len(twice)}: crops, then drops.")
-        effect = F.cross_entropy(torch.cat([raw.effect_logits, augmented.effect_logits]), torch.cat([labels, twice]))
+        effect = F.cross_entropy(torch.cat([_effect(raw), _effect(augmented)]), torch.cat([labels, twice]))
         views = F.cross_entropy(augmented.logits, twice)
         head = whole / 3 + views * 2 / 3
     weight = 1 - attention_ratio if backbone_weight is None else backbone_weight
     total = weight * backbone + attention_ratio * (head + effect + center)
     return PretrainTerms(total, backbone, whole, effect, views, center)
+
+
+def _effect(terms: AttentionTerms) -> Tensor:
+    if terms.effect_logits is None:
+        raise SettingError("the head's output has no effect logits, which its loss needs; call it with effect=True.")
+    return terms.effect_logits

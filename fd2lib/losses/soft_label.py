@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fd2lib.ground import SettingError, ShapeError
-from fd2lib.losses.distance import full_precision
+from fd2lib.ground.channels import full_precision
 
 
 def soft_label_loss(student_logits: Tensor, teacher_logits: Tensor, temperature: float) -> Tensor:

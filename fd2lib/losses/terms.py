@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from fd2lib.ground import DistillSettings, SettingError, declare_setting
+from fd2lib.ground import DistillSettings, LayerStatistics, SettingError, declare_setting
 from fd2lib.ground.declaration import setting_fields
 from fd2lib.ground.settings import stage_settings
 from fd2lib.losses.pretrain import PRETRAIN_TITLES
@@ -34,7 +34,7 @@ class TermInputs:
     logits: Tensor  # [N, K], the backbone's
     features: Tensor | None  # [N, C, h, w], the backbone's last feature map, in the network's precision
     attention: HeadInputs | None  # None for a teacher without head
-    batch_norm: Sequence[tuple[Tensor, Tensor, Tensor]]  # input, running mean and variance of each BatchNorm2d layer
+    batch_norm: Sequence[LayerStatistics]  # of each BatchNorm2d layer
     attention_ratio: float  # λ, the head's share of the cross-entropy
     settings: DistillSettings
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from fd2lib.ground import SettingError, ShapeError, make_generator, unknown
 
-FEATURE_SCALE = 100.0  # unit-length part features are this long before the classifier
+FEATURE_SCALE = 100.0  # unit-length part features count as this long for the classifier
 EPSILON = 1e-6
 RULES = ("ema", "release")  # of prototypes
 
@@ -17,10 +17,10 @@ class AttentionOutput(NamedTuple):
     """What an attention head gives for B images, K classes, M maps and C channels."""
 
     logits: Tensor  # [B, K]
-    effect_logits: Tensor  # [B, K], logits minus those of counterfactual attention
+    effect_logits: Tensor | None  # [B, K], logits minus those of counterfactual attention; None where not asked for
     part_features: Tensor  # [B, M·C], map-major, unit length
     attention_maps: Tensor  # [B, M, h, w], not negative
-    counterfactual_features: Tensor  # [B, M·C]
+    counterfactual_features: Tensor | None  # [B, M·C], likewise
     mean_attention: Tensor  # [B, 1, h, w]
 
 
@@ -51,7 +51,12 @@ class AttentionHead(nn.Module):
         self._draws = 0  # counts forwards that had to draw without a generator
 
     def forward(
-        self, features: Tensor, generator: torch.Generator | None = None, counterfactual_attention: Tensor | None = None
+        self,
+        features: Tensor,
+        generator: torch.Generator | None = None,
+        counterfactual_attention: Tensor | None = None,
+        *,
+        effect: bool = True,
     ) -> AttentionOutput:
         """Attend to a feature map.
 
@@ -61,6 +66,8 @@ class AttentionHead(nn.Module):
                 sequence of the head's own is drawn from, never PyTorch's global generator.
             counterfactual_attention: ``[B, M, h, w]`` to use instead of uniform draws from [0, 2) (training
                 mode) or ones (evaluation mode).
+            effect: ``False`` leaves the counterfactual out, half of the head's work, where only the logits, part
+                features or maps are used.
 
         Raises:
             ShapeError: the features' channels, or the counterfactual attention, do not fit.
@@ -75,16 +82,18 @@ class AttentionHead(nn.Module):
             # The 1 × 1 convolution as a product: several times faster on processors for so few output channels.
             maps = torch.einsum("mc,bchw->bmhw", self.conv.weight.flatten(1), features)
             maps = F.relu(self.norm(maps))  # [B, M, h, w]
-            other = (
-                self._counterfactual(maps, generator) if counterfactual_attention is None else counterfactual_attention
-            )
-            if other.shape != maps.shape:
-                seen, expected = tuple(other.shape), tuple(maps.shape)
-                raise ShapeError(f"counterfactual_attention has shape {seen}; expected {expected}.")
-            parts, other_parts = pool_parts(features, maps), pool_parts(features, other)
-            logits = self.classifier(FEATURE_SCALE * parts)
-            effect = logits - self.classifier(FEATURE_SCALE * other_parts)
-            return AttentionOutput(logits, effect, parts, maps, other_parts, maps.mean(1, keepdim=True))
+            parts = pool_parts(features, maps)
+            logits = FEATURE_SCALE * self.classifier(parts)
+            effect_logits = other_parts = None
+            if effect:
+                other = counterfactual_attention
+                other = self._counterfactual(maps, generator) if other is None else other
+                if other.shape != maps.shape:
+                    seen, expected = tuple(other.shape), tuple(maps.shape)
+                    raise ShapeError(f"counterfactual_attention has shape {seen}; expected {expected}.")
+                other_parts = pool_parts(features, other)
+                effect_logits = logits - FEATURE_SCALE * self.classifier(other_parts)
+            return AttentionOutput(logits, effect_logits, parts, maps, other_parts, maps.mean(1, keepdim=True))
 
     def _counterfactual(self, maps: Tensor, generator: torch.Generator | None) -> Tensor:
         if not self.training:
@@ -105,15 +114,14 @@ def pool_parts(features: Tensor, attention_maps: Tensor) -> Tensor:
     return F.normalize(pooled.sign() * (pooled.abs() + EPSILON).sqrt(), dim=1)
 
 
-def pick_maps(attention_maps: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def pick_maps(attention_maps: Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
     """Draw two maps of each image, likelier where the map attends more: one to crop with, one to drop with.
 
-    Of maps ``[B, M, h, w]``, not negative, one's probability is proportional to ``sqrt(Σ A + 1e-6)``; both draws, from
-    a CPU generator, may give the same map (CAL). Each is ``[B, 1, h, w]``, without gradient.
+    Of maps ``[B, M, h, w]``, not negative, one's probability is proportional to ``sqrt(Σ A + 1e-6)``; ``draws``, double
+    ``[B, 2]``, uniform in [0, 1), may give the same map twice (CAL). Each is ``[B, 1, h, w]``, without gradient.
     """
     maps = attention_maps.detach()
     shares = (maps.double().sum(dim=(2, 3)) + EPSILON).sqrt().cumsum(1)  # [B, M]
-    draws = torch.rand(maps.shape[0], 2, generator=generator, dtype=torch.float64).to(maps.device)
     index = torch.searchsorted(shares, draws * shares[:, -1:], right=True).clamp_max(maps.shape[1] - 1)  # [B, 2]
     wide = index[:, :, None, None].expand(-1, -1, *maps.shape[2:])
     crop_map, drop_map = maps.gather(1, wide).chunk(2, dim=1)

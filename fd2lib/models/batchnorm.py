@@ -2,34 +2,70 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Self
+from functools import partial
+from typing import Any, Self
 
+import torch
+from timm.layers import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
 
-from fd2lib.ground import SettingError
+from fd2lib.ground import LayerStatistics, SettingError, channel_statistics
+from fd2lib.ground.channels import full_precision, mean_var, statistics_gradient
+
+
+class _NormAndStatistics(torch.autograd.Function):
+    """Output of a frozen BatchNorm layer in evaluation mode, and the statistics of its input.
+
+    Both gradients are linear in what is there already, so that they take two passes over the activation: fewer than
+    BatchNorm's own backward, which also sums over the batch although nothing asks for a frozen layer's gradients.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, layer: nn.BatchNorm2d) -> tuple[Tensor, Tensor, Tensor]:
+        weight, bias, mean, var = layer.weight, layer.bias, layer.running_mean, layer.running_var
+        output = nn.functional.batch_norm(features, mean, var, weight, bias, False, 0.0, layer.eps)
+        own_mean, own_var = mean_var(full_precision(features))
+        assert var is not None  # _shares said so
+        scale = (var + layer.eps).rsqrt() * (1.0 if weight is None else weight)
+        ctx.save_for_backward(features, own_mean, scale)
+        return output, own_mean, own_var
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, grad_mean: Tensor, grad_var: Tensor) -> tuple[Tensor, None]:
+        features, mean, scale = ctx.saved_tensors
+        total = statistics_gradient(full_precision(features), mean, grad_mean, grad_var)
+        return total.addcmul_(grad, scale.view(1, -1, 1, 1).to(total)).to(features.dtype), None
+
+
+def _shares(layer: nn.BatchNorm2d) -> bool:
+    """Whether a layer is frozen and of a kind whose forward is known, so that its passes can be shared."""
+    known = type(layer).forward in (nn.BatchNorm2d.forward, BatchNormAct2d.forward)
+    frozen = not layer.training and layer.running_mean is not None and layer.running_var is not None
+    return known and frozen and not any(parameter.requires_grad for parameter in layer.parameters())
 
 
 class BatchNormTap:
-    """Record what enters every BatchNorm layer while the block runs.
+    """Record the channel statistics of what enters every BatchNorm layer while the block runs.
 
     >>> with BatchNormTap(teacher) as tap:  # doctest: +SKIP
     ...     teacher(images)
-    ...     loss = bn_statistics_total(tap.inputs)
+    ...     loss = bn_statistics_total(tap.recorded)
 
     Gradients flow through what is recorded. Layers appear in the order they run in. ``modules`` are networks to look
-    into; ``None`` is skipped, so that an absent head may be passed.
+    into; ``None`` is skipped, so that an absent head may be passed. Frozen layers in evaluation mode share their passes
+    over an activation with the statistics; other layers compute as ever.
 
     Attributes:
-        inputs: ``(features [B, C, h, w], running_mean [C], running_var [C])`` per layer since the last clear.
+        recorded: :class:`LayerStatistics` of each layer since the last clear.
 
     Raises:
         SettingError: there is no BatchNorm2d in any of the modules.
     """
 
     def __init__(self, *modules: nn.Module | None) -> None:
-        self.inputs: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.recorded: list[LayerStatistics] = []
         inside = [layer for module in modules if module is not None for layer in module.modules()]
         self.layers = [layer for layer in dict.fromkeys(inside) if isinstance(layer, nn.BatchNorm2d)]
         if not self.layers:
@@ -41,20 +77,35 @@ class BatchNormTap:
 
     def clear(self) -> None:
         """Forget what was recorded; call before each forward."""
-        self.inputs.clear()
+        self.recorded.clear()
 
     def _record(self, layer: nn.Module, arguments: tuple[Tensor, ...]) -> None:
         if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is not None and layer.running_var is not None:
-            self.inputs.append((arguments[0], layer.running_mean, layer.running_var))
+            statistics = channel_statistics(arguments[0])
+            self.recorded.append(LayerStatistics(*statistics, layer.running_mean, layer.running_var))
+
+    def _forward(self, layer: nn.BatchNorm2d, features: Tensor) -> Tensor:
+        assert layer.running_mean is not None and layer.running_var is not None
+        output, mean, var = _NormAndStatistics.apply(features, layer)
+        self.recorded.append(LayerStatistics(mean, var, layer.running_mean, layer.running_var))
+        if isinstance(layer, BatchNormAct2d):
+            output = layer.act(layer.drop(output))
+        return torch.as_tensor(output)
 
     def __enter__(self) -> Self:
         self.clear()
-        self._handles = [layer.register_forward_pre_hook(self._record) for layer in self.layers]
+        for layer in self.layers:
+            if _shares(layer):
+                layer.__dict__["forward"] = partial(self._forward, layer)
+            else:
+                self._handles.append(layer.register_forward_pre_hook(self._record))
         return self
 
     def __exit__(self, *error: object) -> None:
         for handle in self._handles:
             handle.remove()
+        for layer in self.layers:
+            layer.__dict__.pop("forward", None)
         self._handles = []
         self.clear()
 

@@ -88,16 +88,23 @@ class Teacher(nn.Module):
         return torch.minimum(torch.maximum(x, -self.mean / self.std), (1 - self.mean) / self.std)
 
     def forward(
-        self, x: Tensor, generator: torch.Generator | None = None, *, stop_gradient: bool = False
+        self,
+        x: Tensor,
+        generator: torch.Generator | None = None,
+        counterfactual_attention: Tensor | None = None,
+        *,
+        stop_gradient: bool = False,
+        effect: bool = True,
     ) -> TeacherOutput:
         """Run backbone and head on normalised images ``[B, 3, S, S]``.
 
-        In training mode ``generator``, on the CPU, draws the counterfactual attention. With ``stop_gradient`` the head
-        only reads the backbone: no gradient flows from one to the other.
+        In training mode ``generator``, on the CPU, draws the counterfactual attention where it is not given. With
+        ``stop_gradient`` the head only reads the backbone: no gradient flows from one to the other. ``effect`` is the
+        head's.
         """
         logits, features = self.backbone(x)
         read = features.detach() if stop_gradient and features is not None else features
-        attention = None if self.head is None else self.head(read, generator)
+        attention = None if self.head is None else self.head(read, generator, counterfactual_attention, effect=effect)
         return TeacherOutput(logits, features, attention)
 
     def logits(self, x: Tensor, source: str = "backbone") -> Tensor:
@@ -110,7 +117,7 @@ class Teacher(nn.Module):
             raise SettingError(unknown("label_source", source, SOURCES))
         if source == "backbone":
             return self.backbone(x).logits
-        output = self.forward(x)
+        output = self.forward(x, effect=False)
         if output.attention is None:
             raise SettingError("this teacher has no attention head. Use label_source='backbone', or another teacher.")
         return output.attention.logits

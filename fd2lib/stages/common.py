@@ -3,9 +3,10 @@
 import contextlib
 import csv
 import io
+import itertools
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,8 +16,9 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
-from fd2lib.ground import SettingError, StageSettings, TrainingError, atomic_path
+from fd2lib.ground import SettingError, StageSettings, TrainingError, atomic_path, kept_memory
 from fd2lib.record import RunFolder, StageInputs, content_fingerprint
+from fd2lib.views import per_channel
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ def run_stage(
     """Make what a stage makes, or load it when ``out_dir`` holds it, under the settings' threads."""
     device = resolve_device(device)
     run = RunFolder(out_dir, settings.stage, settings, inputs.fingerprints())
-    with run.session() as manifest, deterministic(settings.threads):
+    with run.session() as manifest, deterministic(settings.threads), kept_memory():
         reused = manifest is not None
         if manifest is None:
             manifest = run.finish(*make(run, device), device)
@@ -149,6 +151,33 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
 
 
+Draws = TypeVar("Draws", bound=tuple[Any, ...])  # a NamedTuple
+
+
+def sent_ahead(draws: Iterable[Draws], device: torch.device, steps: int = 64) -> Iterator[Draws]:
+    """Yield what chance decides in each step, its tensors on the device, sent for ``steps`` steps at once.
+
+    Drawn is on the CPU, and a copy for each step would make the host wait for the device in each.
+    """
+    if device.type == "cpu":
+        yield from draws
+        return
+    rest = iter(draws)
+    while block := list(itertools.islice(rest, steps)):
+        columns = [_together(column, device) for column in zip(*block, strict=True)]
+        yield from (type(block[0])(*row) for row in zip(*columns, strict=True))
+
+
+def _together(values: Sequence[Any], device: torch.device) -> Sequence[Any]:
+    """Tensors of one type, moved by one copy; what is no tensor stays."""
+    if not isinstance(values[0], Tensor):
+        return values
+    flat = torch.cat([value.flatten() for value in values])
+    flat = flat.pin_memory() if device.type == "cuda" else flat  # only then the host need not wait
+    parts = torch.split(flat.to(device, non_blocking=True), [value.numel() for value in values])
+    return [part.view(value.shape) for part, value in zip(parts, values, strict=True)]
+
+
 def to_unit(images: Tensor) -> Tensor:
     """uint8 pixels to float in [0, 1], channels last, which is what convolutions are fastest on."""
     return images.to(torch.float32).div_(255).contiguous(memory_format=torch.channels_last)
@@ -156,7 +185,7 @@ def to_unit(images: Tensor) -> Tensor:
 
 def normalize_pixels(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Images in [0, 1] to what a network expects: ``(x − mean) / std`` per channel."""
-    shift, scale = (torch.tensor(value, device=images.device).view(3, 1, 1) for value in (mean, std))
+    shift, scale = (per_channel(tuple(value), images.device, torch.float32) for value in (mean, std))
     return (images - shift) / scale
 
 

@@ -122,7 +122,7 @@ class _Lesson:
         """Yield (plan, views in [0, 1], teacher logits or None) for every batch of an epoch."""
         device, relabel, position = self.images.device, self.relabel, 0
         stored = None if self.stored is None else torch.from_numpy(self.stored[epoch].astype(np.float32)).to(device)
-        for plan in plan_epoch(relabel, len(self.images), self.images.shape[-1], epoch):
+        for plan in plan_epoch(relabel, len(self.images), self.images.shape[-1], epoch, device):
             views, logits = apply_plan(self.images, plan), None
             if stored is not None:
                 logits = stored[position : position + len(plan)]
@@ -172,7 +172,7 @@ def _optimizer(student: Backbone, settings: EvaluateSettings) -> torch.optim.Ada
     decayed = [p for p in student.parameters() if p.ndim > 1]
     spared = [p for p in student.parameters() if p.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": spared, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, settings.learning_rate)
+    return torch.optim.AdamW(groups, settings.learning_rate, fused=True)
 
 
 def _run_epoch(
@@ -199,8 +199,8 @@ def _run_epoch(
 def _loss(output: Tensor, plan: BatchPlan, part: slice, logits: Tensor | None, lesson: _Lesson) -> Tensor:
     if logits is not None:
         return soft_label_loss(output, logits[part], lesson.settings.temperature)
-    own = lesson.labels[plan.indices.to(output.device)]
-    mixed = own[plan.permutation.to(output.device)]
+    own = lesson.labels[plan.indices]
+    mixed = own[plan.permutation]
     return plan.lam * F.cross_entropy(output, own[part]) + (1 - plan.lam) * F.cross_entropy(output, mixed[part])
 
 

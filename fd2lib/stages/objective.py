@@ -58,7 +58,9 @@ class Objective:
         """Set the earlier images of the group, normalised ``[J, N, 3, S, S]``; J may be 0."""
         self.earlier = None
         if self.needs_earlier and len(views):
-            seen = [self.teacher(view.contiguous(memory_format=torch.channels_last)).attention for view in views]
+            seen = [
+                self.teacher(v.contiguous(memory_format=torch.channels_last), effect=False).attention for v in views
+            ]
             self.earlier = torch.stack([attention.attention_maps for attention in seen], dim=1).float()
 
     def __call__(self, views: Tensor) -> dict[str, Tensor]:
@@ -67,7 +69,7 @@ class Objective:
         These are the unweighted terms, 0 where one does not apply, and ``total``, their weighted sum.
         """
         with self.tap or contextlib.nullcontext():
-            output = self.teacher(views)
+            output = self.teacher(views, effect=False)
             inputs = self._inputs(views, output)
         columns = {name: views.new_zeros(()) for name in self.columns}
         for term, weight in self.terms:
@@ -83,7 +85,7 @@ class Objective:
             found = output.attention
             maps = found.attention_maps.float()
             head = HeadInputs(found.logits.float(), found.part_features.float(), maps, self.prototypes, self.earlier)
-        recorded = list(self.tap.inputs) if self.tap else []
+        recorded = list(self.tap.recorded) if self.tap else []
         return TermInputs(
             images=views,
             labels=self.labels,

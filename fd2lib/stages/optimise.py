@@ -1,8 +1,9 @@
 """Optimising one chunk of distilled images: phases at changing sizes, teachers in turn, one view per iteration."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ from tqdm.auto import tqdm
 
 from fd2lib.ground import DistillSettings, SettingError, make_generator
 from fd2lib.models import Teacher
-from fd2lib.stages.common import autocast, require_finite, to_pixels, to_unit
+from fd2lib.stages.common import autocast, require_finite, sent_ahead, to_pixels, to_unit
 from fd2lib.stages.objective import Objective, history_columns
 from fd2lib.views import crop_resize, random_resized_crop_boxes
 
@@ -69,12 +70,13 @@ def optimise(
     reference = objectives[0].teacher  # pixels are optimised in its units
     device, side, history = objectives[0].labels.device, start.shape[-1], list[Tensor]()
     images = begun = reference.normalize(to_unit(start.to(device)))
+    own_units = [_same_units(objective.teacher, reference) for objective in objectives]
     for phase in plan_phases(settings, side):
         if phase.first > 0:
             images = torch.lerp(_resize(images, phase.size), _resize(begun, phase.size), settings.residual)
         images = _resize(images, phase.size)
         _remember(objectives, [_resize(to_unit(image.to(device)), phase.size) for image in earlier], job)
-        images = _run_phase(images.clone(), phase, objectives, job, history, bar)
+        images = _run_phase(images.clone(), phase, objectives, own_units, job, history, bar)
     recorded = torch.stack(history).float().cpu()
     last = dict(zip(objectives[0].columns, recorded[-1].tolist(), strict=True))
     remedy = "Lower distill.learning_rate; finished chunks are kept."
@@ -83,19 +85,26 @@ def optimise(
 
 
 def _run_phase(
-    images: Tensor, phase: Phase, objectives: Sequence[Objective], job: Job, history: list[Tensor], bar: tqdm
+    images: Tensor,
+    phase: Phase,
+    objectives: Sequence[Objective],
+    own_units: Sequence[bool],
+    job: Job,
+    history: list[Tensor],
+    bar: tqdm,
 ) -> Tensor:
     """Optimise normalised images through one phase with an Adam of its own; appends to ``history``."""
     reference, settings = objectives[0].teacher, objectives[0].settings
     images.requires_grad_(True)
-    optimizer = torch.optim.Adam([images], settings.learning_rate, betas=(0.5, 0.9))
-    for iteration in range(phase.first, phase.last):
-        generator = make_generator(settings.seed, "distill", *job, iteration)
-        objective = objectives[iteration % len(objectives)]
+    optimizer = torch.optim.Adam([images], settings.learning_rate, betas=(0.5, 0.9), fused=True)
+    for iteration, draw in enumerate(sent_ahead(_draws(settings, phase, job), images.device), phase.first):
+        turn = iteration % len(objectives)
+        objective = objectives[turn]
         rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * iteration / settings.iterations))
         optimizer.param_groups[0]["lr"] = rate
         with autocast(images.device, settings.precision):
-            terms = objective(_for_teacher(_view(images, settings, generator), reference, objective.teacher))
+            view = _view(images, draw)
+            terms = objective(view if own_units[turn] else _for_teacher(view, reference, objective.teacher))
         optimizer.zero_grad(set_to_none=True)
         if terms["total"].requires_grad:  # not so where no term applies, as similarity alone to the first of a group
             torch.autograd.backward(terms["total"])
@@ -113,19 +122,37 @@ def _resize(images: Tensor, size: int) -> Tensor:
     return F.interpolate(images, (size, size), mode="bilinear", align_corners=False)
 
 
+def _same_units(teacher: Teacher, reference: Teacher) -> bool:
+    """Whether two teachers' weights expect the same pixels, which is read from the device."""
+    expected, others = (torch.cat([one.mean, one.std]) for one in (teacher, reference))
+    return teacher is reference or torch.equal(expected, others)
+
+
 def _for_teacher(views: Tensor, reference: Teacher, teacher: Teacher) -> Tensor:
-    """Normalised views in the units of another teacher, whose weights may expect other pixels."""
-    if torch.equal(teacher.mean, reference.mean) and torch.equal(teacher.std, reference.std):
-        return views
+    """Normalised views in the units of another teacher."""
     return teacher.normalize(reference.denormalize(views)).contiguous(memory_format=torch.channels_last)
 
 
-def _view(images: Tensor, settings: DistillSettings, generator: torch.Generator) -> Tensor:
-    """One random resized crop and flip for the whole chunk, then a circular shift both ways."""
-    view = _crop_and_flip(images, 1, settings, generator)
-    if settings.shift:
-        down, right = torch.randint(-settings.shift, settings.shift + 1, (2,), generator=generator).tolist()
-        view = torch.roll(view, (down, right), dims=(2, 3))
+class _Draw(NamedTuple):
+    """The view of one iteration: one random resized crop and flip of the whole chunk, then a circular shift."""
+
+    box: Tensor  # [1, 4]
+    flip: Tensor  # [1]
+    shift: tuple[int, int]  # pixels down and right
+
+
+def _draws(settings: DistillSettings, phase: Phase, job: Job) -> Iterator[_Draw]:
+    for iteration in range(phase.first, phase.last):
+        generator = make_generator(settings.seed, "distill", *job, iteration)
+        crop = _draw_crops(1, phase.size, settings, generator)
+        reach = settings.shift
+        down, right = torch.randint(-reach, reach + 1, (2,), generator=generator).tolist()
+        yield _Draw(*crop, (down, right))
+
+
+def _view(images: Tensor, draw: _Draw) -> Tensor:
+    view = crop_resize(images, draw.box, images.shape[-1], draw.flip)
+    view = torch.roll(view, draw.shift, dims=(2, 3)) if any(draw.shift) else view
     return view.contiguous(memory_format=torch.channels_last)
 
 
@@ -137,13 +164,13 @@ def _remember(objectives: Sequence[Objective], earlier: list[Tensor], job: Job) 
         views = [objective.teacher.normalize(images) for images in earlier]
         if objective.settings.similarity_views == "cropped":
             generator = make_generator(objective.settings.seed, "earlier", *job)
-            views = [_crop_and_flip(view, len(view), objective.settings, generator) for view in views]
+            size = views[0].shape[-1]
+            draws = [_draw_crops(len(view), size, objective.settings, generator) for view in views]
+            views = [crop_resize(view, box, size, flip) for view, (box, flip) in zip(views, draws, strict=True)]
         objective.remember(torch.stack(views))
 
 
-def _crop_and_flip(images: Tensor, draws: int, settings: DistillSettings, generator: torch.Generator) -> Tensor:
-    """Random resized crop and flip: one draw for all images, or one for each."""
-    size = images.shape[-1]
-    boxes = random_resized_crop_boxes(draws, size, generator, settings.min_crop_scale).to(images.device)
-    flip = (torch.rand(draws, generator=generator) < 0.5).to(images.device)
-    return crop_resize(images, boxes, size, flip)
+def _draw_crops(count: int, size: int, settings: DistillSettings, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Boxes and flips of random resized crops."""
+    boxes = random_resized_crop_boxes(count, size, generator, settings.min_crop_scale)
+    return boxes, torch.rand(count, generator=generator) < 0.5

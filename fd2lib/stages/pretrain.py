@@ -6,21 +6,22 @@ on test images.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from fd2lib.data import Dataset, ImageSplit, batches, resident
 from fd2lib.ground import PretrainSettings, atomic_path, make_generator
 from fd2lib.losses import pretrain_loss
 from fd2lib.models import Teacher, create_teacher, pick_maps
 from fd2lib.record import RunFolder
-from fd2lib.stages.common import DatasetInputs, Made, StageResult, autocast, run_epochs, run_stage, to_unit
+from fd2lib.stages.common import DatasetInputs, Made, StageResult, autocast, run_epochs, run_stage, sent_ahead, to_unit
 from fd2lib.views import attention_crop, attention_drop, crop_resize, random_resized_crop_boxes, training_views
 
 _RANDOM_CROP_SCALE = 0.25  # smallest area, ours: about what attention crops keep
@@ -78,7 +79,8 @@ def _train(settings: PretrainSettings, data: Dataset, run: RunFolder, device: to
 def _optimizer(teacher: Teacher, settings: PretrainSettings) -> torch.optim.Optimizer:
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.optimizer == "adamw":
-        return torch.optim.AdamW(teacher.parameters(), rate, betas=(settings.momentum, 0.999), weight_decay=decay)
+        betas = (settings.momentum, 0.999)
+        return torch.optim.AdamW(teacher.parameters(), rate, betas=betas, weight_decay=decay, fused=True)
     return torch.optim.SGD(teacher.parameters(), rate, momentum=settings.momentum, weight_decay=decay)
 
 
@@ -98,35 +100,68 @@ def _run_epoch(
         group["lr"] = rate
     teacher.train()
     sums: dict[str, Tensor] = {}
-    order = make_generator(settings.seed, "pretrain", epoch)
-    for step, (images, labels, _) in enumerate(batches(split, settings.batch_size, teacher.mean.device, order)):
-        address = (settings.seed, "pretrain", epoch, step)
-        generator, crops = make_generator(*address), make_generator(*address, "crops")
-        views = training_views(to_unit(images), generator, settings.jitter, settings.rotation)
-        with autocast(views.device, settings.precision):
-            terms = _losses(teacher, teacher.normalize(views), labels, settings, generator, crops)
+    device, order = teacher.mean.device, make_generator(settings.seed, "pretrain", epoch)
+    steps = batches(split, settings.batch_size, device, order)
+    drawn = sent_ahead(_draws(teacher, settings, epoch, len(split)), device)
+    for (images, labels, _), draws in zip(steps, drawn, strict=True):
+        views = training_views(to_unit(images), draws.views, settings.jitter, settings.rotation)
+        with autocast(device, settings.precision):
+            terms = _losses(teacher, teacher.normalize(views), labels, settings, draws)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(terms["total"])
         optimizer.step()
         for name, value in terms.items():
             # sums stay on the device: one host synchronisation per epoch, not per step
             sums[name] = sums.get(name, 0) + value.detach().float() * len(labels)
-    means = {name: value.item() / len(split.labels) for name, value in sums.items()}
+    totals = torch.stack(list(sums.values())).tolist()
+    means = {name: total / len(split) for name, total in zip(sums, totals, strict=True)}
     return {"epoch": epoch, "learning_rate": rate, **means}
 
 
+class _Draws(NamedTuple):
+    """What chance decides in one step of B images; empty where the settings ask for no such draw."""
+
+    views: Tensor  # [6, B], of training_views
+    counterfactual: Tensor  # attention for the head on the images, [B, M, h, w]
+    maps: Tensor  # of pick_maps, [B, 2]
+    thresholds: Tensor  # of attention crops and drops, [2, B]
+    further: Tensor  # attention for the head on further views, [2B, M, h, w]
+    boxes: Tensor  # of random crops, [2B, 4]
+
+
+def _draws(teacher: Teacher, settings: PretrainSettings, epoch: int, images: int) -> Iterator[_Draws]:
+    """Draw an epoch's steps, on the CPU."""
+    grid = (teacher.head.num_maps, *teacher.backbone.feature_size) if teacher.head is not None else (0, 0, 0)
+    for step, first in enumerate(range(0, images, settings.batch_size)):
+        count = min(settings.batch_size, images - first)
+        led = count if settings.views == "release" and teacher.head is not None else 0
+        random = count if settings.views == "random" else 0
+        address = (settings.seed, "pretrain", epoch, step)
+        draw = partial(torch.rand, generator=make_generator(*address))  # in the order in which they are used
+        yield _Draws(
+            views=draw(6, count),
+            counterfactual=2 * draw(count, *grid),
+            maps=draw(led, 2, dtype=torch.float64),
+            thresholds=draw(2, led),
+            further=2 * draw(2 * (led + random), *grid),
+            boxes=random_resized_crop_boxes(
+                2 * random, teacher.image_size, make_generator(*address, "crops"), _RANDOM_CROP_SCALE
+            ),
+        )
+
+
 def _losses(
-    teacher: Teacher, images: Tensor, labels: Tensor, settings: PretrainSettings, generator: Generator, crops: Generator
+    teacher: Teacher, images: Tensor, labels: Tensor, settings: PretrainSettings, draws: _Draws
 ) -> dict[str, Tensor]:
-    """One step's loss terms and accuracy in %; moves the prototypes. ``crops`` draws alone: a head draws too."""
+    """One step's loss terms and accuracy in %; moves the prototypes."""
     reads_only = settings.head_gradient == "stopped"
-    output = teacher(images, generator, stop_gradient=reads_only)  # logits [B, K]
+    output = teacher(images, None, draws.counterfactual, stop_gradient=reads_only)  # logits [B, K]
     raw, prototypes, further = output.attention, teacher.prototypes, None
     if settings.views == "random":
-        further = teacher(_random_views(images, crops), generator, stop_gradient=reads_only)
+        further = teacher(_random_views(images, draws.boxes), None, draws.further, stop_gradient=reads_only)
     elif settings.views == "release" and raw is not None:
-        views = _attention_views(images, raw.attention_maps, generator)
-        further = teacher(views, generator, stop_gradient=reads_only)
+        views = _attention_views(images, raw.attention_maps, draws)
+        further = teacher(views, None, draws.further, stop_gradient=reads_only)
     alone = raw is None or reads_only  # nothing but its own cross-entropy trains the backbone
     terms = pretrain_loss(
         output.logits,
@@ -144,20 +179,18 @@ def _losses(
     return terms._asdict() | {"train_accuracy": 100 * (predicted == labels).float().mean()}
 
 
-def _random_views(images: Tensor, generator: Generator) -> Tensor:
+def _random_views(images: Tensor, boxes: Tensor) -> Tensor:
     """Two random crops of each image, [2B, 3, S, S]: as many passes as attention crops and drops take."""
-    size = images.shape[-1]
-    boxes = random_resized_crop_boxes(2 * len(images), size, generator, _RANDOM_CROP_SCALE)
-    return crop_resize(images.repeat(2, 1, 1, 1), boxes, size).contiguous(memory_format=torch.channels_last)
+    views = crop_resize(images.repeat(2, 1, 1, 1), boxes, images.shape[-1])
+    return views.contiguous(memory_format=torch.channels_last)
 
 
 @torch.no_grad()
-def _attention_views(images: Tensor, maps: Tensor, generator: Generator) -> Tensor:
+def _attention_views(images: Tensor, maps: Tensor, draws: _Draws) -> Tensor:
     """Crops, then drops: [2B, 3, S, S], each led by one attention map per image."""
-    crop_map, drop_map = pick_maps(maps.detach().float(), generator)
-    thresholds = torch.rand(2, len(images), generator=generator).to(images.device)
-    crops = attention_crop(images, crop_map, 0.4 + 0.2 * thresholds[0])
-    drops = attention_drop(images, drop_map, 0.2 + 0.3 * thresholds[1])
+    crop_map, drop_map = pick_maps(maps.detach().float(), draws.maps)
+    crops = attention_crop(images, crop_map, 0.4 + 0.2 * draws.thresholds[0])
+    drops = attention_drop(images, drop_map, 0.2 + 0.3 * draws.thresholds[1])
     return torch.cat([crops, drops]).contiguous(memory_format=torch.channels_last)
 
 

@@ -91,13 +91,14 @@ def _relabel(
     stored = _open(run.folder / "teacher_logits.npy", shape, done)
     with tqdm(total=settings.epochs, initial=done, desc="relabel", unit="epoch", disable=not progress) as bar:
         for epoch in range(done, settings.epochs):
-            plans = plan_epoch(settings, len(images), images.shape[-1], epoch)
+            plans = plan_epoch(settings, len(images), images.shape[-1], epoch, images.device)
             choices = settings.label_mode, settings.label_source
             with autocast(device, settings.precision):
                 logits = torch.cat([plan_logits(teachers, images, plan, *choices) for plan in plans])
+            logits = logits.half().cpu()  # all that the host reads of an epoch
             largest = {"largest logit": logits.abs().amax().item()}
             require_finite(largest, f"epoch {epoch}", "Check the teacher; pretrain it again if need be.")
-            stored[epoch] = logits.half().cpu().numpy()
+            stored[epoch] = logits.numpy()
             stored.flush()
             run.save_checkpoint({"epochs": epoch + 1})
             bar.update()

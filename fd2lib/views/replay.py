@@ -13,7 +13,7 @@ from fd2lib.views.mixing import Box, cutmix, cutmix_box
 
 @dataclass(frozen=True, eq=False)
 class BatchPlan:
-    """How one batch is made: which images, how each is cropped, and how they are mixed. All on the CPU."""
+    """How one batch is made: which images, how each is cropped, and how they are mixed."""
 
     indices: Tensor  # int64 [b], into the distilled set
     boxes: Tensor  # float [b, 4], crop of each image
@@ -26,22 +26,25 @@ class BatchPlan:
         return len(self.indices)
 
 
-def plan_epoch(settings: RelabelSettings, num_images: int, image_size: int, epoch: int) -> list[BatchPlan]:
+def plan_epoch(
+    settings: RelabelSettings, num_images: int, image_size: int, epoch: int, device: str | torch.device = "cpu"
+) -> list[BatchPlan]:
     """Plan every batch of one epoch (from 0) over the shuffled images, of ``image_size`` pixels, of a distilled set.
 
     Relabelling and evaluation both call this and so see the same views; nothing but logits needs storing. Batches have
-    ``settings.batch_size`` images; the last one may be smaller.
+    ``settings.batch_size`` images; the last one may be smaller. All is drawn on the CPU, and the epoch's tensors go to
+    ``device`` together.
     """
     order = torch.randperm(num_images, generator=make_generator(settings.seed, "relabel", epoch, "order"))
-    plans = []
+    drawn, mixing = list[tuple[Tensor, ...]](), list[tuple[Box | None, float]]()
     for batch, indices in enumerate(torch.split(order, settings.batch_size)):
         count, generator = len(indices), make_generator(settings.seed, "relabel", epoch, batch)
         boxes = random_resized_crop_boxes(count, image_size, generator, settings.min_crop_scale)
         flip = torch.rand(count, generator=generator) < 0.5
-        permutation = torch.randperm(count, generator=generator)
-        box, lam = cutmix_box(image_size, generator) if settings.cutmix else (None, 1.0)
-        plans.append(BatchPlan(indices, boxes, flip, permutation, box, lam))
-    return plans
+        drawn.append((indices, boxes, flip, torch.randperm(count, generator=generator)))
+        mixing.append(cutmix_box(image_size, generator) if settings.cutmix else (None, 1.0))
+    sent = [torch.split(torch.cat(parts).to(device), settings.batch_size) for parts in zip(*drawn, strict=True)]
+    return [BatchPlan(*tensors, *mixed) for *tensors, mixed in zip(*sent, mixing, strict=True)]
 
 
 def apply_plan(images01: Tensor, plan: BatchPlan) -> Tensor:

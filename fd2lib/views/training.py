@@ -1,5 +1,6 @@
 """Training views of real images: flip, colour jitter and rotation, each with its own draw per image."""
 
+import functools
 import math
 
 import torch
@@ -11,22 +12,28 @@ from fd2lib.ground import ShapeError
 GREY = (0.299, 0.587, 0.114)  # luma weights of ITU-R BT.601, as image libraries use for greyscale
 
 
-def training_views(images01: Tensor, generator: torch.Generator, jitter: float, rotation: float) -> Tensor:
+@functools.lru_cache(maxsize=64)
+def per_channel(values: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return one value per channel, ``[C, 1, 1]``, made once for each device: sending it makes the host wait."""
+    return torch.tensor(values, device=device, dtype=dtype)[:, None, None]
+
+
+def training_views(images01: Tensor, draws: Tensor, jitter: float, rotation: float) -> Tensor:
     """Return one random view of every image ``[B, 3, S, S]`` in [0, 1]: flip (½), colour jitter, rotation.
 
     Args:
         images01: not changed.
-        generator: CPU generator; the same state gives the same views on every device.
+        draws: uniform in [0, 1), ``[6, B]``, on the images' device; all are needed whatever the settings, so that
+            turning one view off leaves the others as they were.
         jitter: brightness, contrast and saturation are scaled by 1 ± this, hue turned by ± half of it (turns).
         rotation: degrees about the centre, ±; corners that come from outside are black.
 
     Raises:
-        ShapeError: the images are not ``[B, 3, S, S]``.
+        ShapeError: the images are not ``[B, 3, S, S]``, or the draws do not fit.
     """
-    if images01.ndim != 4 or images01.shape[1] != 3:
-        raise ShapeError(f"images have shape {tuple(images01.shape)}; expected [B, 3, S, S].")
-    # All six draws are taken whatever the settings, so that turning one view off leaves the others as they were.
-    draws = torch.rand(6, images01.shape[0], generator=generator).to(images01.device)
+    if images01.ndim != 4 or images01.shape[1] != 3 or draws.shape != (6, len(images01)):
+        seen = f"images have shape {tuple(images01.shape)} and draws {tuple(draws.shape)}"
+        raise ShapeError(f"{seen}; expected [B, 3, S, S] and [6, B].")
     draws = draws.to(images01.dtype)[:, :, None, None, None]  # [6, B, 1, 1, 1]
     images = torch.where(draws[0] < 0.5, images01.flip(3), images01)
     signed = 2 * draws[1:] - 1  # in [-1, 1)
@@ -42,8 +49,7 @@ def _blend(images: Tensor, other: Tensor, factor: Tensor) -> Tensor:
 
 
 def _greyscale(images: Tensor) -> Tensor:
-    weights = torch.tensor(GREY, device=images.device, dtype=images.dtype)[None, :, None, None]
-    return (images * weights).sum(1, keepdim=True)
+    return (images * per_channel(GREY, images.device, images.dtype)).sum(1, keepdim=True)
 
 
 def colour_jitter(images: Tensor, brightness: Tensor, contrast: Tensor, saturation: Tensor, *, hue: Tensor) -> Tensor:
@@ -71,8 +77,7 @@ def shift_hue(images: Tensor, turns: Tensor) -> Tensor:
     )
     sextant = sextant + 6 * turns
     # Each channel falls from the value by the chroma where the hue lies in the opposite half of the circle.
-    offsets = torch.tensor([5.0, 3.0, 1.0], device=images.device, dtype=images.dtype)[None, :, None, None]
-    distance = (offsets + sextant) % 6
+    distance = (per_channel((5.0, 3.0, 1.0), images.device, images.dtype) + sextant) % 6
     return value - chroma * torch.minimum(distance, 4 - distance).clamp(0, 1)
 
 

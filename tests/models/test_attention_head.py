@@ -72,20 +72,24 @@ def test_features_of_zero_give_finite_parts_and_gradients() -> None:
     assert features.grad.isfinite().all()
 
 
-def test_picked_maps_are_maps_of_the_image_and_follow_the_generator() -> None:
+def draws(seed: int, count: int) -> torch.Tensor:
+    return torch.rand(count, 2, generator=make_generator(seed), dtype=torch.float64)
+
+
+def test_picked_maps_are_maps_of_the_image_and_follow_the_draws() -> None:
     maps = torch.rand(6, 5, 3, 3)
-    crop, drop = pick_maps(maps, make_generator(0))
+    crop, drop = pick_maps(maps, draws(0, 6))
     assert crop.shape == drop.shape == (6, 1, 3, 3)
     for i in range(6):
         assert any(torch.equal(crop[i, 0], one) for one in maps[i])
         assert any(torch.equal(drop[i, 0], one) for one in maps[i])
-    assert torch.equal(crop, pick_maps(maps, make_generator(0))[0])
+    assert torch.equal(crop, pick_maps(maps, draws(0, 6))[0])
 
 
 def test_maps_are_picked_in_proportion_to_the_root_of_their_sum() -> None:
     sums = torch.tensor([0.0, 1.0, 4.0, 9.0])
     maps = (sums / 4).view(1, 4, 1, 1).expand(6000, 4, 2, 2)
-    for picked in pick_maps(maps, make_generator(3)):
+    for picked in pick_maps(maps, draws(3, 6000)):
         shares = torch.stack([(picked.sum(dim=(1, 2, 3)) - total).abs().lt(1e-3).float().mean() for total in sums])
         torch.testing.assert_close(shares, torch.tensor([0.0, 1 / 6, 2 / 6, 3 / 6]), rtol=0, atol=0.03)
 

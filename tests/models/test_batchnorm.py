@@ -26,29 +26,73 @@ def test_the_tap_sees_every_layer_in_forward_order_with_gradients(network: nn.Mo
     images = IMAGES.clone().requires_grad_()
     with BatchNormTap(network) as tap:
         network(images)
-        assert len(tap.inputs) == len(layers)
-        for (features, mean, var), layer in zip(tap.inputs, order, strict=True):
-            assert mean is layer.running_mean and var is layer.running_var
-            assert features.shape[1] == layer.num_features
-        bn_statistics_total(tap.inputs).backward()
+        assert len(tap.recorded) == len(layers)
+        for found, layer in zip(tap.recorded, order, strict=True):
+            assert found.running_mean is layer.running_mean and found.running_var is layer.running_var
+            assert found.mean.shape == found.var.shape == layer.running_mean.shape
+        bn_statistics_total(tap.recorded).backward()
         tap.clear()
         network(images)
-        assert len(tap.inputs) == len(layers)
+        assert len(tap.recorded) == len(layers)
     for handle in handles:
         handle.remove()
     assert images.grad.abs().sum() > 0
     network(images)
-    assert tap.inputs == []
+    assert tap.recorded == []
 
 
-def test_what_the_tap_recorded_gives_the_layers_output_again(network: nn.Module) -> None:
-    layer = next(layer for layer in network.modules() if isinstance(layer, nn.BatchNorm2d))
-    kept = []
-    handle = layer.register_forward_hook(lambda layer, inputs, output: kept.append(inputs[0].clone()))
+def total_and_gradient(network: nn.Module, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    images = images.clone().requires_grad_()
     with BatchNormTap(network) as tap:
-        network(IMAGES)
-        assert torch.equal(tap.inputs[0][0], kept[0])  # not overwritten by an in-place activation
-    handle.remove()
+        logits = network(images).logits
+        total = bn_statistics_total(tap.recorded)
+        (logits.square().sum() + total).backward()
+    return logits.detach(), total.detach(), images.grad
+
+
+def test_a_frozen_network_gives_the_same_statistics_outputs_and_gradients(network: nn.Module) -> None:
+    expected = total_and_gradient(network, IMAGES)  # its weights ask for gradients: every layer runs its own forward
+    network.requires_grad_(False)
+    found = total_and_gradient(network, IMAGES)
+    assert torch.equal(found[0], network(IMAGES).logits)
+    for value, wanted in zip(found, expected, strict=True):
+        torch.testing.assert_close(value, wanted, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_the_shared_passes_have_the_gradients_of_the_plain_formula(affine, memory_format) -> None:
+    layer = nn.BatchNorm2d(4, affine=affine, dtype=torch.float64).eval().requires_grad_(False)
+    generator = torch.Generator().manual_seed(3)
+    features = torch.randn(5, 4, 3, 2, dtype=torch.float64, generator=generator).to(memory_format=memory_format)
+    layer.running_mean.copy_(torch.rand(4, generator=generator))
+    layer.running_var.copy_(torch.rand(4, generator=generator) + 0.5)
+    if affine:
+        layer.weight.copy_(torch.rand(4, generator=generator))
+
+    def shared(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        with BatchNormTap(layer) as tap:
+            output = layer(x)
+            assert len(tap.recorded) == 1
+            return output, tap.recorded[0].mean, tap.recorded[0].var
+
+    output, mean, var = shared(features)
+    torch.testing.assert_close(output, layer(features))
+    torch.testing.assert_close(mean, features.mean((0, 2, 3)))
+    torch.testing.assert_close(var, features.var((0, 2, 3), correction=0))
+    assert torch.autograd.gradcheck(shared, features.requires_grad_())
+
+
+def test_a_layer_of_unknown_kind_is_recorded_before_its_own_forward() -> None:
+    class Doubled(nn.BatchNorm2d):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 2 * super().forward(x)
+
+    layer = Doubled(3).eval().requires_grad_(False)
+    with BatchNormTap(layer) as tap:
+        output = layer(IMAGES)
+        torch.testing.assert_close(tap.recorded[0].mean, IMAGES.mean((0, 2, 3)))
+    assert torch.equal(output, layer(IMAGES))
 
 
 def test_the_tap_covers_a_head_and_skips_an_absent_one() -> None:
@@ -64,7 +108,7 @@ def test_hooks_go_when_the_block_fails(network: nn.Module) -> None:
     with pytest.raises(RuntimeError), BatchNormTap(network) as tap:
         raise RuntimeError
     network(IMAGES)
-    assert tap.inputs == []
+    assert tap.recorded == []
 
 
 def test_batch_statistics_give_training_mode_outputs_and_leave_every_buffer(network: nn.Module) -> None:
@@ -113,4 +157,4 @@ def test_both_work_under_autocast(network: nn.Module) -> None:
     assert logits.isfinite().all()
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16), BatchNormTap(network) as tap:
         network(IMAGES)
-        assert bn_statistics_total(tap.inputs).dtype == torch.float32
+        assert bn_statistics_total(tap.recorded).dtype == torch.float32

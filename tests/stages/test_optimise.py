@@ -106,8 +106,8 @@ def test_each_phase_has_an_adam_of_its_own_under_one_cosine(recipe, data, two, m
     made = []
     adam = torch.optim.Adam
 
-    def record(params, rate, betas):
-        made.append(adam(params, rate, betas=betas))
+    def record(params, rate, **given):
+        made.append(adam(params, rate, **given))
         step, optimizer = made[-1].step, made[-1]
         optimizer.rates = []
         optimizer.step = lambda: (optimizer.rates.append(optimizer.param_groups[0]["lr"]), step())[1]

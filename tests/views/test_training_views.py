@@ -14,28 +14,32 @@ def images() -> torch.Tensor:
     return torch.rand(6, 3, 12, 12, generator=torch.Generator().manual_seed(0))
 
 
+def draws(seed: int, count: int) -> torch.Tensor:
+    return torch.rand(6, count, generator=make_generator(seed))
+
+
 def per_image(*values: float) -> torch.Tensor:
     return torch.tensor(values).view(-1, 1, 1, 1)
 
 
 def test_views_stay_in_range_and_follow_the_generator(images: torch.Tensor) -> None:
     before = images.clone()
-    views = training_views(images, make_generator(3), 0.4, 15.0)
+    views = training_views(images, draws(3, 6), 0.4, 15.0)
     assert views.shape == images.shape
     assert views.min() >= 0 and views.max() <= 1 + 1e-6
     assert torch.equal(images, before)
-    assert torch.equal(views, training_views(images, make_generator(3), 0.4, 15.0))
-    assert not torch.equal(views, training_views(images, make_generator(4), 0.4, 15.0))
+    assert torch.equal(views, training_views(images, draws(3, 6), 0.4, 15.0))
+    assert not torch.equal(views, training_views(images, draws(4, 6), 0.4, 15.0))
 
 
 def test_the_global_generator_is_neither_read_nor_advanced(images: torch.Tensor) -> None:
     state = torch.random.get_rng_state()
-    training_views(images, make_generator(3), 0.2, 15.0)
+    training_views(images, draws(3, 6), 0.2, 15.0)
     assert torch.equal(state, torch.random.get_rng_state())
 
 
 def test_without_jitter_and_rotation_images_are_flipped_or_left(images: torch.Tensor) -> None:
-    views = training_views(images, make_generator(1), 0.0, 0.0)
+    views = training_views(images, draws(1, 6), 0.0, 0.0)
     flipped = [torch.equal(view, image.flip(2)) for view, image in zip(views, images, strict=True)]
     kept = [torch.equal(view, image) for view, image in zip(views, images, strict=True)]
     assert all(a != b for a, b in zip(flipped, kept, strict=True))
@@ -45,7 +49,7 @@ def test_without_jitter_and_rotation_images_are_flipped_or_left(images: torch.Te
 def test_every_image_gets_its_own_draw() -> None:
     same = torch.full((8, 3, 4, 4), 0.5)
     same[:, 0] = 0.7
-    views = training_views(same, make_generator(2), 0.2, 0.0)
+    views = training_views(same, draws(2, 8), 0.2, 0.0)
     assert len(views.flatten(1).unique(dim=0)) == 8
 
 
@@ -87,4 +91,6 @@ def test_quarter_turns_are_those_of_the_pixel_grid(images: torch.Tensor) -> None
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ShapeError, match=r"expected \[B, 3, S, S\]"):
-        training_views(torch.zeros(2, 1, 8, 8), make_generator(0), 0.2, 15.0)
+        training_views(torch.zeros(2, 1, 8, 8), draws(0, 2), 0.2, 15.0)
+    with pytest.raises(ShapeError, match=r"expected \[B, 3, S, S\] and \[6, B\]"):
+        training_views(torch.zeros(2, 3, 8, 8), draws(0, 3), 0.2, 15.0)
