@@ -11,6 +11,7 @@ from fd2lib.analyse.costs import (
     timings,
     without_store,
 )
+from fd2lib.analyse.estimates import PEAKS, paper_estimates, passes_per_image
 from fd2lib.analyse.factorial import FACTORS, factor_effects, judged, teacher_results
 from fd2lib.analyse.learned import (
     MEASURED,
@@ -33,6 +34,7 @@ from fd2lib.analyse.reading import (
     records,
     settings_behind,
 )
+from fd2lib.analyse.speed import growth, load_speed, speed_spans
 from fd2lib.analyse.statistics import (
     DECIDED,
     Interval,

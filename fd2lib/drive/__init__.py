@@ -1,19 +1,17 @@
 """Drive: experiments, grids, plans, notebooks and the command line. Imports everything, nothing imports it."""
 
-from fd2lib.drive.experiment import Experiment
-from fd2lib.drive.jobs import Job, gather_rows, plan_jobs, run_job
-from fd2lib.drive.notebooks import run_notebook
-from fd2lib.drive.plans import Plan, list_plans, load_plan, planned, run_plan
-from fd2lib.drive.request import GridRequest, Request, load_plugin
-from fd2lib.drive.studies import (
-    Arm,
-    Study,
-    experiments_of,
-    grid_requests,
-    list_studies,
-    load_study,
-    parse_studies,
-    run_grid,
-    study_grid,
-    study_rows,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fd2lib.drive.offered import *  # noqa: F403
+
+
+def __getattr__(name: str) -> Any:  # at first use: the command line lists commands and options without the library
+    if not name.startswith("_"):
+        return getattr(import_module("fd2lib.drive.offered"), name)
+    raise AttributeError(name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *vars(import_module("fd2lib.drive.offered"))})

@@ -1,4 +1,7 @@
-"""The command line, ``fd2lib`` or ``python -m fd2lib``: made from the requests that commands take."""
+"""The command line, ``fd2lib`` or ``python -m fd2lib``: made from the requests that commands take.
+
+A command imports what it does when it does it: the library takes seconds, and ``--help`` should not.
+"""
 
 import dataclasses
 import functools
@@ -16,17 +19,17 @@ import tyro
 from tyro.conf import FlagCreatePairsOff, OmitSubcommandPrefixes, Positional, UseAppendAction, arg, subcommand
 
 from fd2lib import __version__
-from fd2lib.data import format_listing, prepare
-from fd2lib.drive.export import TEMPERATURE, export_run
-from fd2lib.drive.jobs import plan_jobs, run_job
-from fd2lib.drive.notebooks import parse_parameters, run_notebook
-from fd2lib.drive.page import write_page
-from fd2lib.drive.plans import AttentionRequest, GeometryRequest, MeasureRequest, list_plans, load_plan, run_plan
 from fd2lib.drive.recipe_text import NAME, format_all, format_diff, format_recipe, parse_recipe
-from fd2lib.drive.request import Additions, GridRequest, Machine, option
-from fd2lib.drive.rerun import experiment_of_row, find_row
-from fd2lib.drive.studies import experiments_of, grid_requests, run_grid
-from fd2lib.ground import Fd2Error, SettingError
+from fd2lib.drive.request import (
+    Additions,
+    AttentionRequest,
+    GeometryRequest,
+    GridRequest,
+    Machine,
+    MeasureRequest,
+    option,
+)
+from fd2lib.ground import EvaluateSettings, Fd2Error, SettingError
 
 
 class Command:
@@ -51,6 +54,10 @@ class Run(GridRequest, Command):
 
     def run(self) -> None:
         """Run the grid or the plan."""
+        from fd2lib.drive.page import write_page
+        from fd2lib.drive.plans import load_plan, run_plan
+        from fd2lib.drive.studies import experiments_of, grid_requests, run_grid
+
         out = Path(self.out)
         if self.plan:
             self._require_plan_alone()
@@ -83,6 +90,8 @@ class Rerun(Machine, Command):
 
     def run(self) -> None:
         """Run it."""
+        from fd2lib.drive.rerun import experiment_of_row, find_row
+
         before = find_row(self.file, self.row)
         experiment = experiment_of_row(before, self, weights=self.weights, progress=not self.quiet)
         row = experiment.record(Path(self.out) / "runs.csv")
@@ -98,7 +107,9 @@ class _Measure(MeasureRequest, Command):
 
     def run(self) -> None:
         """Measure."""
-        self.measure(self.out or f"results/{type(self).__name__.lower()}.csv", not self.quiet)
+        from fd2lib.drive.plans import measure
+
+        measure(self, self.out or f"results/{type(self).__name__.lower()}.csv", not self.quiet)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +135,8 @@ class List(Additions, Command):
 
     def run(self) -> None:
         """Print them."""
+        from fd2lib.data import format_listing
+
         print(format_listing())
 
 
@@ -137,6 +150,8 @@ class Prepare(Command):
 
     def run(self) -> None:
         """Unpack them."""
+        from fd2lib.data import prepare
+
         print(prepare(self.name, self.source, self.root))
 
 
@@ -178,6 +193,8 @@ class Plans(Additions, Command):
 
     def run(self) -> None:
         """Print them."""
+        from fd2lib.drive.plans import list_plans, load_plan
+
         for name, title in list_plans().items():
             print(f"{name:12} {load_plan(name).file:24} {title}")
 
@@ -196,6 +213,9 @@ class Jobs(Machine, Command):
 
     def run(self) -> None:
         """List them, or run one."""
+        from fd2lib.drive.jobs import plan_jobs, run_job
+        from fd2lib.drive.plans import load_plan
+
         plan = load_plan(self.plan).on(self)
         if bool(self.job) != bool(self.out):
             raise SettingError(f"job is {self.job!r} and out {self.out!r}; give both to run a job, none to list them.")
@@ -216,6 +236,8 @@ class Notebook(Command):
 
     def run(self) -> None:
         """Execute it."""
+        from fd2lib.drive.notebooks import parse_parameters, run_notebook
+
         print(run_notebook(self.source, self.target, parse_parameters(self.source, dict(self.parameters))))
 
 
@@ -226,15 +248,47 @@ class Export(Command):
     source: Positional[str] = option(help="finished run, as runs/relabel/NAME; distill: no soft labels", name="run")
     out: Positional[str] = option(help="a new or empty folder")
     dataset: str = option("", "the source set, where the folder's name does not tell it")
-    temperature: float = option(TEMPERATURE, "of the soft-label loss in train.py")
+    temperature: float = option(EvaluateSettings.temperature, "of the soft-label loss in train.py")
 
     def run(self) -> None:
         """Write it."""
+        from fd2lib.drive.export import export_run
+
         done = export_run(self.source, self.out, dataset=self.dataset, temperature=self.temperature)
         images = f"{done.num_images:,} images ({done.image_bytes:,} bytes)"
         print(f"{images}, labels ({done.label_bytes:,} bytes): {done.folder}")
         if not done.soft_labels:
             print("No soft labels and no train.py: export a relabel run that stores them (relabel.store = true).")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bench(Command):
+    """Measure how long a stage's step takes beside the bare passes of its network on the same batch.
+
+    Prints, and adds to a table, the time of both, their ratio, images a second and peak memory.
+    """
+
+    cases: str = option("table", "cases, or sets of cases (table, growth, gpu), separated by blanks")
+    device: str = option("auto", "auto, cpu, cuda or cuda:N")
+    clock: str = option("auto", "auto (processor on a CPU, wall on a GPU), processor or wall")
+    threads: int = option(1, "CPU threads")
+    quick: bool = option(False, "each case only twice: the table within a minute on one core")
+    profile: str = option("", "cases whose time is also sorted by kind of operation, into profile.csv beside the table")
+    out: str = option("results/bench.csv", "the table to write")
+    quiet: bool = option(False, "no progress bar")
+
+    def run(self) -> None:
+        """Measure."""
+        from fd2lib import measure
+        from fd2lib.record import BENCH, PROFILE, put_rows
+
+        bench = measure.Bench.on(self.device, self.clock, self.threads, self.quick)
+        cases, profiled = (measure.choose_cases(names.split()) for names in (self.cases, self.profile))
+        for row in bench.rows(cases, not self.quiet):
+            put_rows([row], self.out, BENCH)
+            print(measure.bench_line(row), flush=True)
+        for case in profiled:
+            put_rows(measure.profile_rows(bench, case), Path(self.out).with_name("profile.csv"), PROFILE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -272,7 +326,7 @@ def _commands() -> Any:
     """The type that tyro reads: one of the commands, some of which have commands of their own."""
     data = _either("data", List, Prepare)
     recipes = _either("recipes", All, Show, Diff)
-    plain = [_named(kind) for kind in (Run, Rerun, Plans, Jobs, Notebook, Export, Attention, Geometry)]
+    plain = [_named(kind) for kind in (Run, Rerun, Plans, Jobs, Notebook, Export, Attention, Geometry, Bench)]
     return functools.reduce(operator.or_, (data, recipes, *plain))
 
 

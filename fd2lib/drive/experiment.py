@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from fd2lib.analyse import passes_per_image
 from fd2lib.data import Dataset, load_dataset
 from fd2lib.drive.request import Request
 from fd2lib.ground import DistillSettings, PretrainSettings, Recipe, load_recipe, setting_values
@@ -246,10 +247,9 @@ def _asked(recipe: Recipe) -> dict[str, Any]:
 def _costs(done: Experiment, teachers: int, labellers: int) -> dict[str, int]:
     """Images passed through networks, stage by stage, from settings and set sizes."""
     recipe, data = done.recipe, done.dataset
-    views = {"release": 3 if recipe.pretrain.attention else 1, "random": 3, "paper": 1}[recipe.pretrain.views]
     count = recipe.relabel.ipc * len(data.classes) or len(data.train)
     return {
-        "pretrain_images": teachers * views * recipe.pretrain.epochs * len(data.train),
+        "pretrain_images": teachers * passes_per_image(recipe.pretrain) * recipe.pretrain.epochs * len(data.train),
         "distill_images": recipe.distill.iterations * recipe.relabel.ipc * len(data.classes),
         "relabel_images": labellers * recipe.relabel.epochs * count,
         "evaluate_images": recipe.relabel.epochs * count,

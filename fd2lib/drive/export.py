@@ -20,11 +20,10 @@ from torchvision.ops import box_convert
 
 from fd2lib.drive.card import write_card
 from fd2lib.drive.origin import Origin, trace
-from fd2lib.ground import ArtefactError, RelabelSettings, SettingError
+from fd2lib.ground import ArtefactError, EvaluateSettings, RelabelSettings, SettingError
 from fd2lib.stages import write_pngs
 from fd2lib.views import BatchPlan, plan_epoch
 
-TEMPERATURE = 20.0  # of the soft-label loss, method section 6
 LABELS, SCRIPT = "labels.safetensors", "train.py"
 
 
@@ -40,7 +39,7 @@ class ExportResult:
 
 
 def export_run(
-    run: str | Path, out: str | Path, *, dataset: str = "", temperature: float = TEMPERATURE
+    run: str | Path, out: str | Path, *, dataset: str = "", temperature: float = EvaluateSettings.temperature
 ) -> ExportResult:
     """Write a finished run as a folder that needs no fd2lib.
 

@@ -11,10 +11,19 @@ from typing import Any
 
 from fd2lib.data import image_set_name
 from fd2lib.drive.experiment import Experiment, resolve_recipe
-from fd2lib.drive.request import Common, GridRequest, Machine, Request, option, split_names, todays_names
+from fd2lib.drive.request import (
+    AttentionRequest,
+    Common,
+    GeometryRequest,
+    GridRequest,
+    Machine,
+    MeasureRequest,
+    Request,
+    split_names,
+    todays_names,
+)
 from fd2lib.drive.studies import experiments_of, grid_requests, request_identity, run_grid
 from fd2lib.ground import (
-    SCALES,
     Recipe,
     SettingError,
     join_overrides,
@@ -32,95 +41,74 @@ TEACHERS = {"plain": "sre2lpp", "cal": "sre2lpp_fd2"}  # kind of teacher -> a me
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class MeasureRequest(Common):
-    """What every measurement of teachers or distilled images is asked."""
-
-    scale: str = option("reduced", "toy (embedded images), reduced (two CPU cores) or paper (a GPU)", choices=SCALES)
-    seeds: str = option("0,1,2", "seeds")
-
-    def measure(self, results: str | Path, progress: bool = True) -> None:
-        """Measure, writing each seed's rows at once."""
-        raise NotImplementedError
-
-    def measured(self) -> Iterator[tuple[str, ...]]:
-        """Yield what the rows are of: the columns that say which runs are measured."""
-        raise NotImplementedError
-
-    def _seeds(self) -> list[int]:
-        return parse_numbers("seeds", self.seeds)
-
-    def _recipe(self, method: str, seed: int, extra: str = "") -> Recipe:
-        fields = self.only(Common) | {"overrides": join_overrides(self.overrides, extra)}
-        return resolve_recipe(Request(**fields, method=method, seed=seed), strict=False)
-
-    def _place(self, recipe: Recipe) -> tuple[str, ...]:
-        name = image_set_name(recipe.dataset, self.data_root, self.image_set)
-        init = setting_values(recipe.pretrain)["init"]
-        return (recipe.scale, recipe.dataset, name, recipe.classes, str(recipe.image_size), recipe.backbone, init)
+def measure(request: MeasureRequest, results: str | Path, progress: bool = True) -> None:
+    """Measure what is asked for, adding each seed's rows to ``results`` at once; runs are made if they are missing."""
+    if isinstance(request, AttentionRequest):
+        _measure_attention(request, results, progress)
+    elif isinstance(request, GeometryRequest):
+        _measure_geometry(request, results, progress)
 
 
-@dataclass(frozen=True, kw_only=True)
-class AttentionRequest(MeasureRequest):
-    """How much of the teachers' attention lies on the parts of the bird, with and without attention head."""
-
-    radius: float = option(RADIUS, "of discs around parts, share of the image's side")
-    occluded: int = option(OCCLUDED, "images that are occluded place by place")
-
-    def measure(self, results: str | Path, progress: bool = True) -> None:
-        """Load or train the teachers of each seed; one row for each kind of map."""
-        first = Experiment(**self.only(Common), progress=progress)
-        parts = part_masks(first.dataset, self.data_root, self.radius)
-        for seed, (kind, method) in itertools.product(self._seeds(), TEACHERS.items()):
-            rows = attention_rows(first.with_(seed=seed, method=method), parts, self.occluded)
-            put_rows(rows, results, ATTENTION)
-            logger.info("seed %d, %s: %s", seed, kind, ", ".join(f"{r['map']} {r['mass']:.1f} %" for r in rows))
-
-    def measured(self) -> Iterator[tuple[str, ...]]:
-        """Yield scale, images, network, seed and kind of teacher of the rows."""
-        for seed, (kind, method) in itertools.product(self._seeds(), TEACHERS.items()):
-            yield (*self._place(self._recipe(method, seed)), str(seed), kind)
+def measured(request: MeasureRequest) -> Iterator[tuple[str, ...]]:
+    """Yield what the rows are of: scale, images, network, seed, and kind of teacher or method, start and IPC."""
+    if isinstance(request, AttentionRequest):
+        for seed, (kind, method) in itertools.product(_seeds(request), TEACHERS.items()):
+            yield (*_place(request, _recipe(request, method, seed)), str(seed), kind)
+    elif isinstance(request, GeometryRequest):
+        for seed, method, start in _sets(request):
+            recipe = _recipe(request, method, seed, start)
+            yield (*_place(request, recipe), str(seed), method, recipe.distill.start, str(request.ipc))
 
 
-@dataclass(frozen=True, kw_only=True)
-class GeometryRequest(MeasureRequest):
-    """How diverse, how distinct and how new images are, in pixels and in networks that made none of them."""
-
-    methods: str = option("random,sre2lpp,sre2lpp_fd2", "methods, as `fd2lib recipes` lists them")
-    starts: str = option("whole,pool2", "what optimisation starts from, of methods that optimise")
-    ipc: int = option(3, "images per class, at least 2")
-    distill_ipc: int = option(0, "images per class of the run that they are the first of; by default ipc")
-    judge_backbone: str = option("", "network of the judging teacher; by default the same")
-
-    def _sets(self) -> Iterator[tuple[int, str, str]]:
-        """Seed, method and the override of its start."""
-        for seed, method in itertools.product(self._seeds(), split_names(self.methods)):
-            optimised = self._recipe(method, seed).distill.iterations > 0
-            for start in split_names(self.starts) if optimised else [""]:
-                yield seed, method, f"distill.start={start}" if start else ""
-
-    def measure(self, results: str | Path, progress: bool = True) -> None:
-        """Load or make the images of each seed, method and start; the next seed's teacher judges."""
-        first = Experiment(**self.only(Common), progress=progress, ipc=self.ipc, distill_ipc=self.distill_ipc)
-        fixed, seeds = fixed_spaces(first), self._seeds()
-        for seed, sets in itertools.groupby(self._sets(), key=lambda one: one[0]):
-            place = seeds.index(seed)
-            judge = seeds[(place + 1) % len(seeds)] if len(seeds) > 1 else seed + 1
-            spaces = [*fixed, judge_space(first.with_(seed=seed), judge, self.judge_backbone)]
-            for _, method, start in sets:
-                overrides = join_overrides(self.overrides, start)
-                one = first.with_(method=method, seed=seed, overrides=overrides)
-                put_rows(geometry_rows(one, spaces), results, GEOMETRY)
-                logger.info("seed %d, %s, %s: measured", seed, method, start or "whole")
-
-    def measured(self) -> Iterator[tuple[str, ...]]:
-        """Yield scale, images, network, seed, method, start and IPC of the rows."""
-        for seed, method, start in self._sets():
-            recipe = self._recipe(method, seed, start)
-            yield (*self._place(recipe), str(seed), method, recipe.distill.start, str(self.ipc))
+def _seeds(request: MeasureRequest) -> list[int]:
+    return parse_numbers("seeds", request.seeds)
 
 
-# Columns of the rows that say which runs they are of, as MeasureRequest.measured yields them.
+def _recipe(request: MeasureRequest, method: str, seed: int, extra: str = "") -> Recipe:
+    fields = request.only(Common) | {"overrides": join_overrides(request.overrides, extra)}
+    return resolve_recipe(Request(**fields, method=method, seed=seed), strict=False)
+
+
+def _place(request: MeasureRequest, recipe: Recipe) -> tuple[str, ...]:
+    name = image_set_name(recipe.dataset, request.data_root, request.image_set)
+    init = setting_values(recipe.pretrain)["init"]
+    return (recipe.scale, recipe.dataset, name, recipe.classes, str(recipe.image_size), recipe.backbone, init)
+
+
+def _measure_attention(request: AttentionRequest, results: str | Path, progress: bool) -> None:
+    """Load or train the teachers of each seed; one row for each kind of map."""
+    first = Experiment(**request.only(Common), progress=progress)
+    parts = part_masks(first.dataset, request.data_root, request.radius or RADIUS)
+    for seed, (kind, method) in itertools.product(_seeds(request), TEACHERS.items()):
+        rows = attention_rows(first.with_(seed=seed, method=method), parts, request.occluded or OCCLUDED)
+        put_rows(rows, results, ATTENTION)
+        logger.info("seed %d, %s: %s", seed, kind, ", ".join(f"{r['map']} {r['mass']:.1f} %" for r in rows))
+
+
+def _sets(request: GeometryRequest) -> Iterator[tuple[int, str, str]]:
+    """Seed, method and the override of its start."""
+    for seed, method in itertools.product(_seeds(request), split_names(request.methods)):
+        optimised = _recipe(request, method, seed).distill.iterations > 0
+        for start in split_names(request.starts) if optimised else [""]:
+            yield seed, method, f"distill.start={start}" if start else ""
+
+
+def _measure_geometry(request: GeometryRequest, results: str | Path, progress: bool) -> None:
+    """Load or make the images of each seed, method and start; the next seed's teacher judges."""
+    first = Experiment(**request.only(Common), progress=progress, ipc=request.ipc, distill_ipc=request.distill_ipc)
+    fixed, seeds = fixed_spaces(first), _seeds(request)
+    for seed, sets in itertools.groupby(_sets(request), key=lambda one: one[0]):
+        place = seeds.index(seed)
+        judge = seeds[(place + 1) % len(seeds)] if len(seeds) > 1 else seed + 1
+        spaces = [*fixed, judge_space(first.with_(seed=seed), judge, request.judge_backbone)]
+        for _, method, start in sets:
+            overrides = join_overrides(request.overrides, start)
+            one = first.with_(method=method, seed=seed, overrides=overrides)
+            put_rows(geometry_rows(one, spaces), results, GEOMETRY)
+            logger.info("seed %d, %s, %s: measured", seed, method, start or "whole")
+
+
+# Columns of the rows that say which runs they are of, as measured yields them.
 _PLACE = ("scale", "dataset", "image_set", "classes", "image_size", "backbone", "init", "seed")
 MEASURED_BY = {ATTENTION.name: (*_PLACE, "teacher_kind"), GEOMETRY.name: (*_PLACE, "method", "start", "ipc")}
 KINDS: dict[str, type[GridRequest] | type[MeasureRequest]] = {
@@ -196,7 +184,7 @@ def run_plan(plan: Plan, results: str | Path, progress: bool = True) -> None:
         if isinstance(part, GridRequest):
             run_grid(experiments_of(grid_requests(part), progress), results, progress)
         else:
-            part.measure(results, progress)
+            measure(part, results, progress)
 
 
 def planned(plan: Plan) -> list[tuple[str, ...]]:
@@ -206,5 +194,5 @@ def planned(plan: Plan) -> list[tuple[str, ...]]:
         if isinstance(part, GridRequest):
             found |= dict.fromkeys(request_identity(request) for request in grid_requests(part))
         else:
-            found |= dict.fromkeys(part.measured())
+            found |= dict.fromkeys(measured(part))
     return list(found)

@@ -119,6 +119,33 @@ class GridRequest(Common):
     seeds: str = option("0,1,2", "seeds")
 
 
+@dataclass(frozen=True, kw_only=True)
+class MeasureRequest(Common):
+    """What every measurement of teachers or distilled images is asked."""
+
+    scale: str = option("reduced", "toy (embedded images), reduced (two CPU cores) or paper (a GPU)", choices=SCALES)
+    seeds: str = option("0,1,2", "seeds")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionRequest(MeasureRequest):
+    """How much of the teachers' attention lies on the parts of the bird, with and without attention head."""
+
+    radius: float = option(0.0, "of discs around parts, share of the image's side; by default a sixteenth")
+    occluded: int = option(0, "images that are occluded place by place; by default 200")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeometryRequest(MeasureRequest):
+    """How diverse, how distinct and how new images are, in pixels and in networks that made none of them."""
+
+    methods: str = option("random,sre2lpp,sre2lpp_fd2", "methods, as `fd2lib recipes` lists them")
+    starts: str = option("whole,pool2", "what optimisation starts from, of methods that optimise")
+    ipc: int = option(3, "images per class, at least 2")
+    distill_ipc: int = option(0, "images per class of the run that they are the first of; by default ipc")
+    judge_backbone: str = option("", "network of the judging teacher; by default the same")
+
+
 def fitting_option(name: str, value: Any, default: Any) -> Any:
     """Return a value as the type of an option's default; neighbouring types are taken, as 2 for ``"2"``.
 

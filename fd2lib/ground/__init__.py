@@ -1,6 +1,8 @@
-"""Ground: settings, recipes, errors, seeded generators and safe files. Imports nothing else of fd2lib."""
+"""Ground: settings, recipes, errors, seeded generators and safe files. Imports nothing else of fd2lib.
 
-from fd2lib.ground.channels import LayerStatistics, channel_statistics
+Nor PyTorch, which takes seconds: what needs it (``fd2lib.ground.channels``) is imported from its own module.
+"""
+
 from fd2lib.ground.declaration import StageSettings, identity, setting, setting_values
 from fd2lib.ground.errors import (
     ArtefactError,

@@ -1,5 +1,6 @@
-"""Measure: what networks, classes and sets of images are like, as numbers. Nothing is trained or drawn here."""
+"""Measure: what networks, classes and sets of images are like, and how long steps take, as numbers."""
 
+from fd2lib.measure.bench import Bench, bench_cases, bench_line, choose_cases
 from fd2lib.measure.classes import (
     class_means,
     class_vectors,
@@ -47,6 +48,7 @@ from fd2lib.measure.measured import (
     provenance_columns,
     stages_of,
 )
+from fd2lib.measure.profile import profile_rows
 from fd2lib.measure.sets import (
     Nearest,
     Neighbours,

@@ -1,7 +1,7 @@
 """Record: run folders, manifests, provenance and result rows."""
 
 from fd2lib.ground import file_digest
-from fd2lib.record.columns import ATTENTION, GEOMETRY, STUDENTS, TABLES, Column, Table
+from fd2lib.record.columns import ATTENTION, BENCH, GEOMETRY, PROFILE, STUDENTS, TABLES, Column, Table
 from fd2lib.record.manifest import RunFolder, StageInputs, content_fingerprint, fingerprint, read_manifest, run_or_load
-from fd2lib.record.provenance import describe_device, provenance
+from fd2lib.record.provenance import describe_device, provenance, reset_peak_memory
 from fd2lib.record.results import doubles, put_rows, read_rows, require_single, row_identity, settings_identity

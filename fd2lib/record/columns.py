@@ -52,3 +52,4 @@ def _read() -> dict[str, Table]:
 
 TABLES = _read()
 STUDENTS, ATTENTION, GEOMETRY = TABLES["students"], TABLES["attention"], TABLES["geometry"]
+BENCH, PROFILE = TABLES["bench"], TABLES["profile"]

@@ -114,7 +114,7 @@ def put_rows(rows: Sequence[Mapping[str, object]], path: str | Path, table: Tabl
     path.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(path.with_name(f".{path.name}.lock")):
         every = [*read_rows(path, table), *({name: str(row[name]) for name in table.columns} for row in rows)]
-        last = {(*row_identity(row, table), row["fingerprint"]): place for place, row in enumerate(every)}
+        last = {(*row_identity(row, table), row.get("fingerprint")): place for place, row in enumerate(every)}
         kept = [every[place] for place in sorted(last.values())]
         for first, second in doubles(kept, table):
             logger.warning("%s: lines %d and %d are one experiment, made twice", path, first + 2, second + 2)
@@ -141,13 +141,14 @@ def read_rows(path: str | Path, table: Table = STUDENTS) -> list[dict[str, str]]
         reader = csv.DictReader(stream)
         names = {name: table.named(name) for name in reader.fieldnames or []}
         foreign = [name for name, today in names.items() if today not in table.columns]
-        missing = [name for name in ("dataset", "seed") if name not in names.values()]
+        required = [name for name in ("dataset", "seed") if name in table.columns] or table.key
+        missing = [name for name in required if name not in names.values()]
         if foreign or missing:
             wrong = f"unknown columns {', '.join(foreign)}" if foreign else f"no columns {', '.join(missing)}"
             raise ArtefactError(f"{path} has {wrong}; expected those of results/SCHEMA.md. Name another results file.")
         rows = [{names[name]: value for name, value in row.items() if name in names} for row in reader]
     rows = [dict.fromkeys(table.columns, "") | row for row in rows]
-    for row in rows:
+    for row in rows if "image_set" in table.columns else []:
         if not row["image_set"] and row["dataset"] != "folder":
             row["image_set"] = row["dataset"]
     return rows

@@ -97,6 +97,23 @@ def _variables(process: Path) -> str:
         return ""
 
 
+# What the paper's whole table takes
+
+
+def test_the_table_of_costs_is_what_its_script_counts():
+    command = [sys.executable, str(ROOT / "benchmarks" / "paper_grid.py")]
+    run = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    committed = (ROOT / "results" / "cluster" / "paper_table.csv").read_text(encoding="utf-8")
+    assert run.stdout.strip() == committed.strip(), run.stderr
+    *stages, whole, chain = csv.DictReader(committed.splitlines())
+    count = "PFLOP, in the grid"
+    alone, grid, longest = (
+        float(text.replace(",", "")) for text in (whole["PFLOP, each row alone"], whole[count], chain[count])
+    )
+    assert longest < grid < alone
+    assert abs(sum(float(row[count].replace(",", "")) for row in stages) - grid) < len(stages), "stages add up"
+
+
 # Profiles
 
 

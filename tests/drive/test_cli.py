@@ -90,3 +90,33 @@ def test_a_reader_that_stops_reading_is_no_error():
         listing.stdout.close()
         assert listing.wait() == 141
         assert listing.stderr.read() == b""
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["bench", "--help"], ["recipes"], ["--version"]])
+def test_what_needs_no_network_is_answered_without_pytorch(words):
+    """It takes seconds to import, and people ask for help often."""
+    program = (
+        "import contextlib, sys\nfrom fd2lib.drive.cli import main\n"
+        f"with contextlib.suppress(SystemExit):\n    main({words!r})\n"
+        "sys.exit('torch' in sys.modules or 'pandas' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout, done.stderr
+
+
+def test_the_room_offers_its_names_at_first_use():
+    import fd2lib.drive
+
+    assert fd2lib.drive.Experiment.__name__ == "Experiment" and "run_grid" in dir(fd2lib.drive)
+    with pytest.raises(AttributeError, match="Experimemt"):
+        fd2lib.drive.Experimemt  # noqa: B018
+
+
+def test_benchmarks_are_rows_and_lines(tmp_path, capsys):
+    out = tmp_path / "bench.csv"
+    assert (
+        main(["bench", "--quick", "--quiet", "--cases", "decoding-folder", "--device", "cpu", "--out", str(out)]) == 0
+    )
+    assert "decoding-folder" in out.read_text() and "ratio" in capsys.readouterr().out
+    assert main(["bench", "--cases", "distil", "--out", str(out)]) == 1
+    assert "'distil'" in capsys.readouterr().err

@@ -16,7 +16,7 @@ PAGES = {
     "70_ablations": (["70-09", "70-16c", "70-18"], "studies.csv"),
     "75_controls": (["75-09", "75-12"], "studies.csv"),
     "80_what_it_learned": (["80-21"], "attention.csv"),
-    "90_cost": (["90-06", "90-20", "90-23"], "studies.csv"),
+    "90_cost": (["90-06", "90-31", "90-34", "90-20", "90-23"], "studies.csv"),
 }
 
 
@@ -134,6 +134,12 @@ def test_other_geometry_is_noticed(project):
     project("geometry.csv", lambda rows: [row | {"ratio": row["real_ratio"]} for row in rows])
     with pytest.raises(AssertionError, match="distinctness"):
         check("80_what_it_learned")
+
+
+def test_slower_steps_are_noticed(project):
+    project("bench.csv", lambda rows: [row | {"ratio": "2.5"} for row in rows])
+    with pytest.raises(AssertionError, match="own time"):
+        check("90_cost")
 
 
 @pytest.mark.parametrize("page", PAGES)

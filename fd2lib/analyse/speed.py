@@ -1,0 +1,65 @@
+"""How long steps take: rows of ``bench.csv`` and ``profile.csv``, beside the goals that ``bench.toml`` sets."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from fd2lib.analyse.estimates import PEAKS
+from fd2lib.analyse.reading import load_rows, parts, records
+from fd2lib.measure import bench_cases
+from fd2lib.record import BENCH, PROFILE
+
+MACHINE = ["device", "threads", "clock"]  # what no table of times mixes
+GROWING = {
+    "batch": "images of a batch",
+    "classes": "classes, K",
+    "maps": "attention maps, M",
+    "earlier": "earlier images of a class",
+}
+
+
+def load_speed(results: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rows of ``bench.csv`` and of ``profile.csv`` in a folder; a missing file has none.
+
+    The first have the ``set``, ``goal``, ``before`` and ``release`` of their case, NaN where it has none; cases that
+    are no longer declared are left out. The second have ``more_ms``, what a step spends above the bare passes.
+    """
+    rows, cases, numbers = load_rows(Path(results) / "bench.csv", BENCH), bench_cases(), ("goal", "before", "release")
+    rows = rows[rows["case"].isin(list(cases))].reset_index(drop=True)
+    told = {name: [getattr(cases[case], name) for case in rows["case"]] for name in ("set", *numbers)}
+    profile = load_rows(Path(results) / "profile.csv", PROFILE)
+    profile["more_ms"] = profile["full_ms"] - profile["bare_ms"]
+    return rows.assign(**told).astype(dict.fromkeys(numbers, float)), profile
+
+
+def growth(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return how a distillation step grows with one of its sizes: ``what, value, full_ms, bare_ms, ratio``.
+
+    They are of the machine that has most such rows; ``what`` is a key of :data:`GROWING`.
+    """
+    grown = rows[rows["set"] == "growth"]
+    if grown.empty:
+        return pd.DataFrame(columns=["what", "value", "full_ms", "bare_ms", "ratio"])
+    machines = grown.groupby(MACHINE, sort=False)
+    grown = machines.get_group(machines.size().idxmax())
+    found = []
+    for row in records(grown):
+        what = row["case"].split("-")[1]
+        found.append({"what": what, "value": row[what]} | {name: row[name] for name in ("full_ms", "bare_ms", "ratio")})
+    return pd.DataFrame(found).sort_values(["what", "value"], kind="stable", ignore_index=True)
+
+
+def speed_spans(rows: pd.DataFrame, estimates: pd.DataFrame, dataset: str = "cub200") -> pd.DataFrame:
+    """Return what times come to, each as ``low, high``.
+
+    They are the ratios of each stage's step to its bare passes over the cases that have a goal, by stage and, as
+    ``steps``, of all but the feeding of batches; and by GPU the minutes of the paper's rows of a data set (see
+    :func:`fd2lib.analyse.paper_estimates`).
+    """
+    aimed = rows[(rows["set"] == "table") & rows["goal"].notna()]
+    found = {str(key["stage"]): part["ratio"] for key, part in parts(aimed, ["stage"])}
+    found["steps"] = aimed.loc[aimed["stage"] != "feeding", "ratio"]
+    own = estimates[estimates["dataset"] == dataset]
+    found |= {name.replace(" ", "_"): own[name] for name in PEAKS}
+    ends = {name: (values.min(), values.max()) for name, values in found.items()}
+    return pd.DataFrame.from_dict(ends, orient="index", columns=["low", "high"])
