@@ -90,11 +90,11 @@ def grid():
 def study_parameters(part):
     """Command-line words for the page of a study: what its jobs were given, under the notebook's names."""
     names = {"study": "studies"}
-    wanted = ("dataset", "scale", "study", "ipc", "seeds", "overrides", "classes", "image_size", "backbone", "device")
-    words = {names.get(key, key): getattr(part, key) for key in wanted}
-    if part.data_root:
-        words["data_root"] = os.path.abspath(part.data_root)
-    return " ".join(f"-p {name} {shlex.quote(str(value))}" for name, value in words.items() if value not in ("", 0))
+    wanted = ("dataset", "scale", "study", "ipc", "seeds", "overrides", "image_set", "classes", "image_size", "backbone")
+    words = {names.get(key, key): getattr(part, key) for key in (*wanted, "bundle", "device")}
+    # The notebook runs in its own folder.
+    words |= {key: os.path.abspath(value) for key in ("data_root", "runs_dir") if (value := getattr(part, key))}
+    return " ".join(f"-p {name} {shlex.quote(str(value))}" for name, value in words.items())
 
 
 if GRID:

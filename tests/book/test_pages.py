@@ -161,6 +161,7 @@ def test_snakefile_makes_each_teacher_and_each_set_once(tmp_path):
     for _, _, given in pages:
         assert "-p studies 'parts controls:rded,fd2_soft'" in given and "-p seeds 0,7" in given
         assert "-p overrides distill.iterations=3" in given and "-p scale reduced" in given
+        assert f"-p runs_dir {ROOT}/runs" in given and "-p bundle ''" in given
 
 
 @pytest.mark.parametrize(
