@@ -51,7 +51,9 @@ def written_plan(given):
     """OUT/plan.toml from the settings of a small grid, a part for each data set."""
     from fd2lib.ground import atomic_path
 
-    settings = [f"{key} = {json.dumps(value)}" for key, value in sorted(given.items()) if key != "datasets"]
+    # Texts are written in TOML as in JSON.
+    told = {key: json.dumps(value, ensure_ascii=False) for key, value in given.items() if key != "datasets"}
+    settings = [f"{key} = {text}" for key, text in sorted(told.items())]
     parts = [f"[[parts]]\ndataset = {json.dumps(name.strip())}" for name in given["datasets"].split(",")]
     path = Path(OUT) / "plan.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,33 +67,36 @@ def grid():
     # Imported only where needed: the library takes seconds to import, and this file is parsed on every call.
     from fd2lib.drive import GridRequest, load_plan, plan_jobs
     from fd2lib.drive.request import Machine, todays_names
-    from fd2lib.ground import Fd2Error, SettingError
+    from fd2lib.ground import Fd2Error, SettingError, write_json
 
     try:
         asked = {key: value for key, value in GIVEN.items() if key not in ("datasets", "plan")}
         asked = todays_names(asked, GridRequest)
         machine = {field.name: asked.pop(field.name) for field in dataclasses.fields(Machine) if field.name in asked}
         if "plan" in GIVEN and (asked or "datasets" in GIVEN):
-            raise SettingError(f"plan {GIVEN['plan']!r} says what is run, and so does {[*asked, 'datasets'][0]}; give one.")
+            also = [*asked, "datasets"][0]
+            raise SettingError(f"plan {GIVEN['plan']!r} says what is run, and so does {also}; give one of the two.")
         Machine(**machine).load()
         name = GIVEN["plan"] if "plan" in GIVEN else written_plan({**asked, "datasets": GIVEN["datasets"]})
         plan = load_plan(name).on(Machine(**machine))
-        jobs = {
-            job.name: {"kind": job.kind, "needs": job.needs, "threads": job.threads} for job in plan_jobs(plan).values()
-        }
-        pages = {
-            f"studies-{part.dataset}-{place}": study_parameters(part) for place, part in enumerate(plan.parts, 1) if part.study
-        }
+        jobs = plan_jobs(plan)
+        told = {name: {key: getattr(job, key) for key in ("kind", "needs", "threads")} for name, job in jobs.items()}
+        studies = {f"studies-{part.dataset}-{place}": part for place, part in enumerate(plan.parts, 1) if part.study}
+        pages = {page: study_parameters(part) for page, part in studies.items()}
+        table = {"plan": name, "machine": machine, "jobs": told, "pages": pages}
+        if workflow.is_main_process:
+            TABLE.parent.mkdir(parents=True, exist_ok=True)
+            write_json(TABLE, table)
     except Fd2Error as error:
         sys.exit(f"grid setting: {error}")
-    return {"plan": name, "machine": machine, "jobs": jobs, "pages": pages}
+    return table
 
 
 def study_parameters(part):
     """Command-line words for the page of a study: what its jobs were given, under the notebook's names."""
     names = {"study": "studies"}
-    wanted = ("dataset", "scale", "study", "ipc", "seeds", "overrides", "image_set", "classes", "image_size", "backbone")
-    words = {names.get(key, key): getattr(part, key) for key in (*wanted, "bundle", "device")}
+    wanted = ("dataset", "scale", "study", "ipc", "seeds", "overrides", "image_set", "classes", "image_size")
+    words = {names.get(key, key): getattr(part, key) for key in (*wanted, "backbone", "bundle", "device")}
     # The notebook runs in its own folder.
     words |= {key: os.path.abspath(value) for key in ("data_root", "runs_dir") if (value := getattr(part, key))}
     return " ".join(f"-p {name} {shlex.quote(str(value))}" for name, value in words.items())
@@ -100,15 +105,10 @@ def study_parameters(part):
 if GRID:
     # Jobs read what the main process wrote for them: it resolved the plan, which takes seconds.
     TABLE = Path(OUT) / "jobs.json"
-    if workflow.is_main_process or not TABLE.is_file():
-        ASKED = grid()
-        if workflow.is_main_process:
-            TABLE.parent.mkdir(parents=True, exist_ok=True)
-            TABLE.write_text(json.dumps(ASKED, indent=1), encoding="utf-8")
-    else:
-        ASKED = json.loads(TABLE.read_text(encoding="utf-8"))
+    there = TABLE.is_file() and not workflow.is_main_process
+    ASKED = json.loads(TABLE.read_text(encoding="utf-8")) if there else grid()
     JOBS = ASKED["jobs"]
-    MACHINE = " ".join(f"--{key.replace('_', '-')} {shlex.quote(value)}" for key, value in sorted(ASKED["machine"].items()))
+    MACHINE = " ".join(f"--{key.replace('_', '-')} {shlex.quote(text)}" for key, text in ASKED["machine"].items())
 elif GIVEN:
     require_notebook_parameters()
 
