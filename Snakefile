@@ -73,17 +73,18 @@ def grid():
         asked = {key: value for key, value in GIVEN.items() if key not in ("datasets", "plan")}
         asked = todays_names(asked, GridRequest)
         machine = {field.name: asked.pop(field.name) for field in dataclasses.fields(Machine) if field.name in asked}
+        seeds = asked.pop("seeds", "") if "plan" in GIVEN else ""
         if "plan" in GIVEN and (asked or "datasets" in GIVEN):
             also = [*asked, "datasets"][0]
             raise SettingError(f"plan {GIVEN['plan']!r} says what is run, and so does {also}; give one of the two.")
         Machine(**machine).load()
         name = GIVEN["plan"] if "plan" in GIVEN else written_plan({**asked, "datasets": GIVEN["datasets"]})
-        plan = load_plan(name).on(Machine(**machine))
+        plan = load_plan(name).on(Machine(**machine)).of_seeds(seeds)
         jobs = plan_jobs(plan)
         told = {name: {key: getattr(job, key) for key in ("kind", "needs", "threads")} for name, job in jobs.items()}
         studies = {f"studies-{part.dataset}-{place}": part for place, part in enumerate(plan.parts, 1) if part.study}
         pages = {page: study_parameters(part) for page, part in studies.items()}
-        table = {"plan": name, "machine": machine, "jobs": told, "pages": pages}
+        table = {"plan": name, "seeds": seeds, "machine": machine, "jobs": told, "pages": pages}
         if workflow.is_main_process:
             TABLE.parent.mkdir(parents=True, exist_ok=True)
             write_json(TABLE, table)
@@ -165,8 +166,9 @@ if GRID:
             from fd2lib.drive import gather_rows, load_plan
             from fd2lib.drive.request import Machine
 
-            Machine(**ASKED["machine"]).load()
-            gather_rows(load_plan(ASKED["plan"]).on(Machine(**ASKED["machine"])), input, output[0])
+            machine = Machine(**ASKED["machine"])
+            machine.load()
+            gather_rows(load_plan(ASKED["plan"]).on(machine).of_seeds(ASKED["seeds"]), input, output[0])
 
     rule results_page:
         input:

@@ -79,13 +79,16 @@ class RehearsalTensor(Tensor):
 class Rehearsal(TorchDispatchMode):
     """While the block runs the device is there, and what makes the host wait is recorded.
 
+    Without ``float64`` it refuses that type, as MPS does.
+
     Attributes:
         reads, copies: how often, by line of fd2lib.
         copied_bytes: of all copies to the device.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, float64: bool = True) -> None:
         super().__init__()
+        self.float64 = float64
         self.reads, self.copies, self.copied_bytes = Counter[str](), Counter[str](), 0
 
     def __enter__(self) -> Self:
@@ -107,6 +110,8 @@ class Rehearsal(TorchDispatchMode):
             return value
 
         def hide(value: Tensor) -> Tensor:
+            if not self.float64 and value.dtype == torch.float64:
+                raise TypeError(f"{func}: the device has no float64, at {_place()}.")
             # What an operation changed in place is the very tensor that it was given.
             return there[id(value)] if id(value) in there else RehearsalTensor(value)
 

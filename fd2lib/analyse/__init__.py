@@ -1,16 +1,7 @@
 """Analyse: rows, runs and sets as numbers: summaries, differences, verdicts, costs. Nothing is drawn here."""
 
-from fd2lib.analyse.costs import (
-    break_even,
-    cost_rows,
-    costs,
-    label_bytes,
-    published_labels,
-    spans,
-    stored_bytes,
-    timings,
-    without_store,
-)
+from fd2lib.analyse.budget import expected_label_bytes, label_budget, label_bytes, label_sizes, published_labels
+from fd2lib.analyse.costs import break_even, cost_rows, costs, spans, stored_bytes, timings, without_store
 from fd2lib.analyse.estimates import PEAKS, paper_estimates, passes_per_image
 from fd2lib.analyse.factorial import FACTORS, factor_effects, judged, teacher_results
 from fd2lib.analyse.learned import (

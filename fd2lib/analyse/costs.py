@@ -12,18 +12,14 @@ import pandas as pd
 
 from fd2lib.analyse.reading import LEARNER, PLACE, Rows, load_rows
 from fd2lib.analyse.statistics import summarise
-from fd2lib.data import list_datasets
-from fd2lib.ground import SettingError, load_recipe, unknown
+from fd2lib.ground import SettingError, unknown
 from fd2lib.models import create_backbone
 
 STAGES = ("pretrain", "distill", "relabel", "evaluate")
 MEASURES = ("images", "seconds", "peak_mib")
 BY = [*LEARNER, "start", "ipc", "method"]
 WHOLE = "whole_set"  # the method that every other is compared with
-LOGIT_BYTES = 2  # half precision
 KIB, MIB = 2**10, 2**20
-# Sizes of the soft labels that the authors' release gives for CUB-200-2011, by images per class, MiB.
-RELEASE_LABEL_MIB = {1: 61, 3: 183, 5: 305}
 
 
 def cost_rows(*tables: Rows) -> pd.DataFrame:
@@ -170,28 +166,3 @@ def network_bytes(name: str, num_classes: int, image_size: int) -> int:
     """Return the bytes of a network's weights and buffers in single precision."""
     state = create_backbone(name, num_classes, image_size=image_size, features=False).state_dict()
     return sum(tensor.numel() * tensor.element_size() for tensor in state.values())
-
-
-def label_bytes(epochs: int, images: int, num_classes: int) -> int:
-    """Return the bytes of stored soft labels: a logit for each class of each image's view in every epoch."""
-    return epochs * images * num_classes * LOGIT_BYTES
-
-
-def published_labels(dataset: str = "cub200") -> pd.DataFrame:
-    """Return the size of the paper's soft labels by formula beside what the authors' release gives, MiB.
-
-    Returns:
-        ``ipc, formula, release`` (NaN where it gives none), ``logit_bytes`` (what the release takes for one logit),
-        ``pixels`` (the images' 8-bit pixels, not compressed) and ``teacher`` (the network that gives the labels).
-    """
-    classes, found = list_datasets()[dataset].num_classes, []
-    for ipc, released in RELEASE_LABEL_MIB.items():
-        recipe = load_recipe("paper", dataset=dataset, method="sre2lpp_fd2", ipc=ipc)
-        images, size = ipc * classes, recipe.image_size
-        formula = label_bytes(recipe.relabel.epochs, images, classes) / MIB
-        given = released if dataset == "cub200" else math.nan
-        found.append({
-            "ipc": str(ipc), "formula": formula, "release": float(given), "logit_bytes": LOGIT_BYTES * given / formula,
-            "pixels": images * 3 * size**2 / MIB, "teacher": network_bytes(recipe.backbone, classes, size) / MIB,
-        })  # fmt: skip
-    return pd.DataFrame(found)

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from fd2lib.analyse.costs import STAGES, label_bytes, network_bytes
+from fd2lib.analyse.budget import label_bytes
+from fd2lib.analyse.costs import STAGES, network_bytes
 from fd2lib.analyse.reading import load_paper, records
 from fd2lib.data import list_datasets
 from fd2lib.ground import ArtefactError, PretrainSettings, Recipe, list_methods, load_recipe

@@ -47,6 +47,7 @@ class Run(GridRequest, Command):
     Runs or resumes every combination, writes OUT/runs.csv, OUT/gallery and OUT/page.
     """
 
+    seeds: str = option("", f"seeds; by default {GridRequest.seeds}, and of a plan all of its own")
     plan: str = option("", "a plan in place of all that: a name, as `fd2lib plans` lists them, or a TOML file")
     out: str = option("my_results", "folder where rows, galleries and the page go")
     page: bool = option(True, "make a page after the rows")
@@ -61,18 +62,19 @@ class Run(GridRequest, Command):
         out = Path(self.out)
         if self.plan:
             self._require_plan_alone()
-            plan = load_plan(self.plan).on(self)
+            plan = load_plan(self.plan).on(self).of_seeds(self.seeds)
             run_plan(plan, out / Path(plan.file).name, not self.quiet)
             print(f"The rows of plan {plan.name} are in {out / Path(plan.file).name}.")
             return
-        experiments = experiments_of(grid_requests(self), not self.quiet)
+        grid = dataclasses.replace(self, seeds=self.seeds or GridRequest.seeds)
+        experiments = experiments_of(grid_requests(grid), not self.quiet)
         run_grid(experiments, out / "runs.csv", not self.quiet)
         if self.page:
             print(f"Open {write_page(experiments, out)}")
 
     def _require_plan_alone(self) -> None:
-        of_machine = self.only(Machine)
-        options = [field for field in dataclasses.fields(GridRequest) if field.name not in of_machine]
+        open_ = {*self.only(Machine), "seeds"}
+        options = [field for field in dataclasses.fields(GridRequest) if field.name not in open_]
         given = [field.name for field in options if getattr(self, field.name) != field.default]
         if given:
             raise SettingError(f"plan {self.plan!r} says what is run, and so does {given[0]}; give one of the two.")

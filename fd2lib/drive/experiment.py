@@ -251,7 +251,7 @@ def _costs(done: Experiment, teachers: int, labellers: int) -> dict[str, int]:
     return {
         "pretrain_images": teachers * passes_per_image(recipe.pretrain) * recipe.pretrain.epochs * len(data.train),
         "distill_images": recipe.distill.iterations * recipe.relabel.ipc * len(data.classes),
-        "relabel_images": labellers * recipe.relabel.epochs * count,
+        "relabel_images": labellers * recipe.relabel.label_epochs * count,
         "evaluate_images": recipe.relabel.epochs * count,
     }
 

@@ -1,6 +1,6 @@
 """Export: a distilled set as a folder that others use without fd2lib.
 
-Plain PNG files, one safetensors file of labels with every view written out, a script that trains on them in
+Plain PNG files, one safetensors file of labels with every view written out, a script that trains on them in some
 twenty lines, a card, Croissant metadata, and a list of digests.
 """
 
@@ -22,6 +22,7 @@ from fd2lib.drive.card import write_card
 from fd2lib.drive.origin import Origin, trace
 from fd2lib.ground import ArtefactError, EvaluateSettings, RelabelSettings, SettingError
 from fd2lib.stages import write_pngs
+from fd2lib.stages.label_store import CODES, LOGITS, SCALES, StoredLabels
 from fd2lib.views import BatchPlan, plan_epoch
 
 LABELS, SCRIPT = "labels.safetensors", "train.py"
@@ -101,10 +102,22 @@ def _labels(origin: Origin, order: Tensor, temperature: float) -> dict[str, Tens
     tensors = {"labels": origin.images.labels[order], **_pixel_statistics(origin)}
     if origin.labels and origin.logits:
         tensors |= _views(origin.labels, order, origin.images.images.shape[-1])
-        tensors["teacher_logits"] = torch.from_numpy(np.load(origin.logits))  # float16 [epochs, N, K]
+        tensors |= _logits(origin.logits, order if origin.labels.regime == "fixed" else None)
+        tensors["fixed_labels"] = torch.tensor(origin.labels.regime == "fixed")
+        tensors["epochs"] = torch.tensor(origin.labels.epochs)
         tensors["batch_size"] = torch.tensor(origin.labels.batch_size)
         tensors["temperature"] = torch.tensor([temperature], dtype=torch.float64)  # [1]: logits widen when divided
     return {name: tensor.contiguous() for name, tensor in tensors.items()}
+
+
+def _logits(stored: StoredLabels, order: Tensor | None) -> dict[str, Tensor]:
+    """Logits as they are stored, and what makes them logits again: offset + step × what is stored."""
+    parts = {name: torch.from_numpy(np.array(part)) for name, part in stored.parts.items()}  # [epochs, N, …]
+    if order is not None:  # rows are images, not views
+        parts = {name: part[:, order] for name, part in parts.items()}
+    scales = parts.get(SCALES, torch.tensor([[[0.0, 1.0]]]).half())
+    logits = parts[CODES if CODES in parts else LOGITS]
+    return {"teacher_logits": logits, "logit_offsets": scales[..., :1], "logit_steps": scales[..., 1:]}
 
 
 def _pixel_statistics(origin: Origin) -> dict[str, Tensor]:
@@ -117,11 +130,11 @@ def _pixel_statistics(origin: Origin) -> dict[str, Tensor]:
 
 
 def _views(settings: RelabelSettings, order: Tensor, size: int) -> dict[str, Tensor]:
-    """Every view of every epoch, planned as relabelling and evaluation do: ``[epochs, views or batches, …]``."""
+    """Every view of every kept epoch, planned as relabelling and evaluation do: ``[epochs, views or batches, …]``."""
     row_of = order.argsort()  # where each image of the run stands in the export
     epochs = [
         [_batch(plan, row_of) for plan in plan_epoch(settings, len(order), size, epoch)]
-        for epoch in range(settings.epochs)
+        for epoch in range(settings.view_epochs)
     ]
     return {name: torch.stack([torch.cat([batch[name] for batch in row]) for row in epochs]) for name in epochs[0][0]}
 

@@ -11,6 +11,7 @@ from fd2lib.data import DatasetInfo, dataset_info, list_datasets
 from fd2lib.ground import ArtefactError, RelabelSettings, SettingError, build_settings, read_json, unknown
 from fd2lib.record import content_fingerprint, file_digest, read_manifest
 from fd2lib.stages import DistilledImages, load_distilled
+from fd2lib.stages.label_store import StoredLabels
 
 Manifest = dict[str, Any]
 logger = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class Origin:
     images: DistilledImages
     relabel: Manifest | None
     labels: RelabelSettings | None  # of the teacher logits that the run stores
-    logits: Path | None
+    logits: StoredLabels | None
     teachers: tuple[TeacherOrigin, ...]
 
 
@@ -62,7 +63,7 @@ def trace(run: str | Path, dataset: str = "") -> Origin:
         images=load_distilled(folder, relabel["settings"]["ipc"] if relabel else 0),
         relabel=relabel,
         labels=build_settings("relabel", stored["settings"], as_before=True) if stored else None,
-        logits=_unchanged(run, stored, "teacher_logits.npy") if stored else None,
+        logits=_logits(run, stored) if stored else None,
         teachers=_teachers(distill, relabel, runs_dir),
     )
 
@@ -114,6 +115,12 @@ def _unchanged(folder: Path, manifest: Manifest, name: str) -> Path:
         state = changed if seen else "is missing, though its run was finished"
         raise ArtefactError(f"{path} {state}. Put the original back, or run the stage again in another folder.")
     return path
+
+
+def _logits(run: Path, stored: Manifest) -> StoredLabels:
+    for name in stored["files"]:
+        _unchanged(run, stored, name)
+    return StoredLabels.read(run)
 
 
 def _source_set(folder: Path, dataset: str) -> DatasetInfo:

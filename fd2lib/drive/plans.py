@@ -133,6 +133,25 @@ class Plan:
         parts = tuple(dataclasses.replace(part, **machine.only(Machine)) for part in self.parts)
         return dataclasses.replace(self, parts=parts)
 
+    def of_seeds(self, seeds: str) -> "Plan":
+        """Return the plan's work for some of its seeds; an empty text asks for all.
+
+        Raises:
+            SettingError: a seed that the plan does not have, or measurements, which compare seeds with each other.
+        """
+        if not seeds:
+            return self
+        own = [parse_numbers("seeds", part.seeds) for part in self.parts]
+        asked, parts = parse_numbers("seeds", seeds), list[GridRequest | MeasureRequest]()
+        for seed in asked:
+            require(f"seed of plan {self.name!r}", seed, sorted(set(itertools.chain.from_iterable(own))))
+        for part, there in zip(self.parts, own, strict=True):
+            if not isinstance(part, GridRequest):
+                raise SettingError(f"plan {self.name!r} compares its seeds with each other; leave --seeds away.")
+            if kept := [seed for seed in there if seed in asked]:
+                parts.append(dataclasses.replace(part, seeds=",".join(map(str, kept))))
+        return dataclasses.replace(self, parts=tuple(parts))
+
 
 def list_plans() -> dict[str, str]:
     """Return every plan's name and title."""

@@ -64,7 +64,7 @@ class Machine(Additions):
     """Where images come from, where stages run and keep what they make; a plan leaves these to its caller."""
 
     data_root: str = option("", "folder that holds the set; of dataset folder, the one with train/ and test/")
-    device: str = option("auto", "auto, cpu, cuda or cuda:N")
+    device: str = option("auto", "auto, cpu, cuda, cuda:N or mps")
     runs_dir: str = option("runs", "folder where stages keep their artefacts")
 
 

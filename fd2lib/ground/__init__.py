@@ -4,6 +4,7 @@ Nor PyTorch, which takes seconds: what needs it (``fd2lib.ground.channels``) is 
 """
 
 from fd2lib.ground.declaration import StageSettings, identity, setting, setting_values
+from fd2lib.ground.devices import widest_float
 from fd2lib.ground.errors import (
     ArtefactError,
     DataError,

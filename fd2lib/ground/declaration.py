@@ -18,16 +18,17 @@ def setting(
     *,
     low: float | None = None,
     high: float | None = None,
-    choices: Sequence[str] = (),
+    choices: Sequence[str | int] = (),
     unit: str = "",
     before: Any = MISSING,
     weights: bool = False,
 ) -> Any:
     """Declare a setting as a dataclass field: its value at the paper's scale and where that comes from.
 
-    Without a default the caller of a recipe gives it. Numbers lie from ``low`` to ``high``, words are among the
-    ``choices``; ``unit`` is for people. ``before`` is what runs were made with before the setting existed, which still
-    identifies them. ``weights`` tells that it names initial weights: ``random``, ``imagenet`` or a file.
+    Without a default the caller of a recipe gives it. Numbers lie from ``low`` to ``high``; words, and numbers that
+    have some, are among the ``choices``; ``unit`` is for people. ``before`` is what runs were made with before the
+    setting existed, which still identifies them. ``weights`` tells that it names initial weights: ``random``,
+    ``imagenet`` or a file.
     """
     about = {"source": source, "low": low, "high": high, "choices": tuple(choices), "unit": unit}
     return dataclasses.field(default=default, metadata={**about, "before": before, "weights": weights})

@@ -109,7 +109,15 @@ class DistillSettings(StageSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RelabelSettings(StageSettings):
+class HalfBatchSettings(StageSettings):
+    """What stages have in common that pass half batches through networks, so small that starting kernels counts."""
+
+    # how they run: "kernels" by torch.compile, "graphs" also as CUDA graphs; numbers differ in their last digits
+    compiled: str = setting("off", "release", choices=("off", "kernels", "graphs"), before="off")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelabelSettings(HalfBatchSettings):
     """Stage 3, soft labels for every augmented batch (method section 5)."""
 
     stage = "relabel"
@@ -122,10 +130,31 @@ class RelabelSettings(StageSettings):
     label_mode: str = setting("batch", "release", choices=("batch", "evaluation"))
     label_source: str = setting("backbone", "release", choices=("backbone", "head"))  # whose logits are stored
     store: bool = setting(True, "release")  # False: nothing is stored and evaluation asks the teachers again
+    # of a stored logit; 8: a step of 1/255 of its row's range, with offset and step beside each row
+    bits: int = setting(16, "release", choices=(16, 8), before=16)
+    # distinct epochs of views and their labels, replayed in turn; 0, or at least epochs: all
+    kept_epochs: int = setting(0, "release: all are distinct", low=0, unit="epochs", before=0)
+    # "per_view": a label of each view; "fixed": one of each whole image, mixed as CutMix mixes the images
+    regime: str = setting("per_view", "release", choices=("per_view", "fixed"), before="per_view")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.kept_epochs >= self.epochs:
+            object.__setattr__(self, "kept_epochs", 0)  # the same labels have one identity
+
+    @property
+    def view_epochs(self) -> int:
+        """How many epochs have views of their own; epoch e replays those of epoch e mod so many."""
+        return self.kept_epochs or self.epochs
+
+    @property
+    def label_epochs(self) -> int:
+        """How many epochs of labels are stored."""
+        return 1 if self.regime == "fixed" else self.view_epochs
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateSettings(StageSettings):
+class EvaluateSettings(HalfBatchSettings):
     """Stage 4, a student on distilled images and their labels (method section 6)."""
 
     stage = "evaluate"

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
-from fd2lib.ground import SettingError, ShapeError
+from fd2lib.ground import SettingError, ShapeError, widest_float
 from fd2lib.ground.channels import full_precision
 
 
@@ -26,7 +26,8 @@ def soft_label_loss(student_logits: Tensor, teacher_logits: Tensor, temperature:
     if not temperature > 0:
         raise SettingError(f"temperature is {temperature}; expected a number above 0.")
     # At high temperature both are nearly uniform and the divergence is a small difference of equal terms.
-    student = F.log_softmax(student_logits.double() / temperature, dim=1)
-    teacher = F.log_softmax(teacher_logits.double() / temperature, dim=1)
+    wide = widest_float(student_logits.device)
+    student = F.log_softmax(student_logits.to(wide) / temperature, dim=1)
+    teacher = F.log_softmax(teacher_logits.to(wide) / temperature, dim=1)
     loss = F.kl_div(student, teacher, reduction="batchmean", log_target=True)
     return loss.to(full_precision(student_logits).dtype)

@@ -5,6 +5,7 @@ from fd2lib.measure.classes import (
     class_means,
     class_vectors,
     closest_pairs,
+    compare_formats,
     confused_pairs,
     cosine_matrix,
     examples,

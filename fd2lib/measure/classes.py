@@ -1,8 +1,9 @@
 """Classes: images of one, how alike they are, and what networks answered for them."""
 
 import hashlib
+import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from scipy.spatial.distance import squareform
 from torch import Tensor
 
 from fd2lib.data import Dataset, ImageSplit, batches, display_name
-from fd2lib.ground import ArtefactError
+from fd2lib.ground import ArtefactError, build_settings
 from fd2lib.measure.features import look
 from fd2lib.models import Teacher
+from fd2lib.record import read_manifest
+from fd2lib.stages.label_store import StoredLabels
 
 
 def spread(indices: Any, count: int) -> list[int]:
@@ -133,15 +136,33 @@ def pixel_changes(starts: Tensor, images: Tensor, labels: Tensor, num_classes: i
 
 
 def load_labels(folder: str | Path) -> np.ndarray:
-    """Return the stored soft labels of a relabel run, float16 ``[epochs, N, K]``, mapped rather than read.
+    """Return the stored logits of a relabel run ``[epochs, N, K]``: float16, mapped rather than read, or decoded.
 
     Raises:
         ArtefactError: the run stored none.
     """
-    path = Path(folder) / "teacher_logits.npy"
-    if not path.is_file():
-        raise ArtefactError(f"{folder} holds no stored labels; relabel with relabel.store=true to look at them.")
-    return np.load(path, mmap_mode="r")
+    return StoredLabels.read(folder).array()
+
+
+def compare_formats(runs: Mapping[str, str | Path], temperature: float) -> pd.DataFrame:
+    """Return what labels of the same images take and keep in several formats: folders of relabel runs, by title.
+
+    Returns:
+        ``labels`` (title), ``kib`` (size), ``fewer`` (times fewer bytes than the first), ``error`` (largest difference
+        of a logit from the first's of the same view) and ``lost`` (mean divergence of the labels at a temperature from
+        the first's, millionths of a bit); NaN where a label is of a whole image, not of a view.
+    """
+    found, first = [], StoredLabels.read(next(iter(runs.values()))).array().astype(np.float64)
+    for title, folder in runs.items():
+        manifest, logits = read_manifest(folder, "relabel"), StoredLabels.read(folder).array().astype(np.float64)
+        kib, error, lost = manifest["result"]["label_bytes"] / 1024, math.nan, math.nan
+        if build_settings("relabel", manifest["settings"], as_before=True).regime == "per_view":
+            error = float(np.abs(logits - first[: len(logits)]).max())
+            logs = [torch.from_numpy(one / temperature).log_softmax(-1) for one in (first[: len(logits)], logits)]
+            lost = float((logs[0].exp() * (logs[0] - logs[1])).sum(-1).mean()) / math.log(2)
+        found.append({"labels": title, "kib": kib, "fewer": 0.0, "error": error, "lost": 1e6 * lost})
+    table = pd.DataFrame(found)
+    return table.assign(fewer=table["kib"].iloc[0] / table["kib"])
 
 
 def load_answers(folder: str | Path) -> tuple[Tensor, Tensor]:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fd2lib.ground import SettingError, ShapeError, make_generator, unknown
+from fd2lib.ground import SettingError, ShapeError, make_generator, unknown, widest_float
 
 FEATURE_SCALE = 100.0  # unit-length part features count as this long for the classifier
 EPSILON = 1e-6
@@ -117,11 +117,11 @@ def pool_parts(features: Tensor, attention_maps: Tensor) -> Tensor:
 def pick_maps(attention_maps: Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
     """Draw two maps of each image, likelier where the map attends more: one to crop with, one to drop with.
 
-    Of maps ``[B, M, h, w]``, not negative, one's probability is proportional to ``sqrt(Σ A + 1e-6)``; ``draws``, double
-    ``[B, 2]``, uniform in [0, 1), may give the same map twice (CAL). Each is ``[B, 1, h, w]``, without gradient.
+    Of maps ``[B, M, h, w]``, not negative, one's probability is proportional to ``sqrt(Σ A + 1e-6)``. The two uniform
+    ``draws`` of an image, ``[B, 2]``, may pick the same map (CAL). Each is ``[B, 1, h, w]``, without gradient.
     """
     maps = attention_maps.detach()
-    shares = (maps.double().sum(dim=(2, 3)) + EPSILON).sqrt().cumsum(1)  # [B, M]
+    shares = (maps.to(widest_float(maps.device)).sum(dim=(2, 3)) + EPSILON).sqrt().cumsum(1)  # [B, M]
     index = torch.searchsorted(shares, draws * shares[:, -1:], right=True).clamp_max(maps.shape[1] - 1)  # [B, 2]
     wide = index[:, :, None, None].expand(-1, -1, *maps.shape[2:])
     crop_map, drop_map = maps.gather(1, wide).chunk(2, dim=1)

@@ -1,6 +1,7 @@
 """Show: tables, figures and viewers of what the rooms above found. No statistics, and no network runs here."""
 
 from fd2lib.data import display_name as class_name
+from fd2lib.show.budgets import formats_table, label_budget_plot, label_budget_table, label_sizes_table
 from fd2lib.show.charts import (
     bytes_figure,
     entropy_figure,

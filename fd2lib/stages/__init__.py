@@ -1,7 +1,7 @@
 """Stages: pretrain, distill, relabel, evaluate. They meet through files.
 
 Each is one function of the stage's ``settings``, its ``inputs``, the folder ``out_dir`` of the run, and by keyword the
-``device`` (``cpu``, ``cuda``, ``cuda:N`` or ``auto``) and whether to show a ``progress`` bar; it returns a result.
+``device`` (``cpu``, ``cuda``, ``cuda:N``, ``mps``, ``auto``) and whether to show a ``progress`` bar; it gives a result.
 """
 
 from fd2lib.stages.common import resolve_device, to_unit

@@ -6,10 +6,11 @@ import io
 import itertools
 import math
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -104,20 +105,28 @@ def run_epochs(
 
 
 def resolve_device(device: str | torch.device) -> torch.device:
-    """Return the device for ``cpu``, ``cuda``, ``cuda:1`` …, or ``auto`` (CUDA where there is one).
+    """Return the device for ``cpu``, ``cuda``, ``cuda:1`` …, ``mps``, or ``auto``: CUDA or else MPS where there is one.
 
     Raises:
         SettingError: no such device here.
     """
     if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return torch.device(next((kind for kind in ("cuda", "mps") if _count(kind)), "cpu"))
     try:
         chosen = torch.device(device)
+        count = _count(chosen.type)
     except RuntimeError as error:
-        raise SettingError(f"device is {device!r}; expected auto, cpu, cuda or cuda:N.") from error
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise SettingError(f"device is {device!r}, but PyTorch sees no CUDA device; use cpu or auto.")
+        raise SettingError(f"device is {str(device)!r}; expected auto, cpu, cuda, cuda:N or mps.") from error
+    if (chosen.index or 0) >= count:
+        seen = f"{count} of that kind, numbered from 0" if count else "none of that kind"
+        raise SettingError(f"device is {str(device)!r}, but PyTorch sees {seen}; use another, cpu or auto.")
     return chosen
+
+
+def _count(kind: str) -> int:
+    """How many devices of a type there are; RuntimeError where the type has no devices to compute on."""
+    module = torch.get_device_module(kind)
+    return int(module.device_count()) if module.is_available() else 0
 
 
 @contextlib.contextmanager
@@ -176,6 +185,27 @@ def _together(values: Sequence[Any], device: torch.device) -> Sequence[Any]:
     flat = flat.pin_memory() if device.type == "cuda" else flat  # only then the host need not wait
     parts = torch.split(flat.to(device, non_blocking=True), [value.numel() for value in values])
     return [part.view(value.shape) for part, value in zip(parts, values, strict=True)]
+
+
+Call = TypeVar("Call", bound=Callable[..., Any])
+
+
+def compiled(call: Call, how: str, device: torch.device) -> Call:
+    """Return what runs a network as a stage's ``compiled`` says: as it is, or compiled at its first call.
+
+    Results differ in their last digits. Batches of another size are compiled again.
+
+    Raises:
+        SettingError: there is no C++ compiler, which code for a processor needs, or no CUDA for its graphs.
+    """
+    if how == "off":
+        return call
+    if device.type == "cpu" and not shutil.which(os.environ.get("CXX", "g++")):
+        raise SettingError(f"compiled is {how!r}, but there is no C++ compiler; install g++, or set it to off.")
+    if how == "graphs" and device.type != "cuda":
+        raise SettingError(f"compiled is 'graphs' on {device.type}; expected a CUDA device. Set it to kernels or off.")
+    made: Any = torch.compile(call, dynamic=False, mode="reduce-overhead" if how == "graphs" else None)
+    return cast(Call, made)
 
 
 def to_unit(images: Tensor) -> Tensor:

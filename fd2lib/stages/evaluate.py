@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -26,13 +25,15 @@ from fd2lib.stages.common import (
     Made,
     StageResult,
     autocast,
+    compiled,
     normalize_pixels,
     run_epochs,
     run_stage,
     to_unit,
 )
 from fd2lib.stages.distilled import load_distilled
-from fd2lib.stages.labels import load_teachers, soft_labels
+from fd2lib.stages.label_store import StoredLabels, as_stored
+from fd2lib.stages.labels import epoch_logits, load_teachers, soft_labels, view_labels
 from fd2lib.views import BatchPlan, apply_plan, halves, plan_epoch
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation of pixels in [0, 1]
@@ -97,7 +98,7 @@ class _Lesson:
     relabel: RelabelSettings
     images: Tensor  # [N, 3, S, S]
     labels: Tensor  # [N]
-    stored: npt.NDArray[np.float16] | None  # [epochs, N, K]
+    stored: StoredLabels | None
     teachers: list[Teacher]
 
     @classmethod
@@ -110,26 +111,30 @@ class _Lesson:
                 f"{inputs.labels} has labels for {len(distilled.classes)} classes, the data set has "
                 f"{len(inputs.dataset.classes)}; evaluate on the classes that were distilled."
             )
+        images, labels = to_unit(distilled.images.to(device)), distilled.labels.to(device)
         stored, teachers = None, []
         if settings.labels == "soft" and relabel.store:
-            stored = np.load(Path(inputs.labels) / "teacher_logits.npy", mmap_mode="r")
+            stored = StoredLabels.read(inputs.labels)
         elif settings.labels == "soft":
-            teachers = load_teachers(manifest["result"]["teachers"], device)
-        images, labels = to_unit(distilled.images.to(device)), distilled.labels.to(device)
+            teachers = load_teachers(manifest["result"]["teachers"], device, relabel.compiled)
+            if relabel.regime == "fixed":  # labels of the images, whatever their views: asked once
+                stored = StoredLabels.made(epoch_logits(relabel, teachers, images, 0), relabel.bits)
         return cls(settings, relabel, images, labels, stored, teachers)
 
     def epoch(self, epoch: int) -> Iterator[tuple[BatchPlan, Tensor, Tensor | None]]:
         """Yield (plan, views in [0, 1], teacher logits or None) for every batch of an epoch."""
         device, relabel, position = self.images.device, self.relabel, 0
-        stored = None if self.stored is None else torch.from_numpy(self.stored[epoch].astype(np.float32)).to(device)
-        for plan in plan_epoch(relabel, len(self.images), self.images.shape[-1], epoch, device):
+        plans, stored = plan_epoch(relabel, len(self.images), self.images.shape[-1], epoch, device), None
+        if self.stored is not None:
+            stored = view_labels(relabel, self.stored.epoch(epoch, device), plans, self.settings.temperature)
+        for plan in plans:
             views, logits = apply_plan(self.images, plan), None
             if stored is not None:
                 logits = stored[position : position + len(plan)]
             elif self.teachers:
                 with autocast(device, relabel.precision):
                     logits = soft_labels(self.teachers, views, mode=relabel.label_mode, source=relabel.label_source)
-                logits = logits.half().float()  # as if stored
+                logits = as_stored(logits, relabel.bits)
             position += len(plan)
             yield plan, views, logits
 
@@ -141,6 +146,7 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
     student = student.to(device).to(memory_format=torch.channels_last)
     statistics = student.mean or data.mean, student.std or data.std
     optimizer = _optimizer(student, settings)
+    run_student = compiled(student, settings.compiled, device)
     test = resident(data.test, device)
     last: list[Tensor] = []  # logits of the latest test
 
@@ -148,7 +154,8 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
         rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / (2 * epochs)))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = _run_epoch(student, optimizer, lesson, epoch, statistics)
+        student.train()
+        loss = _run_epoch(run_student, optimizer, lesson, epoch, statistics)
         accuracy: float | str = ""
         if (epoch + 1) % settings.test_every == 0 or epoch + 1 == epochs:
             last[:] = [predict_student(student, test, statistics, device)]
@@ -179,7 +186,6 @@ def _run_epoch(
     student: Backbone, optimizer: torch.optim.Optimizer, lesson: _Lesson, epoch: int, statistics: Statistics
 ) -> float:
     """One pass over the distilled images; each batch as halves with accumulated gradients. Returns the mean loss."""
-    student.train()
     total, count = torch.zeros((), device=lesson.images.device), 0
     for plan, views, logits in lesson.epoch(epoch):
         images = normalize_pixels(views, *statistics).contiguous(memory_format=torch.channels_last)

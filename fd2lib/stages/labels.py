@@ -6,17 +6,25 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fd2lib.ground import SettingError, ShapeError, unknown
+from fd2lib.ground import RelabelSettings, SettingError, ShapeError, unknown
 from fd2lib.models import Teacher, batch_statistics
-from fd2lib.views import BatchPlan, apply_plan
+from fd2lib.stages.common import autocast, compiled
+from fd2lib.views import BatchPlan, apply_plan, plan_epoch
 from fd2lib.views import halves as half_batches
 
 MODES = ("batch", "evaluation")
 
 
-def load_teachers(folders: Sequence[str | Path], device: torch.device) -> list[Teacher]:
-    """Load trained teachers, frozen and in evaluation mode, laid out as convolutions are fastest."""
-    return [Teacher.load(folder, device).to(memory_format=torch.channels_last) for folder in folders]
+def load_teachers(folders: Sequence[str | Path], device: torch.device, how: str = "off") -> list[Teacher]:
+    """Load trained teachers, frozen and in evaluation mode, laid out as convolutions are fastest.
+
+    Their logits are made as the setting ``compiled`` says.
+    """
+    teachers = [Teacher.load(folder, device).to(memory_format=torch.channels_last) for folder in folders]
+    for teacher in teachers if how != "off" else ():
+        run = compiled(teacher.logits, how, device)
+        teacher.__dict__["logits"] = lambda *inputs, run=run: run(*inputs).clone()  # its next run may overwrite them
+    return teachers
 
 
 @torch.no_grad()
@@ -71,3 +79,36 @@ def plan_logits(
 ) -> Tensor:
     """Return :func:`soft_labels` of a planned batch of the whole distilled set ``[N, 3, S, S]`` in [0, 1]."""
     return soft_labels(teachers, apply_plan(images, plan), mode=label_mode, source=label_source)
+
+
+def epoch_logits(settings: RelabelSettings, teachers: Sequence[Teacher], images: Tensor, epoch: int) -> Tensor:
+    """Return the logits ``[N, K]`` of an epoch's rows, before they are stored, of images ``[N, 3, S, S]`` in [0, 1].
+
+    Rows are the views in the order of their plans. With ``regime`` "fixed" they are the images, each seen whole, in
+    evaluation mode whatever ``label_mode`` says: what does not depend on the view may not depend on the batch either.
+    """
+    with autocast(images.device, settings.precision):
+        if settings.regime == "fixed":
+            batches = torch.split(images, settings.batch_size)
+            whole = [soft_labels(teachers, one, mode="evaluation", source=settings.label_source) for one in batches]
+            return torch.cat(whole)
+        plans = plan_epoch(settings, len(images), images.shape[-1], epoch, images.device)
+        choices = settings.label_mode, settings.label_source
+        return torch.cat([plan_logits(teachers, images, plan, *choices) for plan in plans])
+
+
+def view_labels(settings: RelabelSettings, rows: Tensor, plans: Sequence[BatchPlan], temperature: float) -> Tensor:
+    """Return the logits ``[N, K]`` of an epoch's views, in the order of their plans, from its stored rows ``[N, K]``.
+
+    Plans and rows are on one device. Labels per view are these rows. Of fixed ones CutMix mixes the probabilities, at
+    the student's temperature, as it mixes the images: ``λ·own + (1 − λ)·other``. So the loss has the gradient of the
+    two labels' losses in this mixture.
+    """
+    if settings.regime != "fixed":
+        return rows
+    own = torch.cat([plan.indices for plan in plans])
+    other = torch.cat([plan.indices[plan.permutation] for plan in plans])
+    pairs = [(plan.lam, 1 - plan.lam) for plan in plans for _ in range(len(plan))]
+    shares = torch.tensor(pairs, dtype=torch.float64).log().to(rows.device)  # [N, 2], −inf without a mixture
+    logs = (rows.double() / temperature).log_softmax(1)
+    return (temperature * torch.logaddexp(logs[own] + shares[:, :1], logs[other] + shares[:, 1:])).float()

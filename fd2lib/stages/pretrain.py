@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from fd2lib.data import Dataset, ImageSplit, batches, resident
-from fd2lib.ground import PretrainSettings, atomic_path, make_generator
+from fd2lib.ground import PretrainSettings, atomic_path, make_generator, widest_float
 from fd2lib.losses import pretrain_loss
 from fd2lib.models import Teacher, create_teacher, pick_maps
 from fd2lib.record import RunFolder
@@ -141,7 +141,7 @@ def _draws(teacher: Teacher, settings: PretrainSettings, epoch: int, images: int
         yield _Draws(
             views=draw(6, count),
             counterfactual=2 * draw(count, *grid),
-            maps=draw(led, 2, dtype=torch.float64),
+            maps=draw(led, 2, dtype=torch.float64).to(widest_float(teacher.mean.device)),
             thresholds=draw(2, led),
             further=2 * draw(2 * (led + random), *grid),
             boxes=random_resized_crop_boxes(

@@ -6,22 +6,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fd2lib.ground import ShapeError
+from fd2lib.ground import ShapeError, widest_float
 
 TRIES = 10  # of a crop that fits, before the centre is taken, as in torchvision
 
 
 def _interpolation(start: Tensor, stop: Tensor, size: int, length: int, dtype: torch.dtype) -> Tensor:
     """Matrices that sample ``size`` points of [start, stop) from ``length`` pixels: [N, size, length]."""
-    start, stop = start.double()[:, None], stop.double()[:, None]  # [N, 1]
-    steps = torch.arange(size, device=start.device, dtype=torch.float64)[None] + 0.5  # [1, size]
+    wide = widest_float(start.device)
+    start, stop = start.to(wide)[:, None], stop.to(wide)[:, None]  # [N, 1]
+    steps = torch.arange(size, device=start.device, dtype=wide)[None] + 0.5  # [1, size]
     local = steps * (stop - start) / size - 0.5
     # Inside the box, as if it had been cut out before resizing: its border pixels repeat, outer ones never mix in.
     local = torch.minimum(local.clamp_min(0), (stop - start - 1).clamp_min(0))
     position = (start + local).clamp(0, length - 1)
     lower = position.floor()
     upper_share = (position - lower).to(dtype)[..., None]  # [N, size, 1]
-    pixels = torch.arange(length, device=start.device, dtype=torch.float64)
+    pixels = torch.arange(length, device=start.device, dtype=wide)
     at_lower = (pixels == lower[..., None]).to(dtype)  # [N, size, length]
     at_upper = (pixels == lower[..., None] + 1).to(dtype)
     return at_lower * (1 - upper_share) + at_upper * upper_share

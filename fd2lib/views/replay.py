@@ -32,9 +32,10 @@ def plan_epoch(
     """Plan every batch of one epoch (from 0) over the shuffled images, of ``image_size`` pixels, of a distilled set.
 
     Relabelling and evaluation both call this and so see the same views; nothing but logits needs storing. Batches have
-    ``settings.batch_size`` images; the last one may be smaller. All is drawn on the CPU, and the epoch's tensors go to
-    ``device`` together.
+    ``settings.batch_size`` images; the last one may be smaller. Of fewer kept epochs each is replayed in turn. All is
+    drawn on the CPU, and the epoch's tensors go to ``device`` together.
     """
+    epoch %= settings.view_epochs
     order = torch.randperm(num_images, generator=make_generator(settings.seed, "relabel", epoch, "order"))
     drawn, mixing = list[tuple[Tensor, ...]](), list[tuple[Box | None, float]]()
     for batch, indices in enumerate(torch.split(order, settings.batch_size)):

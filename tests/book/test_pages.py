@@ -167,7 +167,7 @@ def test_snakefile_makes_each_teacher_and_each_set_once(tmp_path):
 @pytest.mark.parametrize(
     ("config", "told"),
     [
-        (("plan=warblers", "seeds=0"), "plan 'warblers' says what is run, and so does seeds"),
+        (("plan=warblers", "seeds=0", "ipc=1"), "plan 'warblers' says what is run, and so does ipc"),
         (("datasets=plumage", "sedes=0"), "unknown option 'sedes'. Did you mean 'seeds'?"),
     ],
 )

@@ -7,6 +7,7 @@ import sys
 import pytest
 from PIL import Image
 
+from fd2lib.drive import load_plan, planned
 from fd2lib.drive.cli import main
 
 TINY = "pretrain.epochs=1 pretrain.num_maps=2 distill.iterations=1 relabel.epochs=1 evaluate.test_every=1"
@@ -69,6 +70,24 @@ def test_what_is_wrong_is_said_in_one_line(own_images, tmp_path, capsys, extra, 
     error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("fd2lib:")]
     assert len(error) == 1
     assert all(word in error[0] for word in words), error[0]
+
+
+def test_a_plan_is_narrowed_to_some_of_its_seeds_and_by_nothing_else(capsys):
+    plan = load_plan("labels_budget")
+    assert plan.of_seeds("") is plan
+    whole = planned(plan)
+    parts = [planned(plan.of_seeds(seed)) for seed in ("0", "1", "2")]
+    assert [one for part in parts for one in part] == whole and all(len(part) == len(whole) // 3 for part in parts)
+    assert planned(plan.of_seeds("2,0")) == parts[0] + parts[2]
+    assert len(planned(load_plan("warblers").of_seeds("3"))) == len(planned(load_plan("warblers"))) / 4
+    for name, options, words in (
+        ("labels_budget", ["--seeds", "0,7"], "seed of plan 'labels_budget' 7"),
+        ("labels_budget", ["--seeds", "one"], "'one'"),
+        ("geometry", ["--seeds", "0"], "compares its seeds"),
+        ("warblers", ["--seeds", "0", "--ipc", "1"], "and so does ipc"),
+    ):
+        assert main(["run", "--plan", name, *options]) == 1
+        assert words in capsys.readouterr().err
 
 
 def test_a_corrupt_image_is_named(own_images, tmp_path, capsys):

@@ -1,5 +1,7 @@
 """Classes and what networks say about them: means, alike ones, confused ones, labels."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,8 @@ from scipy import stats
 
 from fd2lib import measure
 from fd2lib.data import Dataset, ImageSplit
-from fd2lib.ground import ArtefactError
+from fd2lib.ground import ArtefactError, RelabelSettings, identity
+from fd2lib.stages.label_store import LabelWriter
 
 IMAGES = torch.randint(0, 256, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 CLASSES = ["001.Red_bird", "002.Blue_bird", "Green bird"]
@@ -115,3 +118,26 @@ def test_stored_answers_are_the_heads_where_there_is_one(tmp_path):
         measure.load_answers(tmp_path / "none")
     with pytest.raises(ArtefactError, match=r"relabel\.store=true"):
         measure.load_labels(tmp_path)
+
+
+def test_formats_are_compared_view_by_view(tmp_path):
+    """Half a step of error, kept epochs without any, and no comparison where a label is of no view."""
+    logits = torch.randn(4, 6, 5, generator=torch.Generator().manual_seed(0)) * 5
+    formats = {"full": {}, "8 bits": {"bits": 8}, "kept": {"kept_epochs": 2}, "fixed": {"regime": "fixed"}}
+    runs = {}
+    for name, changes in formats.items():
+        settings = RelabelSettings(ipc=1, seed=0, epochs=4, **changes)
+        folder = runs[name] = tmp_path / name
+        folder.mkdir()
+        writer = LabelWriter(folder, settings, 6, 5, 0)
+        for epoch in range(settings.label_epochs):
+            writer.write(epoch, logits[epoch])
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        told = {"stage": "relabel", "settings": identity(settings), "result": {"label_bytes": size}}
+        (folder / "manifest.json").write_text(json.dumps(told))
+    found = measure.compare_formats(runs, 20.0).set_index("labels")
+    assert found.loc["full", ["fewer", "error", "lost"]].tolist() == [1, 0, 0]
+    assert found.loc["kept", ["error", "lost"]].tolist() == [0, 0] and 1.4 < found.loc["kept", "fewer"] < 2
+    largest = (logits.amax(-1) - logits.amin(-1)).max().item() / 255
+    assert 0.2 * largest < found.loc["8 bits", "error"] < 0.6 * largest and 0 < found.loc["8 bits", "lost"] < 100
+    assert found.loc["fixed", ["error", "lost"]].isna().all() and found.loc["fixed", "kib"] == (128 + 60) / 1024

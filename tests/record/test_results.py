@@ -26,6 +26,7 @@ from fd2lib.record import (
 )
 
 RESULTS = Path(__file__).parents[2] / "results"
+AWAITED = {"results/labels.csv", "results/answer.csv"}  # of plans whose rows are not all measured yet
 SETTINGS = json.dumps({"pretrain": {"epochs": 3}, "distill": {"iterations": 2}, "relabel": {}, "evaluate": {"seed": 0}})
 ROW = {name: f"{name} value" for name in STUDENTS.columns} | {"settings": SETTINGS, "images_fingerprint": ""}
 
@@ -125,6 +126,9 @@ def test_the_order_and_form_of_settings_do_not_matter(order, spaced):
 @pytest.mark.parametrize("name", list_plans())
 def test_a_plan_names_exactly_the_rows_of_its_file(name, added_setting):
     plan = load_plan(name)
+    if plan.file in AWAITED and not (RESULTS.parent / plan.file).exists():
+        assert planned(plan)
+        return
     rows = read_rows(RESULTS.parent / plan.file, plan.table)
     require_single(rows, plan.file, plan.table)
     if plan.table is STUDENTS:
@@ -132,13 +136,15 @@ def test_a_plan_names_exactly_the_rows_of_its_file(name, added_setting):
     else:
         there = [tuple(row[column] for column in MEASURED_BY[plan.table.name]) for row in rows]
     wanted = planned(plan)
-    assert len(wanted) == len(set(wanted)) and set(there) == set(wanted)
+    assert len(wanted) == len(set(wanted)) and set(there) <= set(wanted)
+    assert plan.file in AWAITED or set(there) == set(wanted)
 
 
 def test_every_committed_file_of_rows_has_a_plan():
-    of_no_plan = {f"results/{name}.csv" for name in ("paper", "bench", "profile")}
+    of_no_plan = {f"results/{name}.csv" for name in ("paper", "bench", "profile", "rehearsal")}
     files = {f"results/{path.name}" for path in RESULTS.glob("*.csv")} - of_no_plan
-    assert files == {load_plan(name).file for name in list_plans()}
+    planned_files = {load_plan(name).file for name in list_plans()}
+    assert planned_files - AWAITED <= files <= planned_files
 
 
 def test_measured_rows_are_replaced_by_what_they_measure(tmp_path):

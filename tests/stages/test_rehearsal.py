@@ -40,7 +40,8 @@ from fd2lib.views import per_channel
 
 FILE = Path(__file__).parents[2] / "results" / "rehearsal.csv"
 TEACHERS = PRETRAIN | {"random views, no head": ("sre2lpp", {"pretrain.views": "random"})}
-LABELS = RELABEL | {"on the fly": {"relabel.store": False}, "true classes": {"evaluate.labels": "hard"}}
+FORMATS = {"8 bits": {"relabel.bits": 8}, "fixed": {"relabel.regime": "fixed"}}
+LABELS = RELABEL | FORMATS | {"on the fly": {"relabel.store": False}, "true classes": {"evaluate.labels": "hard"}}
 # The device has no autocast, and one epoch or two iterations are enough to tell what a step costs.
 BASE = {f"{stage}.precision": "fp32" for stage in ("pretrain", "distill", "relabel")}
 BASE |= {"pretrain.epochs": 1, "distill.iterations": 2, "relabel.epochs": 1}
@@ -49,7 +50,7 @@ UNITS = {"pretrain.epochs": 2, "distill.chunk_classes": 1, "relabel.epochs": 2}
 CASES = [
     *(("pretrain", case) for case in TEACHERS),
     *(("distill", case) for case in DISTILL),
-    *(("relabel", case) for case in RELABEL),
+    *(("relabel", case) for case in RELABEL | FORMATS),
     *(("evaluate", case) for case in LABELS),
 ]
 
@@ -91,6 +92,7 @@ def count(stage: str, case: str, run: Run, root: Path) -> dict[str, object]:
     return {
         "stage": stage,
         "case": case,
+        "method": {"pretrain": TEACHERS, "distill": DISTILL}.get(stage, {}).get(case, ["sre2lpp_fd2"])[0],
         "unit": "chunk" if stage == "distill" else "epoch",
         "steps_per_unit": base.steps // base.units,
         "reads_per_step": reads.total() / steps,

@@ -16,6 +16,7 @@ from fd2lib.stages import (
     run_pretrain,
     run_relabel,
 )
+from fd2lib.stages.label_store import LabelWriter
 
 
 class _PowerCutError(BaseException):
@@ -70,14 +71,16 @@ def test_distill_resumes_bit_identical(tmp_path, data, recipe, teachers, cut_pow
     assert (whole.folder / "history.csv").read_text() == (cut.folder / "history.csv").read_text()
 
 
-def test_relabel_and_evaluate_resume_bit_identical(tmp_path, data, recipe, teachers, cut_power_after):
-    made = recipe()
+@pytest.mark.parametrize("changes", [{}, {"bits": 8}, {"epochs": 4, "kept_epochs": 3, "bits": 8}, {"regime": "fixed"}])
+def test_relabel_and_evaluate_resume_bit_identical(tmp_path, data, recipe, teachers, cut_power_after, changes):
+    made = recipe(**{f"relabel.{name}": value for name, value in changes.items()})
     images = run_distill(made.distill, DistillInputs(data, [teachers["cal"]]), tmp_path / "images", progress=False)
     inputs = RelabelInputs(images.folder, [teachers["cal"]])
     whole = run_relabel(made.relabel, inputs, tmp_path / "whole", progress=False)
     cut = _interrupted(lambda: run_relabel(made.relabel, inputs, tmp_path / "cut", progress=False), cut_power_after)
-    labels = [np.load(result.folder / "teacher_logits.npy") for result in (whole, cut)]
-    assert np.array_equal(*labels)
+    names = {path.name for path in whole.folder.glob("*.npy")}
+    assert names and names == {path.name for path in cut.folder.glob("*.npy")}
+    assert all((whole.folder / name).read_bytes() == (cut.folder / name).read_bytes() for name in names)
 
     test = EvaluateInputs(data, whole.folder)
     whole_student = run_evaluate(made.evaluate, test, tmp_path / "student", progress=False)
@@ -86,6 +89,30 @@ def test_relabel_and_evaluate_resume_bit_identical(tmp_path, data, recipe, teach
     )
     logits = [np.load(result.folder / "predictions.npz")["logits"] for result in (whole_student, cut_student)]
     assert np.array_equal(*logits)
+
+
+@pytest.mark.parametrize("bits", [16, 8])
+def test_a_process_killed_within_an_epoch_of_labels(tmp_path, data, recipe, teachers, monkeypatch, bits):
+    """The second epoch's rows are half written, and its checkpoint is not."""
+    made = recipe(**{"relabel.bits": bits, "relabel.epochs": 3})
+    images = run_distill(made.distill, DistillInputs(data, [teachers["cal"]]), tmp_path / "images", progress=False)
+    inputs = RelabelInputs(images.folder, [teachers["cal"]])
+    whole = run_relabel(made.relabel, inputs, tmp_path / "whole", progress=False)
+    write = LabelWriter.write
+
+    def die(self, epoch, logits):
+        if epoch == 1:
+            write(self, epoch, torch.where(torch.arange(len(logits))[:, None] % 2 == 0, logits, 0 * logits))
+            raise _PowerCutError
+        write(self, epoch, logits)
+
+    monkeypatch.setattr(LabelWriter, "write", die)
+    with pytest.raises(_PowerCutError):
+        run_relabel(made.relabel, inputs, tmp_path / "cut", progress=False)
+    monkeypatch.setattr(LabelWriter, "write", write)
+    cut = run_relabel(made.relabel, inputs, tmp_path / "cut", progress=False)
+    for path in whole.folder.glob("*.npy"):
+        assert path.read_bytes() == (cut.folder / path.name).read_bytes()
 
 
 def test_a_finished_run_is_loaded_not_repeated(tmp_path, data, recipe, monkeypatch):

@@ -15,6 +15,7 @@ from fd2lib.stages.common import deterministic
 
 SCRIPT = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from fd2lib.data import load_dataset
 from fd2lib.ground import load_recipe
@@ -33,8 +34,11 @@ tiny["general.threads"] = threads
 recipe = load_recipe("toy", dataset="plumage", method="sre2lpp_fd2", ipc=2, overrides=tiny)
 teacher = run_pretrain(recipe.pretrain, PretrainInputs(data), root / "teacher", progress=False).folder
 images = run_distill(recipe.distill, DistillInputs(data, [teacher]), root / "images", progress=False).folder
-labels = run_relabel(recipe.relabel, RelabelInputs(images, [teacher]), root / "labels", progress=False).folder
-run_evaluate(recipe.evaluate, EvaluateInputs(data, labels), root / "student", progress=False)
+formats = {"": {}, "8": {"bits": 8}, "kept": {"bits": 8, "kept_epochs": 1}, "fixed": {"regime": "fixed"}}
+for name, changes in formats.items():
+    settings, inputs = replace(recipe.relabel, **changes), RelabelInputs(images, [teacher])
+    labels = run_relabel(settings, inputs, root / f"labels{name}", progress=False).folder
+    run_evaluate(recipe.evaluate, EvaluateInputs(data, labels), root / f"student{name}", progress=False)
 for path in sorted(root.rglob("*")):
     # chunks and logs aside; manifests name the time and the folder
     if path.is_file() and path.name not in ("manifest.json", ".lock"):
@@ -74,7 +78,8 @@ def test_every_byte_is_the_same_in_other_processes(tmp_path):
     names = {line.split()[0] for line in first.splitlines()}
     assert names > {
         "teacher/teacher.safetensors", "teacher/history.csv", "images/images.safetensors", "images/history.csv",
-        "labels/teacher_logits.npy", "student/student.pt", "student/history.csv", "student/predictions.npz",
+        "labels/teacher_logits.npy", "labels8/teacher_codes.npy", "labels8/teacher_scales.npy",
+        "studentfixed/student.pt", "student/student.pt", "student/history.csv", "student/predictions.npz",
     }  # fmt: skip
     for environment, other in zip(PROCESSES[1:], others, strict=True):
         differing = set(first.splitlines()) ^ set(other.splitlines())

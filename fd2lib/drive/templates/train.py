@@ -10,19 +10,22 @@ from torchvision import datasets, models
 
 told = load_file("labels.safetensors", device := "cuda" if torch.cuda.is_available() else "cpu")
 images = torch.stack([tv.to_tensor(image) for image, _ in datasets.ImageFolder("images")]).to(device)
-size, names = images.shape[2:], ("rows", "crops", "flips", "partners", "teacher_logits")
+size, fixed, names = images.shape[2:], told["fixed_labels"], ("rows", "crops", "flips", "partners", "soft")
 torch.manual_seed(0)
 student = models.resnet18(num_classes=told["teacher_logits"].shape[2]).to(device)  # or any other network
 optimizer = torch.optim.AdamW(student.parameters(), weight_decay=1e-5)
-for epoch, boxes in enumerate(told["cutmix_boxes"].tolist()):
-    optimizer.param_groups[0]["lr"] = 5e-4 * (1 + math.cos(math.pi * epoch / len(told["rows"]) / 2))  # 1e-3 to half
-    views, losses = [told[name][epoch].split(told["batch_size"].item()) for name in names], []
-    for rows, crops, flips, partners, logits, box in zip(*views, boxes, strict=True):
+for epoch in range(told["epochs"]):
+    optimizer.param_groups[0]["lr"] = 5e-4 * (1 + math.cos(math.pi * epoch / told["epochs"] / 2))  # 1e-3 to half
+    now, losses = {name: value[epoch % len(value)] for name, value in told.items() if value.ndim}, []  # few: in turn
+    logits = now["teacher_logits"] * now["logit_steps"].double() + now["logit_offsets"]
+    now["soft"] = (logits[now["rows"] if fixed else ...] / told["temperature"]).softmax(1)
+    views = *(now[name].split(told["batch_size"].item()) for name in names), now["cutmix_boxes"], now["cutmix_lambda"]
+    for rows, crops, flips, partners, soft, box, own in zip(*views, strict=True):
         x = [tv.resized_crop(images[i], *crop, size, antialias=False) for i, crop in zip(rows, crops, strict=True)]
         x = torch.where(flips[:, None, None, None], torch.stack(x).flip(3), torch.stack(x))
         x = (tv.erase(x, *box, tv.crop(x[partners], *box)) - told["pixel_mean"]) / told["pixel_std"]  # CutMix
-        answer = torch.cat([student(half) for half in x.chunk(1 + (len(x) > 3))]) / told["temperature"]
-        losses.append(F.kl_div(answer.log_softmax(1), (logits / told["temperature"]).softmax(1), reduction="batchmean"))
+        answer = (torch.cat([student(half) for half in x.chunk(1 + (len(x) > 3))]) / told["temperature"]).log_softmax(1)
+        losses.append(F.kl_div(answer, soft.lerp(soft[partners], (1 - own) * fixed), reduction="batchmean"))
         optimizer.zero_grad()
         losses[-1].backward()
         optimizer.step()

@@ -1,0 +1,10 @@
+"""What devices differ in."""
+
+import torch
+
+WITHOUT_FLOAT64 = {"mps"}  # types of devices
+
+
+def widest_float(device: torch.device) -> torch.dtype:
+    """Return float64, or float32 on a device that has no float64: there, sums differ in more of their last digits."""
+    return torch.float32 if device.type in WITHOUT_FLOAT64 else torch.float64
