@@ -5,45 +5,40 @@
 # The same pages at another scale or for own images; any parameter of a notebook goes to each notebook that has it,
 # `out` is the folder of executed notebooks:
 #   snakemake --cores 1 --config scale=reduced dataset=cub200 data_root=/data out=runs/pages-cub
-# A grid: naming `datasets` runs methods × starts × IPC × seeds instead, a job per data set and seed, then a page of all:
+# A grid: the jobs of a plan, a name or a TOML file, then a table of all rows and its pages. Profiles of
+# examples/cluster/ run the same on this machine, on Slurm or on Kubernetes (the book's page on clusters):
+#   snakemake --profile examples/cluster/local --config plan=my_grid.toml data_root=/data out=my_results
+# Small grids need no file: `datasets` and options of `fd2lib run` become OUT/plan.toml:
 #   snakemake --cores 1 --config datasets=cub200,flowers102 seeds=0,1,2 data_root=/data scale=reduced
-# or, with `study`, the arms of one or more studies, some of them after a colon; then a page of each data set's studies:
-#   snakemake --cores 1 --config datasets=cub200 study="parts factorial:cal_on_cal,plain_off_plain" data_root=/data scale=reduced
+#   snakemake --cores 1 --config datasets=cub200 study="parts factorial:cal_on_cal,plain_off_plain" data_root=/data
+import dataclasses
+import json
 import os
 import shlex
 import sys
 from pathlib import Path
 
-GRID = "datasets" in config
+GRID = "datasets" in config or "plan" in config
 OUT = str(config.get("out", "runs/grid" if GRID else "book/executed"))
 NOTEBOOKS = sorted(path.stem for path in Path("notebooks").glob("*.ipynb"))
 LIBRARY = sorted(str(path) for pattern in ("*.py", "*.toml", "*.css", "*.js") for path in Path("fd2lib").rglob(pattern))
 RESULTS = sorted(str(path) for path in Path("results").rglob("*") if path.suffix in {".csv", ".png"})
 # Snakemake reads config values as YAML; the command line reads the text again, as each parameter's own type.
 GIVEN = {key: str(value) for key, value in config.items() if key != "out"}
-DATASETS = GIVEN.get("datasets", "").split(",")
-SEEDS = GIVEN.get("seeds", "0,1,2").split(",")
 ACCEPTED = {name: set() for name in NOTEBOOKS}
+PYTHON = sys.executable  # each process asks anew: a job elsewhere has another
 
-if GIVEN:
-    # Imported only where needed: the library takes seconds to import, and this file is parsed on every call.
+
+def require_notebook_parameters():
+    """Fill in what notebooks accept; leave with an error for what none does."""
     from fd2lib.drive.notebooks import notebook_parameters
-    from fd2lib.drive.request import GridRequest, todays_names
-    from fd2lib.ground import Fd2Error, unknown
+    from fd2lib.ground import unknown
 
-    ACCEPTED = {name: set(notebook_parameters(f"notebooks/{name}.ipynb")) for name in NOTEBOOKS}
-    try:
-        if GRID:
-            GIVEN = {key: GIVEN[key] for key in ("datasets",)} | todays_names(
-                {key: value for key, value in GIVEN.items() if key != "datasets"}, GridRequest
-            )
-        else:
-            known = sorted(set().union(*ACCEPTED.values()))
-            for key in GIVEN:
-                if key not in known:
-                    sys.exit(unknown("notebook parameter", key, (*known, "out")))
-    except Fd2Error as error:
-        sys.exit(f"grid setting: {error}")
+    ACCEPTED.update({name: set(notebook_parameters(f"notebooks/{name}.ipynb")) for name in NOTEBOOKS})
+    known = sorted(set().union(*ACCEPTED.values()))
+    for key in GIVEN:
+        if key not in known:
+            sys.exit(unknown("notebook parameter", key, (*known, "out", "plan", "datasets")))
 
 
 def parameters_for(name):
@@ -52,25 +47,79 @@ def parameters_for(name):
     return " ".join(f"-p {key} {shlex.quote(value)}" for key, value in mine.items())
 
 
-def options_for(wildcards):
-    """Command-line words for the grid's settings, the same for each of its jobs."""
-    mine = {key: value for key, value in sorted(GIVEN.items()) if key not in ("datasets", "seeds")}
-    named = {"image_set": "name"}
-    return " ".join(f"--{named.get(key, key).replace('_', '-')} {shlex.quote(value)}" for key, value in mine.items())
+def written_plan(given):
+    """OUT/plan.toml from the settings of a small grid, a part for each data set."""
+    from fd2lib.ground import atomic_path
+
+    # Texts are written in TOML as in JSON.
+    told = {key: json.dumps(value, ensure_ascii=False) for key, value in given.items() if key != "datasets"}
+    settings = [f"{key} = {text}" for key, text in sorted(told.items())]
+    parts = [f"[[parts]]\ndataset = {json.dumps(name.strip())}" for name in given["datasets"].split(",")]
+    path = Path(OUT) / "plan.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_path(path) as temporary:
+        temporary.write_text("\n".join([*settings, *parts, ""]), encoding="utf-8")
+    return str(path)
 
 
-def study_parameters(wildcards):
+def grid():
+    """The plan, what the machine is told, and the plan's jobs and pages as plain tables, or leave with an error."""
+    # Imported only where needed: the library takes seconds to import, and this file is parsed on every call.
+    from fd2lib.drive import GridRequest, load_plan, plan_jobs
+    from fd2lib.drive.request import Machine, todays_names
+    from fd2lib.ground import Fd2Error, SettingError, write_json
+
+    try:
+        asked = {key: value for key, value in GIVEN.items() if key not in ("datasets", "plan")}
+        asked = todays_names(asked, GridRequest)
+        machine = {field.name: asked.pop(field.name) for field in dataclasses.fields(Machine) if field.name in asked}
+        seeds = asked.pop("seeds", "") if "plan" in GIVEN else ""
+        if "plan" in GIVEN and (asked or "datasets" in GIVEN):
+            also = [*asked, "datasets"][0]
+            raise SettingError(f"plan {GIVEN['plan']!r} says what is run, and so does {also}; give one of the two.")
+        Machine(**machine).load()
+        name = GIVEN["plan"] if "plan" in GIVEN else written_plan({**asked, "datasets": GIVEN["datasets"]})
+        plan = load_plan(name).on(Machine(**machine)).of_seeds(seeds)
+        jobs = plan_jobs(plan)
+        told = {name: {key: getattr(job, key) for key in ("kind", "needs", "threads")} for name, job in jobs.items()}
+        studies = {f"studies-{part.dataset}-{place}": part for place, part in enumerate(plan.parts, 1) if part.study}
+        pages = {page: study_parameters(part) for page, part in studies.items()}
+        table = {"plan": name, "seeds": seeds, "machine": machine, "jobs": told, "pages": pages}
+        if workflow.is_main_process:
+            TABLE.parent.mkdir(parents=True, exist_ok=True)
+            write_json(TABLE, table)
+    except Fd2Error as error:
+        sys.exit(f"grid setting: {error}")
+    return table
+
+
+def study_parameters(part):
     """Command-line words for the page of a study: what its jobs were given, under the notebook's names."""
-    given = {"scale": "reduced", "ipc": "1,3", "overrides": "", "seeds": ",".join(SEEDS), **GIVEN, "dataset": wildcards.dataset}
     names = {"study": "studies"}
-    wanted = ("dataset", "scale", "study", "ipc", "seeds", "overrides", "classes", "image_size", "backbone", "device")
-    words = {names.get(key, key): given[key] for key in wanted if key in given}
-    if "data_root" in given:
-        words["data_root"] = os.path.abspath(given["data_root"])
+    wanted = ("dataset", "scale", "study", "ipc", "seeds", "overrides", "image_set", "classes", "image_size")
+    words = {names.get(key, key): getattr(part, key) for key in (*wanted, "backbone", "bundle", "device")}
+    # The notebook runs in its own folder.
+    words |= {key: os.path.abspath(value) for key in ("data_root", "runs_dir") if (value := getattr(part, key))}
     return " ".join(f"-p {name} {shlex.quote(str(value))}" for name, value in words.items())
 
 
-GRID_PAGES = expand("{out}/{dataset}/studies.ipynb", out=OUT, dataset=DATASETS) if "study" in GIVEN else [f"{OUT}/results.ipynb"]
+if GRID:
+    # Jobs read what the main process wrote for them: it resolved the plan, which takes seconds.
+    TABLE = Path(OUT) / "jobs.json"
+    there = TABLE.is_file() and not workflow.is_main_process
+    ASKED = json.loads(TABLE.read_text(encoding="utf-8")) if there else grid()
+    JOBS = ASKED["jobs"]
+    MACHINE = " ".join(f"--{key.replace('_', '-')} {shlex.quote(text)}" for key, text in ASKED["machine"].items())
+elif GIVEN:
+    require_notebook_parameters()
+
+
+def file_of(job):
+    """What a job leaves."""
+    return f"{OUT}/teachers/{job}.json" if JOBS[job]["kind"] == "teacher" else f"{OUT}/students/{job}.csv"
+
+
+GRID_PAGES = [] if not GRID else [f"{OUT}/{name}.ipynb" for name in ASKED["pages"]] or [f"{OUT}/results.ipynb"]
 
 
 rule all:
@@ -80,50 +129,66 @@ rule all:
 
 if GRID:
 
+    localrules:
+        rows,
+        results_page,
+
+    # Teachers are jobs of their own, so that no two sets train one, or wait for it while they hold a GPU.
+    rule teacher:
+        output:
+            OUT + "/teachers/{job}.json",
+        params:
+            plan=ASKED["plan"],
+            machine=MACHINE,
+        threads: lambda wildcards: JOBS[wildcards.job]["threads"]
+        priority: 1
+        shell:
+            "{PYTHON:q} -m fd2lib jobs {params.plan:q} --job {wildcards.job} --out {output:q} --quiet {params.machine}"
+
+    rule students:
+        input:
+            lambda wildcards: [file_of(job) for job in JOBS[wildcards.job]["needs"]],
+        output:
+            OUT + "/students/{job}.csv",
+        params:
+            plan=ASKED["plan"],
+            machine=MACHINE,
+        threads: lambda wildcards: JOBS[wildcards.job]["threads"]
+        shell:
+            "{PYTHON:q} -m fd2lib jobs {params.plan:q} --job {wildcards.job} --out {output:q} --quiet {params.machine}"
+
     rule rows:
         input:
-            expand("{out}/{dataset}/seed{seed}/runs.csv", out=OUT, dataset=DATASETS, seed=SEEDS),
+            [file_of(job) for job, told in JOBS.items() if told["kind"] == "students"],
         output:
             OUT + "/runs.csv",
         run:
-            from fd2lib.record import STUDENTS, put_rows, read_rows
+            from fd2lib.drive import gather_rows, load_plan
+            from fd2lib.drive.request import Machine
 
-            put_rows([row for path in input for row in read_rows(path)], output[0], STUDENTS)
+            machine = Machine(**ASKED["machine"])
+            machine.load()
+            gather_rows(load_plan(ASKED["plan"]).on(machine).of_seeds(ASKED["seeds"]), input, output[0])
 
     rule results_page:
         input:
             OUT + "/runs.csv",
         output:
             OUT + "/results.ipynb",
-        params:
-            python=sys.executable,
-            table=os.path.abspath(OUT + "/runs.csv"),
         shell:
-            "{params.python:q} -m fd2lib notebook notebooks/60_results.ipynb {output:q} -p results {params.table:q}"
+            '{PYTHON:q} -m fd2lib notebook notebooks/60_results.ipynb {output:q} -p results "$(realpath {input:q})"'
 
     rule study_page:
         input:
-            expand(OUT + "/{{dataset}}/seed{seed}/runs.csv", seed=SEEDS),
+            OUT + "/runs.csv",
         output:
-            OUT + "/{dataset}/studies.ipynb",
-        params:
-            given=study_parameters,
-            python=sys.executable,
-        shell:
-            "{params.python:q} -m fd2lib notebook notebooks/70_ablations.ipynb {output:q} {params.given}"
-
-    rule seed:
-        output:
-            OUT + "/{dataset}/seed{seed}/runs.csv",
-        params:
-            options=options_for,
-            python=sys.executable,
-            folder=lambda wildcards: f"{OUT}/{wildcards.dataset}/seed{wildcards.seed}",
+            OUT + "/{page}.ipynb",
         wildcard_constraints:
-            seed=r"\d+",
+            page="studies-.*",
+        params:
+            given=lambda wildcards: ASKED["pages"][wildcards.page],
         shell:
-            "{params.python:q} -m fd2lib run --dataset {wildcards.dataset:q} --seeds {wildcards.seed} {params.options}"
-            " --out {params.folder:q} --no-page --quiet"
+            "{PYTHON:q} -m fd2lib notebook notebooks/70_ablations.ipynb {output:q} {params.given}"
 
 else:
 
@@ -140,9 +205,8 @@ else:
                 f"{OUT}/{name}.ipynb",
             params:
                 given=parameters_for(name),
-                python=sys.executable,
             threads: workflow.cores if GIVEN else 1  # PyTorch gets so many; the toy networks are faster on one
             priority:
                 len(NOTEBOOKS) - position  # in order, so that a stage is run by its own page and loaded by later ones
             shell:
-                "{params.python:q} -m fd2lib notebook {input.notebook:q} {output:q} {params.given}"
+                "{PYTHON:q} -m fd2lib notebook {input.notebook:q} {output:q} {params.given}"

@@ -21,8 +21,10 @@ from typing import Any
 
 import torch
 
+from fd2lib.ground import SettingError
 from fd2lib.measure import Bench, bench_cases
-from fd2lib.measure.steps import Case, Work, make_teacher
+from fd2lib.measure.cases import Case, make_teacher
+from fd2lib.measure.steps import Work
 from fd2lib.record import BENCH
 from fd2lib.stages.common import autocast, deterministic
 
@@ -41,6 +43,16 @@ def cases(quick: bool) -> list[Case]:
                 settings = {"image_size": size, "precision": precision} | tiny
                 found.append(dataclasses.replace(known[name], name=f"{title}-{size}-{precision}", **settings))
     return found
+
+
+def compiled_cases(plain: list[Case]) -> list[Case]:
+    """Half batches through compiled networks: kernels that are started one by one are what a GPU waits for."""
+    halves = [case for case in plain if case.stage in ("relabel", "evaluate") and case.precision == "bf16"]
+    return [
+        dataclasses.replace(case, name=f"{case.name}-{how}", compiled=how)
+        for how in ("graphs", "kernels")
+        for case in halves
+    ]
 
 
 def waits(work: Work, device: torch.device) -> dict[str, Any]:
@@ -88,10 +100,12 @@ def layout_row(bench: Bench, case: Case) -> dict[str, Any]:
 
 
 def rows(bench: Bench, quick: bool, until: float) -> Iterator[dict[str, Any]]:
-    """Measure as much as there is time for; a case that fails, for lack of memory say, is told and passed over."""
-    todo = [(step_row, case) for case in cases(quick)]
-    trained = [case for case in cases(quick) if case.stage == "pretrain"]
+    """Measure as much as there is time for; a case that memory or compiler do not allow is told and passed over."""
+    plain = cases(quick)
+    trained = [case for case in plain if case.stage == "pretrain"]
+    todo = [(step_row, case) for case in plain]
     todo += [(layout_row, dataclasses.replace(case, stage="layout", name=f"layout-{case.name}")) for case in trained]
+    todo += [(step_row, case) for case in compiled_cases(plain)]
     longest = 0.0
     for number, (measure, case) in enumerate(todo):
         if time.monotonic() + longest > until:
@@ -100,8 +114,8 @@ def rows(bench: Bench, quick: bool, until: float) -> Iterator[dict[str, Any]]:
         start = time.monotonic()
         try:
             yield measure(bench, case)
-        except torch.OutOfMemoryError:
-            print(f"{case.name}: the GPU's memory does not suffice.", flush=True)
+        except (torch.OutOfMemoryError, SettingError) as error:
+            print(f"{case.name}: not measured ({error}).", flush=True)
         longest = max(longest, time.monotonic() - start)
 
 

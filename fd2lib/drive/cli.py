@@ -50,7 +50,7 @@ class Run(GridRequest, Command):
     """
 
     seeds: str = option("", f"seeds; by default {GridRequest.seeds}, and of a plan all of its own")
-    plan: str = option("", "a plan in place of all that, which makes exactly the rows of a committed file")
+    plan: str = option("", "a plan in place of all that: a name, as `fd2lib plans` lists them, or a TOML file")
     out: str = option("my_results", "folder where rows, galleries and the page go")
     page: bool = option(True, "make a page after the rows")
     quiet: bool = option(False, "no progress bars")
@@ -207,6 +207,33 @@ class Plans(Additions, Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Jobs(Machine, Command):
+    """The jobs that a plan is split into for a scheduler: each teacher, then each distilled set with its students.
+
+    Lists them, or runs one: it waits for none of the others, and makes what it does not find.
+    """
+
+    plan: Positional[str] = option(help="a plan's name or TOML file")
+    job: str = option("", "name of the one job to run")
+    out: str = option("", "file for what it made: of a teacher JSON, of students rows as CSV")
+    quiet: bool = option(False, "no progress bars")
+
+    def run(self) -> None:
+        """List them, or run one."""
+        from fd2lib.drive.jobs import plan_jobs, run_job
+        from fd2lib.drive.plans import load_plan
+
+        plan = load_plan(self.plan).on(self)
+        if bool(self.job) != bool(self.out):
+            raise SettingError(f"job is {self.job!r} and out {self.out!r}; give both to run a job, none to list them.")
+        if self.job:
+            run_job(plan, self.job, self.out, not self.quiet)
+            return
+        for job in plan_jobs(plan).values():
+            print(f"{job.kind:8} {job.name}" + "".join(f"\n{'':11}after {name}" for name in job.needs))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Notebook(Command):
     """Execute a notebook with papermill, strict about parameters."""
 
@@ -321,7 +348,7 @@ def _commands() -> Any:
     """The type that tyro reads: one of the commands, some of which have commands of their own."""
     data = _either("data", List, Prepare)
     recipes = _either("recipes", All, Show, Diff)
-    plain = [_named(kind) for kind in (Run, Rerun, Plans, Notebook, Export, Attention, Geometry, Bench)]
+    plain = [_named(kind) for kind in (Run, Rerun, Plans, Jobs, Notebook, Export, Attention, Geometry, Bench)]
     return functools.reduce(operator.or_, (data, recipes, *plain))
 
 

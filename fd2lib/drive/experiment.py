@@ -53,6 +53,12 @@ def resolve_recipe(request: Request, strict: bool = True) -> Recipe:
     return load_recipe(request.scale, classes=request.classes or None, strict=strict, **given)
 
 
+def asked_images(request: Request, recipe: Recipe) -> DistillSettings:
+    """Return the recipe's settings of images, with as many per class as the request asks to distill."""
+    settings = recipe.distill
+    return dataclasses.replace(settings, ipc=(request.distill_ipc or settings.ipc) if settings.ipc else 0)
+
+
 class Experiment:
     """Runs or loads the stages of one request; every method loads what is there and makes what is not."""
 
@@ -108,9 +114,9 @@ class Experiment:
     def _pretrain(self, teachers: Sequence[PretrainSettings]) -> list[PretrainResult]:
         return [self._run(run_pretrain, settings, lambda: PretrainInputs(self.dataset)) for settings in teachers]
 
-    def pretrain(self) -> PretrainResult:
-        """Train or load the method's teacher, the first where there are several."""
-        return self._pretrain(self.recipe.teacher_settings[:1])[0]
+    def pretrain(self, settings: PretrainSettings | None = None) -> PretrainResult:
+        """Train or load a teacher; by default the method's, the first where there are several."""
+        return self._pretrain([settings or self.recipe.pretrain])[0]
 
     def teacher(self) -> Teacher:
         """Return the method's teacher, the first where there are several, in evaluation mode."""
@@ -126,9 +132,8 @@ class Experiment:
 
     @property
     def distill_settings(self) -> DistillSettings:
-        """The recipe's, with as many images per class as the request asks to distill."""
-        settings = self.recipe.distill
-        return dataclasses.replace(settings, ipc=(self.request.distill_ipc or settings.ipc) if settings.ipc else 0)
+        """See :func:`asked_images`."""
+        return asked_images(self.request, self.recipe)
 
     def distill(self) -> DistillResult:
         """Make or load the images; only optimisation and mosaics need teachers."""

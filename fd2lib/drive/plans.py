@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import logging
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,20 +167,42 @@ def list_plans() -> dict[str, str]:
 
 
 def load_plan(name: str) -> Plan:
-    """Return a plan.
+    """Return a plan: a declared one, or that of a TOML file, which holds what a table of ``plans.toml`` does.
+
+    A file may leave out the title, what its rows are of (students) and their file's name (``runs.csv``), and the parts
+    where there is one.
 
     Raises:
         SettingError: there is none of that name, or it says something that there is not.
     """
-    tables = read_tables("plans")
-    require("plan", name, tables)
-    given: dict[str, Any] = dict(tables[name])
+    given: dict[str, Any] = {"title": Path(name).stem, "file": "runs.csv", "rows": STUDENTS.name, "parts": [{}]}
+    if name.endswith(".toml"):
+        given |= _read_plan(name)
+    else:
+        tables = read_tables("plans")
+        require("plan", name, tables)
+        given |= tables[name]
     title, file, rows, parts = (given.pop(key) for key in ("title", "file", "rows", "parts"))
     if rows not in KINDS:
         raise SettingError(f"plan {name!r}: {unknown('kind of rows', rows, KINDS)}")
     kind = KINDS[rows]
     made = tuple(kind(**todays_names({**given, **part}, kind)) for part in parts)
     return Plan(name, title, file, TABLES[rows], made)
+
+
+def _read_plan(path: str) -> dict[str, Any]:
+    """The table of a user's file; folders and devices are not a plan's, which runs anywhere."""
+    try:
+        told = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingError(f"cannot read a plan from {path} ({error}); expected a TOML file.") from error
+    parts = told.get("parts", [])
+    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+        raise SettingError(f"{path}: parts is {parts!r}; expected tables, each under [[parts]].")
+    for field in dataclasses.fields(Machine):
+        if any(field.name in table for table in (told, *parts)):
+            raise SettingError(f"{path} says {field.name}, which is its caller's; take it out and give it apart.")
+    return told
 
 
 def run_plan(plan: Plan, results: str | Path, progress: bool = True) -> None:

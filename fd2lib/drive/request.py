@@ -113,7 +113,7 @@ class GridRequest(Common):
 
     scale: str = option("reduced", "toy (embedded images), reduced (two CPU cores) or paper (a GPU)", choices=SCALES)
     methods: str = option("random,random_cal,sre2lpp,sre2lpp_fd2", "methods, as `fd2lib recipes` lists them")
-    starts: str = option("whole", "what optimisation starts from: whole, pool2, pool1, noise")
+    starts: str = option("whole", "what optimisation starts from: whole, pool2, pool1, noise; recipe: the method's own")
     study: str = option("", "studies in place of methods and starts, as NAME or NAME:ARM,ARM, separated by blanks")
     ipc: str = option("1,3", "images per class")
     seeds: str = option("0,1,2", "seeds")

@@ -16,6 +16,7 @@ from fd2lib.drive.request import Common, GridRequest, Request, split_names, toda
 from fd2lib.ground import ArtefactError, SettingError, join_overrides, load_recipe, parse_numbers, read_tables, require
 from fd2lib.record import row_identity
 
+OWN = "recipe"  # among starts: each method's own
 logger = logging.getLogger(__name__)
 
 
@@ -110,7 +111,7 @@ def grid_requests(asked: GridRequest) -> Iterator[Request]:
     for seed, method in itertools.product(seeds, methods):
         optimised = load_recipe(asked.scale, dataset=asked.dataset, method=method).distill.iterations > 0
         for start, ipc in itertools.product(starts if optimised else [""], ipcs):
-            overrides = join_overrides(asked.overrides, f"distill.start={start}" if start else "")
+            overrides = join_overrides(asked.overrides, f"distill.start={start}" if start not in ("", OWN) else "")
             changes = {"method": method, "ipc": ipc, "distill_ipc": max(ipcs), "seed": seed, "overrides": overrides}
             yield Request(**common | changes)
 

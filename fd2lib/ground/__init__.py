@@ -1,6 +1,8 @@
-"""Ground: settings, recipes, errors, seeded generators and safe files. Imports nothing else of fd2lib."""
+"""Ground: settings, recipes, errors, seeded generators and safe files. Imports nothing else of fd2lib.
 
-from fd2lib.ground.channels import LayerStatistics, channel_statistics
+Nor PyTorch, which takes seconds: functions that need it import it, and ``fd2lib.ground.channels`` is imported by name.
+"""
+
 from fd2lib.ground.declaration import StageSettings, identity, setting, setting_values
 from fd2lib.ground.devices import widest_float
 from fd2lib.ground.errors import (

@@ -5,8 +5,11 @@ import ctypes
 import platform
 from collections.abc import Iterator
 
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # parameters of mallopt, from glibc's malloc.h
-_NEVER, _TRIM_DEFAULT, _MMAP_DEFAULT = 2**31 - 1, 128 * 1024, 65536
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # parameters of mallopt, from glibc's malloc.h
+_NEVER, _MMAP_DEFAULT = 2**31 - 1, 65536
+_LARGE = (
+    32 * 2**20
+)  # what glibc's own threshold grows to where large tensors come and go; once set, none grows any more
 
 
 @contextlib.contextmanager
@@ -14,8 +17,8 @@ def kept_memory() -> Iterator[None]:
     """Let freed memory be used again inside the block, where the C library is glibc; elsewhere nothing changes.
 
     By default glibc gives large tensors back to the system when they are freed and asks for them again, page by page,
-    at the next step: a tenth to a quarter of a step on a processor. Results do not depend on it. Afterwards the
-    defaults hold again and what is free goes back.
+    at the next step: a tenth to a quarter of a step on a processor. Results do not depend on it. Afterwards memory
+    is as where large tensors have come and gone, and what is free goes back.
     """
     if platform.libc_ver()[0] != "glibc":
         yield
@@ -27,5 +30,6 @@ def kept_memory() -> Iterator[None]:
         yield
     finally:
         libc.mallopt(_MMAP_MAX, _MMAP_DEFAULT)
-        libc.mallopt(_TRIM_THRESHOLD, _TRIM_DEFAULT)
+        libc.mallopt(_MMAP_THRESHOLD, _LARGE)
+        libc.mallopt(_TRIM_THRESHOLD, 2 * _LARGE)
         libc.malloc_trim(0)

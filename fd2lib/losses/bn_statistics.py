@@ -6,7 +6,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from fd2lib.ground import LayerStatistics, ShapeError, channel_statistics
+from fd2lib.ground import ShapeError
+from fd2lib.ground.channels import LayerStatistics, channel_statistics
 from fd2lib.losses.terms import Term, TermInputs, register_term
 
 

@@ -20,9 +20,10 @@ from typing import Any
 import torch
 from tqdm.auto import tqdm
 
-from fd2lib.ground import SettingError, require
+from fd2lib.ground import SettingError, kept_memory, require
+from fd2lib.measure.cases import Case
 from fd2lib.measure.measured import provenance_columns
-from fd2lib.measure.steps import Case, Work, prepare
+from fd2lib.measure.steps import Work, prepare
 from fd2lib.record import provenance, reset_peak_memory
 from fd2lib.stages import resolve_device
 from fd2lib.stages.common import deterministic
@@ -108,7 +109,9 @@ class Bench:
             whole = math.lcm(case.batch, case.classes) // case.batch
             steps = -(-steps // whole) * whole
         with deterministic(self.threads), tempfile.TemporaryDirectory() as folder:
-            yield prepare(case, self.device, Path(folder), steps)
+            work = prepare(case, self.device, Path(folder), steps)
+            with kept_memory():  # only now: a stage that is run to prepare gives memory back when it ends
+                yield work
 
     def seconds(self, work: Callable[[], object]) -> float:
         """Return how long one call takes by the clock, the device's work included."""
@@ -139,7 +142,8 @@ class Bench:
         return {
             "case": case.name, "stage": case.stage, "backbone": case.backbone, "image_size": case.image_size,
             "classes": case.classes, "maps": case.maps, "batch": case.batch, "earlier": case.earlier,
-            "precision": case.precision, "full_ms": round(1000 * full, 3), "bare_ms": round(1000 * bare, 3),
+            "precision": case.precision, "compiled": case.compiled,
+            "full_ms": round(1000 * full, 3), "bare_ms": round(1000 * bare, 3),
             "ratio": round(ratio, 4), "ratio_low": round(low, 4), "ratio_high": round(high, 4),
             "images_per_second": round(work.images / full, 1),
             "peak_mib": peaks[work.full], "bare_peak_mib": peaks[work.bare],

@@ -2,15 +2,16 @@
 
 import fnmatch
 import os
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 from fd2lib.measure.bench import Bench, declared
+from fd2lib.measure.cases import Case
 from fd2lib.measure.measured import provenance_columns
-from fd2lib.measure.steps import Case
 from fd2lib.record import provenance
 
+REST = "calls, autograd and the rest"
 _LOOKS = 5
 os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # its library reports to standard error that there is no GPU
 
@@ -18,17 +19,14 @@ os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # its library reports to standar
 def profile_rows(bench: Bench, case: Case) -> list[dict[str, Any]]:
     """Return rows of ``profile.csv``: the time of one step in each kind of operation, and of the bare passes.
 
-    Time is that of operators themselves, not of those they call: the processor's on a CPU, the device's on a GPU.
+    Time is that of operators themselves, not of those they call: the processor's on a CPU, the device's on a GPU. The
+    profiler knows the wall's clock alone and adds to each operator; its shares are taken, of a step's time by the
+    bench's clock.
     """
     with bench.prepared(case) as work:
-        for call in (work.full, work.bare):  # warms up
-            bench.seconds(call)
-        seen = [[_by_kind(bench, call, work.steps) for call in (work.full, work.bare)] for _ in range(_LOOKS)]
+        (full, calls), (bare, _) = (_by_kind(bench, call, work.steps) for call in (work.full, work.bare))
         made = provenance_columns(provenance(bench.device))
-    # The profiler knows the wall's clock alone, so what others do beside adds to it: the least of several looks.
-    kinds = {kind for sides in seen for times, _ in sides for kind in times}
-    full, bare = ({kind: min(sides[side][0][kind] for sides in seen) for kind in kinds} for side in (0, 1))
-    calls, total = seen[0][0][1], sum(full.values())
+    total = sum(full.values())
     return [
         {
             "case": case.name, "operation": kind, "calls": round(calls[kind], 1), "full_ms": round(full[kind], 3),
@@ -38,20 +36,27 @@ def profile_rows(bench: Bench, case: Case) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _by_kind(bench: Bench, work: Callable[[], object], steps: int) -> tuple[Counter[str], Counter[str]]:
-    """Milliseconds and calls of each kind of operation in one step."""
+def _by_kind(bench: Bench, work: Callable[[], object], steps: int) -> tuple[dict[str, float], dict[str, float]]:
+    """Milliseconds and calls of each kind of operation in one step, of the look that others disturbed least."""
+    seconds = min(bench.seconds(work) for _ in range(_LOOKS))  # the first warms up
+    times, calls = min((_look(bench, work) for _ in range(_LOOKS)), key=lambda look: sum(look[0].values()))
+    scale = 1000 * seconds / steps / sum(times.values())
+    kinds = [*declared()["operations"], REST]
+    return {kind: scale * times[kind] for kind in kinds}, {kind: calls[kind] / steps for kind in kinds}
+
+
+def _look(bench: Bench, work: Callable[[], object]) -> tuple[dict[str, float], dict[str, float]]:
     from torch.profiler import ProfilerActivity, profile  # here, as its library reads the environment when it loads
 
     on_device = bench.device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_device else [])]
     with profile(activities=activities) as seen:
         bench.seconds(work)
-    milliseconds, calls = Counter[str](), Counter[str]()
+    times, calls = defaultdict[str, float](float), defaultdict[str, float](float)
     for one in seen.key_averages():
-        kind = kind_of(one.key)
-        milliseconds[kind] += (one.self_device_time_total if on_device else one.self_cpu_time_total) / 1000 / steps
-        calls[kind] += one.count / steps
-    return milliseconds, calls
+        times[kind_of(one.key)] += one.self_device_time_total if on_device else one.self_cpu_time_total
+        calls[kind_of(one.key)] += one.count
+    return times, calls
 
 
 def kind_of(operator: str) -> str:
@@ -59,4 +64,4 @@ def kind_of(operator: str) -> str:
     name = operator.removeprefix("aten::")
     kinds: dict[str, list[str]] = declared()["operations"]
     fitting = (kind for kind, patterns in kinds.items() if any(fnmatch.fnmatchcase(name, one) for one in patterns))
-    return next(fitting, "calls, autograd and the rest")
+    return next(fitting, REST)

@@ -1,7 +1,6 @@
 """The work that is timed: a stage's own steps, and the bare passes of its network on the same batch.
 
-Networks have random weights and images are noise, which takes as long as any. Nothing of a stage is written again here:
-what is timed is what the stage itself calls.
+Nothing of a stage is written again here: what is timed is what the stage itself calls.
 """
 
 import contextlib
@@ -15,20 +14,21 @@ from unittest.mock import patch
 
 import torch
 from PIL import Image
-from torch import Tensor
 from tqdm.auto import tqdm
 
-from fd2lib.data import Dataset, ImageSplit, batches, load_dataset, resident
-from fd2lib.ground import (
-    DistillSettings,
-    EvaluateSettings,
-    PretrainSettings,
-    RelabelSettings,
-    SettingError,
-    make_generator,
-    unknown,
+from fd2lib.data import batches, load_dataset, resident
+from fd2lib.ground import DistillSettings, EvaluateSettings, RelabelSettings, SettingError, make_generator, unknown
+from fd2lib.measure.cases import (
+    STATISTICS,
+    Case,
+    make_teacher,
+    noise,
+    noise_dataset,
+    noise_split,
+    pretrain_settings,
+    save_teacher,
 )
-from fd2lib.models import Backbone, Teacher, batch_statistics, create_teacher
+from fd2lib.models import Backbone, batch_statistics
 from fd2lib.record import RunFolder
 from fd2lib.stages import (
     DistillInputs,
@@ -48,27 +48,6 @@ from fd2lib.stages.labels import load_teachers, plan_logits
 from fd2lib.stages.objective import Objective
 from fd2lib.stages.optimise import optimise
 from fd2lib.views import apply_plan, halves, plan_epoch
-
-_STATISTICS = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)  # of the pixels' noise, near enough
-
-
-@dataclass(frozen=True, kw_only=True)
-class Case:
-    """One thing to measure; see ``bench.toml`` for what its fields mean."""
-
-    name: str
-    set: str
-    stage: str
-    backbone: str
-    image_size: int
-    classes: int
-    maps: int
-    batch: int
-    earlier: int
-    precision: str
-    goal: float | None = None  # ratio of full to bare
-    before: float | None = None
-    release: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,57 +71,8 @@ def prepare(case: Case, device: torch.device, folder: Path, steps: int) -> Work:
     return _KINDS[case.stage](case, device, folder, steps)
 
 
-def _noise(*shape: int) -> Tensor:
-    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=make_generator("bench", *shape))
-
-
-def _split(case: Case, number: int) -> ImageSplit:
-    names = tuple(map(str, range(number)))
-    return ImageSplit(_noise(number, 3, case.image_size, case.image_size), torch.arange(number) % case.classes, names)
-
-
-def _dataset(case: Case, number: int) -> Dataset:
-    names, few = tuple(f"class {label}" for label in range(case.classes)), _split(case, 2)
-    mean, std = _STATISTICS
-    return Dataset("bench", names, case.image_size, _split(case, number), few, mean, std, fingerprint="bench")
-
-
-def _pretrain_settings(case: Case) -> PretrainSettings:
-    return PretrainSettings(
-        backbone=case.backbone, init="random", attention=case.maps > 0, num_maps=max(case.maps, 1), views="release",
-        batch_size=max(case.batch, 2), precision=case.precision, seed=0,
-    )  # fmt: skip
-
-
-def make_teacher(case: Case) -> Teacher:
-    """Return a teacher whose BatchNorm statistics are those of noise, so that activations keep their range."""
-    names = [f"class {label}" for label in range(case.classes)]
-    teacher = create_teacher(_pretrain_settings(case), names, case.image_size, *_STATISTICS)
-    layers = [layer for layer in teacher.modules() if isinstance(layer, torch.nn.BatchNorm2d)]
-    momenta = [layer.momentum for layer in layers]
-    for layer in layers:
-        layer.momentum = 1.0
-    with torch.no_grad():
-        teacher.train()(teacher.normalize(to_unit(_noise(8, 3, case.image_size, case.image_size))))
-    for layer, momentum in zip(layers, momenta, strict=True):
-        layer.momentum = momentum
-    if teacher.prototypes is not None:
-        shape = teacher.prototypes.prototypes.shape
-        teacher.prototypes.prototypes.copy_(torch.randn(*shape, generator=make_generator("bench prototypes")))
-    return teacher
-
-
-def _save_teacher(case: Case, folder: Path) -> Path:
-    """A teacher as a finished run, for the stages that load one."""
-    run = RunFolder(folder / "teacher", "pretrain", _pretrain_settings(case), {})
-    with run.session():
-        make_teacher(case).save(run.folder)
-        run.finish({}, ["teacher.safetensors", "teacher.json"], "cpu")
-    return run.folder
-
-
 def _distill(case: Case, device: torch.device, folder: Path, steps: int) -> Work:
-    (teacher,) = load_teachers([_save_teacher(case, folder)], device)
+    (teacher,) = load_teachers([save_teacher(case, folder)], device)
     of_head = ("attention_ratio", "characteristic_weight", "similarity_weight")
     without: dict[str, Any] = {} if case.maps else dict.fromkeys(of_head, 0.0)
     settings = DistillSettings(
@@ -150,7 +80,7 @@ def _distill(case: Case, device: torch.device, folder: Path, steps: int) -> Work
         seed=0, **without,
     )  # fmt: skip
     shape = (3, case.image_size, case.image_size)
-    start, labels = _noise(case.batch, *shape), torch.arange(case.batch, device=device) % case.classes
+    start, labels = noise(case.batch, *shape), torch.arange(case.batch, device=device) % case.classes
     objective = Objective(teacher, settings, labels)
     if case.earlier:  # shown once for all iterations of an image, so not part of a step
         objective.remember(torch.stack([teacher.normalize(to_unit(start.to(device)))] * case.earlier))
@@ -168,7 +98,7 @@ def _distill(case: Case, device: torch.device, folder: Path, steps: int) -> Work
 
 
 def _pretrain(case: Case, device: torch.device, folder: Path, steps: int) -> Work:
-    settings, inputs = _pretrain_settings(case), PretrainInputs(_dataset(case, steps * case.batch))
+    settings, inputs = pretrain_settings(case), PretrainInputs(noise_dataset(case, steps * case.batch))
     parts, full = _taken_from(pretrain, lambda: run_pretrain(settings, inputs, folder, device=device, progress=False))
     bare = _training_passes(parts["teacher"].backbone, case, device, [case.batch, 2 * case.batch] * steps)
     return Work(full, bare, steps, 3 * case.batch)
@@ -194,8 +124,8 @@ def _taken_from(stage: ModuleType, run: Callable[[], object]) -> tuple[Mapping[s
 
 def _training_passes(network: Backbone, case: Case, device: torch.device, sizes: list[int]) -> Callable[[], None]:
     """Forwards and backwards to the weights, on batches of these sizes."""
-    pixels = to_unit(_noise(max(sizes), 3, case.image_size, case.image_size).to(device))
-    images = normalize_pixels(pixels, *_STATISTICS).contiguous(memory_format=torch.channels_last)
+    pixels = to_unit(noise(max(sizes), 3, case.image_size, case.image_size).to(device))
+    images = normalize_pixels(pixels, *STATISTICS).contiguous(memory_format=torch.channels_last)
 
     def passes() -> None:
         network.train()
@@ -214,25 +144,31 @@ def _labels(case: Case, device: torch.device, folder: Path, steps: int) -> tuple
         raise SettingError(
             f"{steps} batches of {case.batch} are not a whole number of images for {case.classes} classes."
         )
-    teachers, ipc = [_save_teacher(case, folder)], case.batch * steps // case.classes
+    teachers, ipc = [save_teacher(case, folder)], case.batch * steps // case.classes
     settings = DistillSettings(ipc=ipc, start="noise", iterations=0, seed=0)
-    made = run_distill(settings, DistillInputs(_dataset(case, 2), []), folder / "distill", progress=False)
+    made = run_distill(settings, DistillInputs(noise_dataset(case, 2), []), folder / "distill", progress=False)
     # Two epochs, as a student is tested after its last and the first is timed.
-    relabel = RelabelSettings(ipc=ipc, epochs=2, batch_size=case.batch, precision=case.precision, seed=0)
+    relabel = RelabelSettings(ipc=ipc, epochs=2, batch_size=case.batch, seed=0, **_running(case))
     return relabel, made.folder, teachers
+
+
+def _running(case: Case) -> dict[str, Any]:
+    """How networks run, of the stages that pass half batches through them."""
+    return {"precision": case.precision, "compiled": case.compiled}
 
 
 def _relabel(case: Case, device: torch.device, folder: Path, steps: int) -> Work:
     settings, distilled, folders = _labels(case, device, folder, steps)
-    teachers = load_teachers(folders, device)
+    teachers = load_teachers(folders, device, settings.compiled)
     images = to_unit(load_distilled(distilled).images.to(device))
     network, choices = teachers[0].backbone, (settings.label_mode, settings.label_source)
-    plans = plan_epoch(settings, len(images), case.image_size, 0)
+    planned = (settings, len(images), case.image_size, 0, device)
+    plans = plan_epoch(*planned)
     batch = teachers[0].normalize(apply_plan(images, plans[0])).contiguous(memory_format=torch.channels_last)
 
     def full() -> None:
         with autocast(device, settings.precision):
-            for plan in plan_epoch(settings, len(images), case.image_size, 0):
+            for plan in plan_epoch(*planned):
                 plan_logits(teachers, images, plan, *choices)
 
     @torch.no_grad()
@@ -249,8 +185,8 @@ def _student(case: Case, device: torch.device, folder: Path, steps: int) -> Work
     relabel, distilled, teachers = _labels(case, device, folder, steps)
     given = RelabelInputs(distilled, teachers)
     labels = run_relabel(relabel, given, folder / "relabel", device=device, progress=False).folder
-    settings = EvaluateSettings(student=case.backbone, precision=case.precision, seed=0)
-    inputs, out = EvaluateInputs(_dataset(case, 2), labels), folder / "evaluate"
+    settings = EvaluateSettings(student=case.backbone, seed=0, **_running(case))
+    inputs, out = EvaluateInputs(noise_dataset(case, 2), labels), folder / "evaluate"
     parts, full = _taken_from(evaluate, lambda: run_evaluate(settings, inputs, out, device=device, progress=False))
     bare = _training_passes(parts["student"], case, device, [case.batch // 2] * (2 * steps))
     return Work(full, bare, steps, case.batch)
@@ -259,7 +195,7 @@ def _student(case: Case, device: torch.device, folder: Path, steps: int) -> Work
 def _feeding(case: Case, device: torch.device, folder: Path, steps: int) -> Work:
     """Shuffled batches as floats on the device, beside the passes of one network over them."""
     del folder
-    split = resident(_split(case, steps * case.batch), device)
+    split = resident(noise_split(case, steps * case.batch), device)
     network = make_teacher(case).backbone.to(device).to(memory_format=torch.channels_last)
 
     def full() -> None:
@@ -277,7 +213,7 @@ def _decoding(case: Case, device: torch.device, folder: Path, steps: int) -> Wor
         split = "test" if number // 2 % 6 == 5 else "train"
         path = folder / "photographs" / split / f"class {number % 2}" / f"{number}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
-        coarse = Image.fromarray(_noise(47, 63, 3).roll(number, 0).numpy())
+        coarse = Image.fromarray(noise(47, 63, 3).roll(number, 0).numpy())
         coarse.resize((500, 375), Image.Resampling.BICUBIC).save(path, quality=90)
         paths.append(path)
     size, calls = case.image_size, iter(range(10**9))

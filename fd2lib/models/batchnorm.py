@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
 
-from fd2lib.ground import LayerStatistics, SettingError, channel_statistics
-from fd2lib.ground.channels import full_precision, mean_var, statistics_gradient
+from fd2lib.ground import SettingError
+from fd2lib.ground.channels import LayerStatistics, channel_statistics, full_precision, mean_var, statistics_gradient
 
 
 class _NormAndStatistics(torch.autograd.Function):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from fd2lib.data import Batch, Dataset, ImageSplit, batches, resident
 from fd2lib.ground import EvaluateSettings, RelabelSettings, SettingError, atomic_path, build_settings, is_first, mapped
@@ -147,13 +147,13 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
     student = student.to(device).to(memory_format=torch.channels_last)
     statistics = student.mean or data.mean, student.std or data.std
     optimizer = _optimizer(student, settings)
-    run_student = compiled(student, settings.compiled, device)
-    test, crew = resident(data.test, device), Crew(device)
+    run_student, crew = compiled(student, settings.compiled, device), Crew(device)
     if crew.size > 1 and settings.compiled != "off":
         raise SettingError(
             f"evaluate.compiled is {settings.compiled!r}, but {crew.size} processes train the student, which are not "
             "compiled. Set it to off, or general.processes to 1."
         )
+    test = resident(data.test, device)
     last: list[Tensor] = []  # logits of the latest test
 
     def one_epoch(epoch: int) -> dict[str, Any]:
@@ -161,7 +161,7 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
         for group in optimizer.param_groups:
             group["lr"] = rate
         student.train()
-        loss = _run_epoch(crew.wrap(run_student), optimizer, lesson, epoch, statistics, crew)
+        loss = _run_epoch(run_student, optimizer, lesson, epoch, statistics, crew)
         accuracy: float | str = ""
         if (epoch + 1) % settings.test_every == 0 or epoch + 1 == epochs:
             last[:] = [predict_student(student, test, statistics, device)]
@@ -191,14 +191,10 @@ def _optimizer(student: Backbone, settings: EvaluateSettings) -> torch.optim.Ada
 
 
 def _run_epoch(
-    student: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    lesson: _Lesson,
-    epoch: int,
-    statistics: Statistics,
-    crew: Crew,
+    student: Backbone, optimizer: torch.optim.Optimizer, lesson: _Lesson, epoch: int, statistics: Statistics, crew: Crew
 ) -> float:
     """One pass over the distilled images; each batch as halves with accumulated gradients. Returns the mean loss."""
+    network = crew.wrap(student)
     total, count = torch.zeros((), device=lesson.images.device), 0
     for plan, views, logits in lesson.epoch(epoch):
         images = normalize_pixels(views, *statistics).contiguous(memory_format=torch.channels_last)
@@ -206,7 +202,7 @@ def _run_epoch(
         with crew.step(student, halves(plan)) as turns:
             for turn in turns:
                 with autocast(images.device, lesson.settings.precision), turn.statistics():
-                    output = student(images[turn.own]).logits
+                    output = network(images[turn.own]).logits
                 loss = _loss(output.float(), plan, turn.own, logits, lesson) * turn.weight
                 torch.autograd.backward(loss)
                 total += loss.detach()

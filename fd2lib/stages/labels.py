@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from fd2lib.ground import RelabelSettings, SettingError, ShapeError, unknown
+from fd2lib.ground import RelabelSettings, SettingError, ShapeError, unknown, widest_float
 from fd2lib.models import Teacher, batch_statistics
 from fd2lib.stages.common import autocast, compiled
 from fd2lib.views import BatchPlan, apply_plan, plan_epoch
@@ -109,6 +109,7 @@ def view_labels(settings: RelabelSettings, rows: Tensor, plans: Sequence[BatchPl
     own = torch.cat([plan.indices for plan in plans])
     other = torch.cat([plan.indices[plan.permutation] for plan in plans])
     pairs = [(plan.lam, 1 - plan.lam) for plan in plans for _ in range(len(plan))]
-    shares = torch.tensor(pairs, dtype=torch.float64).log().to(rows.device)  # [N, 2], −inf without a mixture
-    logs = (rows.double() / temperature).log_softmax(1)
+    wide = widest_float(rows.device)
+    shares = torch.tensor(pairs, dtype=torch.float64).log().to(wide).to(rows.device)  # [N, 2], −inf without a mixture
+    logs = (rows.to(wide) / temperature).log_softmax(1)
     return (temperature * torch.logaddexp(logs[own] + shares[:, :1], logs[other] + shares[:, 1:])).float()

@@ -6,7 +6,6 @@ even those, and evaluation asks the teachers again. :mod:`fd2lib.stages.label_st
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -88,14 +87,14 @@ def _relabel(
     teachers = load_teachers(inputs.teachers, device, settings.compiled)
     state = run.load_checkpoint()
     done = state["epochs"] if state else 0
-    epochs, counts = settings.label_epochs, (len(images), len(distilled.classes))
-    writer = LabelWriter(run.folder, settings, *counts, done) if is_first() else None
-    make = partial(epoch_logits, settings, teachers, images)
+    epochs, size = settings.label_epochs, (len(images), len(distilled.classes))
+    writer = LabelWriter(run.folder, settings, *size, done) if is_first() else None
     with tqdm(total=epochs, initial=done, desc="relabel", unit="epoch", disable=not progress) as bar:
-        while done < epochs:  # as many epochs at once as there are processes; the first writes them all
-            made = mapped(make, range(done, min(done + world(), epochs)))
-            for epoch, logits in enumerate(made, done):
-                if writer is not None:
+        while done < epochs:
+            one_each = range(done, min(done + world(), epochs))
+            made = mapped(lambda epoch: epoch_logits(settings, teachers, images, epoch), one_each)
+            if writer is not None:
+                for epoch, logits in enumerate(made, done):
                     writer.write(epoch, logits)
             done += len(made)
             run.save_checkpoint({"epochs": done})

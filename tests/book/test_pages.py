@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from fd2lib.data import format_card, list_datasets
+from fd2lib.drive import load_plan, plan_jobs
 from fd2lib.ground import list_methods, list_teacher_kinds, load_recipe
 
 ROOT = Path(__file__).parents[2]
@@ -137,29 +138,46 @@ def test_snakefile_gives_parameters_to_the_notebooks_that_have_them(tmp_path):
         assert ("-p dataset cub200" in given) == ("dataset" in notebook_parameters(ROOT / source))
 
 
-def test_snakefile_makes_a_job_per_data_set_and_seed(tmp_path):
+def test_snakefile_makes_each_teacher_and_each_set_once(tmp_path):
     settings = ("methods=random,sre2lpp", "set=distill.iterations=3", "study=parts controls:rded,fd2_soft")
-    run = dry_run("datasets=plumage,cub200", "seeds=0,7", *settings, f"out={tmp_path}")
+    run = dry_run("datasets=plumage,cub200", "seeds=0,7", *settings, "device=cpu", f"out={tmp_path}")
     assert run.returncode == 0, run.stderr
-    commands = re.findall(r"-m fd2lib run (.*)", run.stdout + run.stderr)
-    given = "--methods random,sre2lpp --overrides distill.iterations=3 --study 'parts controls:rded,fd2_soft'"
-    assert sorted(commands) == sorted(
-        f"--dataset {name} --seeds {seed} {given} --out {tmp_path}/{name}/seed{seed} --no-page --quiet"
-        for name in ("plumage", "cub200")
-        for seed in (0, 7)
-    )
-    pages = re.findall(r"-m fd2lib notebook (\S+) (\S+) (.*)", run.stdout + run.stderr)
+    told = run.stdout + run.stderr
+    commands = re.findall(r"-m fd2lib jobs (\S+) --job (\S+) --out (\S+) --quiet (.*)", told)
+    assert {(plan, machine) for plan, _, _, machine in commands} == {(f"{tmp_path}/plan.toml", "--device cpu")}
+    plan = load_plan(f"{tmp_path}/plan.toml")
+    assert [part.dataset for part in plan.parts] == ["plumage", "cub200"]
+    for part in plan.parts:
+        assert (part.seeds, part.overrides, part.scale) == ("0,7", "distill.iterations=3", "reduced")
+    jobs = plan_jobs(plan)
+    assert sorted(name for _, name, _, _ in commands) == sorted(jobs), "each once"
+    folders = {"teacher": "teachers/{}.json", "students": "students/{}.csv"}
+    for _, name, out, _ in commands:
+        assert out == f"{tmp_path}/{folders[jobs[name].kind].format(name)}"
+    pages = re.findall(r"-m fd2lib notebook (\S+) (\S+) (.*)", told)
     assert sorted(target for _, target, _ in pages) == [
-        f"{tmp_path}/{name}/studies.ipynb" for name in ("cub200", "plumage")
+        f"{tmp_path}/studies-{name}.ipynb" for name in ("cub200-2", "plumage-1")
     ]
     for _, _, given in pages:
         assert "-p studies 'parts controls:rded,fd2_soft'" in given and "-p seeds 0,7" in given
         assert "-p overrides distill.iterations=3" in given and "-p scale reduced" in given
+        assert f"-p runs_dir {ROOT}/runs" in given and "-p bundle ''" in given
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        (("plan=warblers", "seeds=0", "ipc=1"), "plan 'warblers' says what is run, and so does ipc"),
+        (("datasets=plumage", "sedes=0"), "unknown option 'sedes'. Did you mean 'seeds'?"),
+    ],
+)
+def test_snakefile_refuses_a_grid_that_cannot_be(config, told, tmp_path):
+    run = dry_run(*config, f"out={tmp_path}")
+    assert run.returncode != 0 and told in run.stdout + run.stderr
 
 
 def test_snakefile_ends_a_grid_of_methods_in_the_page_of_results(tmp_path):
     run = dry_run("datasets=plumage", "seeds=0", f"out={tmp_path}")
     assert run.returncode == 0, run.stderr
-    assert (
-        f"notebooks/60_results.ipynb {tmp_path}/results.ipynb -p results {tmp_path}/runs.csv" in run.stdout + run.stderr
-    )
+    command = f'notebooks/60_results.ipynb {tmp_path}/results.ipynb -p results "$(realpath {tmp_path}/runs.csv)"'
+    assert command in run.stdout + run.stderr

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from fd2lib.ground import LayerStatistics, ShapeError, channel_statistics
+from fd2lib.ground import ShapeError
+from fd2lib.ground.channels import LayerStatistics, channel_statistics
 from fd2lib.losses import bn_statistics_loss, bn_statistics_total
 
 

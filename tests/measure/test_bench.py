@@ -11,8 +11,8 @@ import torch
 from fd2lib import measure
 from fd2lib.ground import SettingError
 from fd2lib.measure.bench import Bench, bench_cases, choose_cases
+from fd2lib.measure.cases import Case
 from fd2lib.measure.profile import kind_of, profile_rows
-from fd2lib.measure.steps import Case
 from fd2lib.record import BENCH, PROFILE, put_rows, read_rows
 
 ONCE = Bench(torch.device("cpu"), "processor", threads=1, repeats=1, images=4)
@@ -76,7 +76,7 @@ def test_a_profile_sorts_all_time_of_a_step(tmp_path):
         ("aten::mkldnn_convolution", "convolution, forwards"),
         ("aten::native_batch_norm_backward", "BatchNorm and its statistics"),
         ("aten::linalg_vector_norm", "norms, sums and other reductions"),
-        ("aten::mul_", "arithmetic on single numbers"),
+        ("aten::mul_", "arithmetic, element by element"),
         ("SomethingNew", "calls, autograd and the rest"),
     ],
 )
@@ -93,6 +93,7 @@ def test_the_measurement_of_a_gpu_runs_without_one_and_says_so(tmp_path, capsys)
     with open(tmp_path / "gpu.csv", newline="") as stream:
         (row, *_) = csv.DictReader(stream)
     assert row["case"] == "distill-resnet18-32-bf16" and float(row["ratio"]) > 0 and row["waits"] == ""
+    assert {case.compiled for case in program["compiled_cases"](program["cases"](False))} == {"graphs", "kernels"}
     layout = program["layout_row"](ONCE, tiny("pretrain-resnet18-batch4", stage="layout"))
     assert layout["stage"] == "layout" and layout["ratio"] > 0
 
