@@ -147,13 +147,13 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
     student = student.to(device).to(memory_format=torch.channels_last)
     statistics = student.mean or data.mean, student.std or data.std
     optimizer = _optimizer(student, settings)
-    run_student, crew = compiled(student, settings.compiled, device), Crew(device)
+    crew = Crew(device)
     if crew.size > 1 and settings.compiled != "off":
         raise SettingError(
             f"evaluate.compiled is {settings.compiled!r}, but {crew.size} processes train the student, which are not "
             "compiled. Set it to off, or general.processes to 1."
         )
-    test = resident(data.test, device)
+    run_student, test = compiled(student, settings.compiled, device), resident(data.test, device)
     last: list[Tensor] = []  # logits of the latest test
 
     def one_epoch(epoch: int) -> dict[str, Any]:

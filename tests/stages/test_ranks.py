@@ -86,7 +86,7 @@ with together():
     labels = run_relabel(settings["relabel"], inputs, root / "labels", progress=False).folder
     cut_after_a_checkpoint(lambda: run_relabel(settings["relabel"], inputs, root / "labels cut", progress=False))
     lesson = EvaluateInputs(data, labels)
-    student = lambda folder: run_evaluate(settings["evaluate"], lesson, root / folder, progress=False)
+    student = lambda folder, name="evaluate": run_evaluate(settings[name], lesson, root / folder, progress=False)
     first = student("student")
     cut_after_a_checkpoint(lambda: student("student cut"))
     seen = {
@@ -94,6 +94,7 @@ with together():
         "reused": student("student").reused,
         "another folder": told(lambda: pretrain("pretrain resumed", "pretrain")),
         "three": told(lambda: pretrain("pretrain for three", "three")),
+        "compiled": told(lambda: student("compiled", "evaluate compiled")),
     }
     (root / f"seen-{rank()}.json").write_text(json.dumps(seen))
 """
@@ -123,6 +124,7 @@ def made(tmp_path_factory, data, recipe, teachers):
     settings = {
         **one, **two, "pretrain for one": one["pretrain"], "pretrain resumed": dataclasses.replace(longer, processes=2),
         "pretrain for three": dataclasses.replace(one["pretrain"], processes=3),
+        "evaluate compiled": dataclasses.replace(two["evaluate"], compiled="kernels"),
     }  # fmt: skip
     asked = {
         "settings": {name: setting_values(value) for name, value in settings.items()},
@@ -203,6 +205,7 @@ def test_every_process_finds_what_is_there_and_hears_of_errors_of_the_first(made
     for seen in made.seen:
         assert seen["reused"] is True
         assert "was made differently" in seen["another folder"]
+        assert "evaluate.compiled is 'kernels', but 2 processes" in seen["compiled"]
         assert "processes is 3, but 2 can work here" in seen["three"] and "--nproc-per-node 3" in seen["three"]
 
 
