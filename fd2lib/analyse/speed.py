@@ -21,12 +21,12 @@ GROWING = {
 def load_speed(results: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the rows of ``bench.csv`` and of ``profile.csv`` in a folder; a missing file has none.
 
-    The first have the ``set``, ``goal``, ``before`` and ``release`` of their case, NaN where it has none; cases that
-    are no longer declared are left out. The second have ``more_ms``, what a step spends above the bare passes.
+    The first have ``set``, ``without``, ``goal``, ``before`` and ``release`` of their case, or NaN; cases that are no
+    longer declared are left out. The second have ``more_ms``, what a step spends above the bare passes.
     """
     rows, cases, numbers = load_rows(Path(results) / "bench.csv", BENCH), bench_cases(), ("goal", "before", "release")
     rows = rows[rows["case"].isin(list(cases))].reset_index(drop=True)
-    told = {name: [getattr(cases[case], name) for case in rows["case"]] for name in ("set", *numbers)}
+    told = {name: [getattr(cases[case], name) for case in rows["case"]] for name in ("set", "without", *numbers)}
     profile = load_rows(Path(results) / "profile.csv", PROFILE)
     profile["more_ms"] = profile["full_ms"] - profile["bare_ms"]
     return rows.assign(**told).astype(dict.fromkeys(numbers, float)), profile

@@ -30,6 +30,7 @@ class Case:
     earlier: int
     precision: str
     compiled: str  # as the setting of relabel and evaluate
+    without: str  # weights of distillation's terms that are 0, separated by blanks
     goal: float | None = None  # ratio of full to bare
     before: float | None = None
     release: float | None = None

@@ -74,7 +74,7 @@ def prepare(case: Case, device: torch.device, folder: Path, steps: int) -> Work:
 def _distill(case: Case, device: torch.device, folder: Path, steps: int) -> Work:
     (teacher,) = load_teachers([save_teacher(case, folder)], device)
     of_head = ("attention_ratio", "characteristic_weight", "similarity_weight")
-    without: dict[str, Any] = {} if case.maps else dict.fromkeys(of_head, 0.0)
+    without: dict[str, Any] = dict.fromkeys([*case.without.split(), *(() if case.maps else of_head)], 0.0)
     settings = DistillSettings(
         ipc=case.earlier + 1, iterations=steps, precision=case.precision, shift=4 if case.image_size <= 64 else 32,
         seed=0, **without,

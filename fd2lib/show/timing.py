@@ -46,10 +46,12 @@ def _step_title(row: dict[str, Any]) -> str:
     """What a case measures, in words."""
     if row["stage"] == "decoding":
         return f"{word('stage', row['stage'])}, {row['batch']} photographs to {row['image_size']} px"
-    head = f", K {row['classes']}, M {row['maps']}" if row["stage"] in ("pretrain", "distill") else ""
+    head = f", K {row['classes']}" if row["stage"] in ("pretrain", "distill") else ""
+    head += (f", M {row['maps']}" if row["maps"] else ", no head") if head else ""
     precision = "" if row["precision"] == "fp32" else f", {row['precision']}"
     title = f"{word('stage', row['stage'])}, {row['backbone']}, {row['image_size']} px{head}, batch {row['batch']}"
-    return title + precision
+    left_out = [name.removesuffix("_weight").replace("bn", "BatchNorm matching") for name in row["without"].split()]
+    return title + precision + (f", without {' and '.join(left_out)}" if left_out else "")
 
 
 def profile_table(rows: pd.DataFrame) -> Html:

@@ -18,8 +18,8 @@ def speed():
     for case in bench_cases().values():
         known = {name: value for name, value in vars(case).items() if name in BENCH.columns}
         row = dict.fromkeys(BENCH.columns, 1.0) | known | {"case": case.name, "device": "cpu (X)", "clock": "processor"}
-        rows.append(row | {"ratio": 1.25, "threads": 1, "set": case.set, "goal": case.goal or float("nan"),
-                           "before": float("nan"), "release": float("nan")})  # fmt: skip
+        told = {"set": case.set, "without": case.without, "goal": case.goal or float("nan")}
+        rows.append(row | told | {"ratio": 1.25, "threads": 1, "before": float("nan"), "release": float("nan")})
     return pd.DataFrame(rows)
 
 
@@ -27,6 +27,7 @@ def test_a_table_says_what_was_measured_on_what(speed):
     table = show.speed_table(speed)
     assert "cpu (X), 1 thread, processor time" in table and table.count("<table") == 1
     assert "distill, resnet18, 64 px, K 200, M 8, batch 50" in table and "student, resnet18" in table
+    assert "no head" in table and "without BatchNorm matching and characteristic and similarity" in table
     assert "1.25" in table and "1.08" in table and "growth" not in table
     assert "the release" not in table, "a column without a value"
 
