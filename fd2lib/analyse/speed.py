@@ -63,3 +63,17 @@ def speed_spans(rows: pd.DataFrame, estimates: pd.DataFrame, dataset: str = "cub
     found |= {name.replace(" ", "_"): own[name] for name in PEAKS}
     ends = {name: (values.min(), values.max()) for name, values in found.items()}
     return pd.DataFrame.from_dict(ends, orient="index", columns=["low", "high"])
+
+
+def waits(results: str | Path) -> pd.DataFrame:
+    """Return what the rehearsal on a second device counted, ``rehearsal.csv``: the most over a stage's cases."""
+    counts = pd.read_csv(Path(results) / "rehearsal.csv")
+    most = ["reads_per_step", "copies_per_step", "reads_per_unit", "copies_per_unit", "checkpoint_reads_per_unit"]
+    grouped = counts.groupby("stage", sort=False)
+    return grouped[most].max().assign(cases=grouped.size()).reset_index()[["stage", "cases", *most]]
+
+
+def whole_run(results: str | Path) -> pd.DataFrame:
+    """Return ``whole_run.csv``: processor minutes of each stage of one seed, and of all, by version."""
+    minutes = pd.read_csv(Path(results) / "whole_run.csv")
+    return minutes.assign(total_minutes=minutes.filter(like="_minutes").sum(axis=1))

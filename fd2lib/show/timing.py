@@ -65,6 +65,16 @@ def profile_table(rows: pd.DataFrame) -> Html:
     return Html("<br>".join(tables)) if tables else sentences(_NONE)
 
 
+def waits_table(counts: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.waits` as a table."""
+    return html_table(counts, CAPTIONS["waits"], COLUMNS["waits"], digits=0)
+
+
+def whole_run_table(minutes: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.whole_run` as a table."""
+    return html_table(minutes, CAPTIONS["whole_run"], COLUMNS["whole_run"])
+
+
 def growth_figure(table: pd.DataFrame) -> BookFigure | Html:
     """Return :func:`fd2lib.analyse.growth` as one panel for each size that grows: a step, and the bare passes."""
     if table.empty:
