@@ -82,23 +82,26 @@ def whole_run(results: str | Path) -> pd.DataFrame:
     return minutes.assign(total_minutes=minutes.filter(like="_minutes").sum(axis=1))
 
 
-def time_shares(profile: pd.DataFrame, minutes: pd.DataFrame) -> dict[str, float]:
-    """Return where time goes: what the optimiser takes of a student's step, and a seed's stages of the whole, in %.
+def time_shares(profile: pd.DataFrame, minutes: pd.DataFrame) -> pd.DataFrame:
+    """Return where time goes, as ``low, high`` that are equal.
 
-    With ``minutes`` of a whole seed in the last row of :func:`whole_run`, ``minutes_before`` in its first, and
-    ``matching_ms``, what BatchNorm and its statistics take of a distillation step above the bare passes.
+    In % the ``optimiser``'s share of a student's step and that of ``copies`` beyond the bare passes', and each stage's
+    of a whole seed; ``minutes`` of that (the last row of :func:`whole_run`) and ``minutes_before`` (its first); and
+    ``matching_ms``, what BatchNorm and its statistics take of a distillation step beyond the bare passes.
     """
 
     def of(case: str, operation: str, column: str) -> float:
         lines = profile[(profile["case"] == case) & (profile["operation"] == operation)]
         return float(lines[column].mean())
 
-    now, before = minutes.iloc[-1], minutes["total_minutes"].iloc[0]
-    stages = {"teacher": "pretrain", "images": "distill", "labels": "relabel", "student": "evaluate"}
-    return {
+    student, seed = profile.loc[profile["case"] == "student-resnet18", "full_ms"].sum(), minutes.iloc[-1]
+    found = {
         "optimiser": of("student-resnet18", "the optimiser's step", "share"),
+        "copies": 100 * of("student-resnet18", "copies, indices and new memory", "more_ms") / student,
         "matching_ms": of("distill-resnet18-k200-m8", "BatchNorm and its statistics", "more_ms"),
-        "minutes": float(now["total_minutes"]),
-        "minutes_before": float(before),
-        **{name: 100 * float(now[f"{stage}_minutes"] / now["total_minutes"]) for name, stage in stages.items()},
+        "minutes": seed["total_minutes"],
+        "minutes_before": minutes["total_minutes"].iloc[0],
     }
+    stages = {"teacher": "pretrain", "images": "distill", "labels": "relabel", "student": "evaluate"}
+    found |= {name: 100 * seed[f"{stage}_minutes"] / seed["total_minutes"] for name, stage in stages.items()}
+    return pd.DataFrame({"low": found, "high": found}, dtype=float)
