@@ -238,7 +238,7 @@ def _asked(recipe: Recipe) -> dict[str, Any]:
         **{name: getattr(recipe, name) for name in ("scale", "dataset", "classes", "image_size", "bundle", "method")},
         "start": recipe.distill.start,
         "ipc": recipe.relabel.ipc,
-        "seed": recipe.evaluate.seed,
+        "seed": recipe.pretrain.seed,
         "student": recipe.evaluate.student,
         "student_init": setting_values(recipe.evaluate)["student_init"],
         "labels": recipe.evaluate.labels,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fd2lib.ground.errors import SettingError, require
-from fd2lib.ground.layers import SCALES, Layers, Resolved, parse_overrides, read_tables
+from fd2lib.ground.layers import SCALES, SEED_OFFSETS, Layers, Resolved, parse_overrides, read_tables
 from fd2lib.ground.ranks import world
 from fd2lib.ground.settings import STAGES, DistillSettings, EvaluateSettings, PretrainSettings, RelabelSettings
 
@@ -124,7 +124,7 @@ def load_recipe(
         method: one of :func:`list_methods`.
         backbone: teacher and student; empty takes the scale's default for the data set.
         ipc: images per class.
-        seed: seed of every stage.
+        seed: seed of every stage that no setting gives another.
         image_size: pixels; 0 takes the scale's default for the data set.
         classes: class subset; ``None`` takes the scale's default for the data set, ``""`` all classes.
         bundle: ``paper`` or ``release`` sets everything that the two read differently; empty keeps the scale's values.
@@ -147,6 +147,7 @@ def load_recipe(
     chosen = backbone or layers.general("", pieces)[0].backbone
     general, sources = layers.general(chosen, pieces)
     given = {"backbone": chosen, "student": student or chosen, "ipc": ipc, "seed": seed, "threads": general.threads}
+    given |= {name: getattr(general, name) for name in SEED_OFFSETS.values()}
     given["processes"] = general.processes or world()
     resolved = layers.resolve(pieces, given)
     not_followed = tuple(f"{key}={layers.asked[key]}: fixed at {why}" for key, why in resolved.refused.items())

@@ -181,6 +181,9 @@ class GeneralSettings:
     classes: str = setting("", "paper: all classes")  # class subset
     teacher_backbones: str = setting("", "one teacher: the backbone")  # separated by blanks
     seed_step: int = setting(1000, "ours: teachers that share a backbone share nothing else", low=0)
+    # added to the run's seed for the images, and for a student with the views that it learns from
+    image_seed_offset: int = setting(0, "ours: one seed fixes everything", low=0)
+    student_seed_offset: int = setting(0, "ours: one seed fixes everything", low=0)
     # which accuracy is compared: after the last epoch, or the best (selected on test images)
     headline: str = setting("last", "nothing is selected on test images; release: best", choices=("last", "best"))
     threads: int = setting(1, "ours: the same numbers on every machine", low=1, unit="CPU threads")
