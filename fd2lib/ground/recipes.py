@@ -32,6 +32,7 @@ class Recipe:
     label_teacher_kind: str  # of the teachers that make the labels
     teacher_settings: tuple[PretrainSettings, ...]  # of the images' teachers, used in turn
     label_teacher_settings: tuple[PretrainSettings, ...]  # of the labels' teachers, averaged
+    scorer_settings: PretrainSettings | None = None  # of the teacher that scores crops where none of the images' does
     distill: DistillSettings
     relabel: RelabelSettings
     evaluate: EvaluateSettings
@@ -155,6 +156,10 @@ def load_recipe(
         raise SettingError(_not_followed(layers, methods, method, resolved))
     names = (teacher_backbones or general.teacher_backbones or chosen).split()
     makers, maker_sources = _teachers(layers, pieces, given, names, general.seed_step)
+    scorers: tuple[PretrainSettings, ...] = ()
+    if resolved.settings("distill").scorer == "plain":
+        plain = _with_teacher(methods, method, "plain", for_labels=True)[1]
+        scorers = _teachers(layers, plain, given, names[:1], general.seed_step)[0]
     caller = {"image_size": image_size, "classes": classes is not None, "teacher_backbones": teacher_backbones}
     sources |= {f"general.{name}": "caller" for name, given_by_caller in caller.items() if given_by_caller}
     return Recipe(
@@ -171,6 +176,7 @@ def load_recipe(
         label_teacher_kind=label_kind,
         teacher_settings=makers,
         label_teacher_settings=_teachers(layers, label_pieces, given, names, general.seed_step)[0],
+        scorer_settings=scorers[0] if scorers else None,
         sources=resolved.sources | maker_sources | sources,
         not_followed=not_followed,
         **{stage: resolved.settings(stage) for stage in ("distill", "relabel", "evaluate")},

@@ -97,6 +97,8 @@ class DistillSettings(StageSettings):
         choices=("distinct", "repeated"),
         before="distinct",
     )
+    # who scores the crops of mosaics: the images' own first teacher, or one plain teacher that all methods share
+    scorer: str = setting("own", "release: the method's teacher", choices=("own", "plain"), before="own")
     own_ratio: bool = setting(False, "one teacher", before=False)  # each teacher's own λ in place of attention_ratio
 
     def __post_init__(self) -> None:
@@ -107,6 +109,8 @@ class DistillSettings(StageSettings):
             )
         if self.start != "all" and self.ipc == 0:
             raise SettingError(f"ipc is 0 with start {self.start!r}; expected at least 1 (0 goes with start 'all').")
+        if not self.start.startswith("pool"):
+            object.__setattr__(self, "scorer", "own")  # no crops are scored, and the same images have one identity
 
 
 @dataclass(frozen=True, kw_only=True)
