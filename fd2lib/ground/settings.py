@@ -170,10 +170,17 @@ class EvaluateSettings(HalfBatchSettings):
     stem: str = setting("standard", "torchvision's networks", choices=STEMS)
     labels: str = setting("soft", "release", choices=("soft", "hard"))  # logits of the teachers, or class labels
     learning_rate: float = setting(1e-3, "release", low=0)  # AdamW
+    # of all but the classifier; 0: the same
+    backbone_rate: float = setting(0.0, "release: one rate", low=0, before=0.0)
     weight_decay: float = setting(1e-5, "release", low=0)  # on weights with more than one dimension
     temperature: float = setting(20.0, "release", low=0.01)
     test_every: int = setting(10, "ours", low=1, unit="epochs")  # the last epoch is always tested
     processes: int = setting(1, "ours: one", low=1, unit="processes that share each batch", before=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.backbone_rate == self.learning_rate:
+            object.__setattr__(self, "backbone_rate", 0.0)  # one rate has one identity
 
 
 @dataclass(frozen=True, kw_only=True)
