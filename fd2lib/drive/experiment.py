@@ -187,7 +187,8 @@ def settings_text(recipe: Recipe) -> str:
     """Return all settings of an experiment as JSON with sorted keys.
 
     ``teacher_settings`` is there where several make the images, ``label_teacher_settings`` where others make the
-    labels, ``scorer_settings`` (of one) where another scores crops. :func:`fd2lib.record.row_identity` compares rows by them.
+    labels, ``scorer_settings`` (of one) where another scores crops.
+    :func:`fd2lib.record.row_identity` compares rows by them.
     """
     names = ("pretrain", "distill", "relabel", "evaluate")
     stages: dict[str, Any] = {name: setting_values(getattr(recipe, name)) for name in names}

@@ -99,6 +99,8 @@ class DistillSettings(StageSettings):
     )
     # who scores the crops of mosaics: the images' own first teacher, or one plain teacher that all methods share
     scorer: str = setting("own", "release: the method's teacher", choices=("own", "plain"), before="own")
+    # which pixels: all, all but the third that the teacher attends to most, or all but that mask moved by half the side
+    optimised: str = setting("all", "SRe2L++", choices=("all", "unattended", "shifted"), before="all")
     own_ratio: bool = setting(False, "one teacher", before=False)  # each teacher's own λ in place of attention_ratio
 
     def __post_init__(self) -> None:
@@ -109,6 +111,13 @@ class DistillSettings(StageSettings):
             )
         if self.start != "all" and self.ipc == 0:
             raise SettingError(f"ipc is 0 with start {self.start!r}; expected at least 1 (0 goes with start 'all').")
+        if self.iterations == 0:
+            object.__setattr__(self, "optimised", "all")  # nothing is, and the same images have one identity
+        if self.optimised != "all" and self.phases:
+            raise SettingError(
+                f"optimised is {self.optimised!r} with phases {self.phases!r}; expected 'all': "
+                "images that change size keep no pixels."
+            )
         if not self.start.startswith("pool"):
             object.__setattr__(self, "scorer", "own")  # no crops are scored, and the same images have one identity
 

@@ -191,8 +191,7 @@ def _optimizer(student: Backbone, settings: EvaluateSettings) -> tuple[torch.opt
     """AdamW whose weight decay spares biases and norms (one dimension), and the first rate of each of its groups."""
     split = {settings.learning_rate: list(student.parameters())}
     if settings.backbone_rate:
-        network: Any = student.network  # timm's networks all say which their classifier is
-        own = {id(p) for p in network.get_classifier().parameters()}
+        own = {id(p) for p in student.classifier.parameters()}
         split = {settings.learning_rate: [p for p in student.parameters() if id(p) in own]}
         split[settings.backbone_rate] = [p for p in student.parameters() if id(p) not in own]
     groups: list[dict[str, Any]] = []

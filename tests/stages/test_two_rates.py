@@ -34,7 +34,7 @@ def test_with_a_tiny_rate_only_the_classifier_learns(tmp_path, data, recipe, lab
     made = student(recipe, data, labels, tmp_path / "run", backbone_rate=1e-12, weight_decay=0.0)
     asked = {"init": settings.student_init, "stem": settings.stem, "seed": settings.seed}
     before = create_backbone(settings.student, len(data.classes), image_size=32, features=False, **asked)
-    after, classifier = weights(made), dict(before.network.get_classifier().named_parameters())
+    after, classifier = weights(made), dict(before.classifier.named_parameters())
     own = {name for name, p in before.named_parameters() if any(p is one for one in classifier.values())}
     assert 0 < len(own) < len(dict(before.named_parameters()))
     for name, parameter in before.named_parameters():
