@@ -20,6 +20,7 @@ from fd2lib.analyse.learned import (
     mass_differences,
     mass_summary,
 )
+from fd2lib.analyse.nested import nested_components, variance_components
 from fd2lib.analyse.reading import (
     GROUP,
     LEARNER,

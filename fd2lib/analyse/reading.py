@@ -90,7 +90,9 @@ def _variants(rows: pd.DataFrame) -> list[str]:
     names = [""] * len(rows)
     for _, group in parts(rows, [name for name in GROUP if name != "variant"]):
         # Settings as they are compared: one that was added later is there only with another value than before.
-        flat = pd.DataFrame([_flat(json.loads(settings_identity(text))) for text in group["settings"]], group.index)
+        settings = [json.loads(settings_identity(text)) for text in group["settings"]]
+        own = [_flat(one) | _other_seeds(one, seed) for one, seed in zip(settings, group["seed"], strict=True)]
+        flat = pd.DataFrame(own, group.index)
         flat = flat.assign(**{name: group[name] for name in ("teacher_kind", "label_teacher_kind")})
         for key in flat.columns:
             shown = flat[key].map(lambda value: "as before" if value is None or value != value else json.dumps(value))
@@ -98,6 +100,12 @@ def _variants(rows: pd.DataFrame) -> list[str]:
             for position in shown.index[shown != usual]:
                 names[position] = f"{names[position]} {key}={shown[position]}".strip().replace('"', "")
     return names
+
+
+def _other_seeds(settings: Mapping[str, Any], seed: int) -> dict[str, str]:
+    """Seeds of stages that are not the row's, as what is added to it, so that one variant is of several seeds."""
+    seeds = {f"{name}.seed": one.get("seed", seed) for name, one in settings.items() if isinstance(one, dict)}
+    return {name: f"{other - seed:+g}" for name, other in seeds.items() if other != seed}
 
 
 def _flat(value: Any, name: str = "") -> dict[str, Any]:

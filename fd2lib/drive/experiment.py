@@ -130,6 +130,11 @@ class Experiment:
         """Train or load the teachers that the labels need; none for true classes."""
         return self._pretrain(self.recipe.label_teacher_settings if self.recipe.needs_label_teachers else ())
 
+    def scorer(self) -> PretrainResult | None:
+        """Train or load the teacher that scores the crops of mosaics; none where the images' own does."""
+        settings = self.recipe.scorer_settings
+        return self.pretrain(settings) if settings else None
+
     @property
     def distill_settings(self) -> DistillSettings:
         """See :func:`asked_images`."""
@@ -137,11 +142,12 @@ class Experiment:
 
     def distill(self) -> DistillResult:
         """Make or load the images; only optimisation and mosaics need teachers."""
-        return self._run(
-            run_distill,
-            self.distill_settings,
-            lambda: DistillInputs(self.dataset, [result.folder for result in self.image_teachers()]),
-        )
+
+        def inputs() -> DistillInputs:
+            teachers, scorer = self.image_teachers(), self.scorer()
+            return DistillInputs(self.dataset, [one.folder for one in teachers], scorer.folder if scorer else None)
+
+        return self._run(run_distill, self.distill_settings, inputs)
 
     def distilled(self) -> DistilledImages:
         """Return the distilled images, ``ipc`` of each class."""
@@ -181,7 +187,8 @@ def settings_text(recipe: Recipe) -> str:
     """Return all settings of an experiment as JSON with sorted keys.
 
     ``teacher_settings`` is there where several make the images, ``label_teacher_settings`` where others make the
-    labels. :func:`fd2lib.record.row_identity` compares rows by them.
+    labels, ``scorer_settings`` (of one) where another scores crops.
+    :func:`fd2lib.record.row_identity` compares rows by them.
     """
     names = ("pretrain", "distill", "relabel", "evaluate")
     stages: dict[str, Any] = {name: setting_values(getattr(recipe, name)) for name in names}
@@ -189,6 +196,8 @@ def settings_text(recipe: Recipe) -> str:
         stages["teacher_settings"] = [setting_values(one) for one in recipe.teacher_settings]
     if recipe.label_teacher_settings != recipe.teacher_settings:
         stages["label_teacher_settings"] = [setting_values(one) for one in recipe.label_teacher_settings]
+    if recipe.scorer_settings:
+        stages["scorer_settings"] = [setting_values(recipe.scorer_settings)]
     return json.dumps(stages, sort_keys=True)
 
 
@@ -238,7 +247,7 @@ def _asked(recipe: Recipe) -> dict[str, Any]:
         **{name: getattr(recipe, name) for name in ("scale", "dataset", "classes", "image_size", "bundle", "method")},
         "start": recipe.distill.start,
         "ipc": recipe.relabel.ipc,
-        "seed": recipe.evaluate.seed,
+        "seed": recipe.pretrain.seed,
         "student": recipe.evaluate.student,
         "student_init": setting_values(recipe.evaluate)["student_init"],
         "labels": recipe.evaluate.labels,
@@ -247,7 +256,10 @@ def _asked(recipe: Recipe) -> dict[str, Any]:
 
 
 def _costs(done: Experiment, teachers: int, labellers: int) -> dict[str, int]:
-    """Images passed through networks, stage by stage, from settings and set sizes."""
+    """Images passed through networks, stage by stage, from settings and set sizes.
+
+    A teacher that only scores crops is not counted: it makes starts equal in a comparison and is of no method.
+    """
     recipe, data = done.recipe, done.dataset
     count = recipe.relabel.ipc * len(data.classes) or len(data.train)
     return {

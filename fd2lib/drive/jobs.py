@@ -58,6 +58,7 @@ def plan_jobs(plan: Plan) -> dict[str, Job]:
             made = {one: _teacher_job(request, recipe, one) for one in _needed(recipe)}
             teachers |= {job.name: teachers.get(job.name, job) for job in made.values()}
             makers = [made[one].name for one in recipe.teacher_settings] if recipe.needs_image_teachers else []
+            makers += [made[recipe.scorer_settings].name] if recipe.scorer_settings else []
             key = _digest(_images(request, recipe), identity(asked_images(request, recipe)), makers)
             sets.setdefault(key, []).append((request, recipe))
             needs.setdefault(key, {}).update(dict.fromkeys(job.name for job in made.values()))
@@ -106,7 +107,8 @@ def gather_rows(plan: Plan, files: Iterable[str | Path], results: str | Path) ->
 def _needed(recipe: Recipe) -> list[PretrainSettings]:
     makers = recipe.teacher_settings if recipe.needs_image_teachers else ()
     labellers = recipe.label_teacher_settings if recipe.needs_label_teachers else ()
-    return list(dict.fromkeys((*makers, *labellers)))
+    scorers = (recipe.scorer_settings,) if recipe.scorer_settings else ()
+    return list(dict.fromkeys((*makers, *labellers, *scorers)))
 
 
 def _teacher_job(request: Request, recipe: Recipe, settings: PretrainSettings) -> Job:

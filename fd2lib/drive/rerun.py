@@ -64,6 +64,7 @@ def _recipe_of(row: Mapping[str, str], weights: str) -> Recipe:
         image_size=int(row["image_size"]),
         teacher_settings=tuple(teachers),
         label_teacher_settings=tuple(labellers or teachers),
+        scorer_settings=next(iter(_built("pretrain", one, weights) for one in stages.get("scorer_settings", [])), None),
         sources={},
         **{stage: _built(stage, stages[stage], weights) for stage in ("distill", "relabel", "evaluate")},
     )

@@ -19,6 +19,8 @@ Entry = dict[str, Any]  # {"value": …, "from": where it comes from}
 GENERAL = "general"
 TRAINED = ("pretrain", "evaluate")  # stages whose batches several processes can share
 SCALES = ("toy", "reduced", "paper")
+# By what the seed of a stage is moved from the run's; that of the teachers is the run's.
+SEED_OFFSETS = {"distill": "image_seed_offset", "relabel": "student_seed_offset", "evaluate": "student_seed_offset"}
 NAMED = ("methods", "bundles", "studies", "plans")  # files of named tables, which are added to and never replaced
 # What a caller gives by a name of its own, by the setting that an override would have to name.
 CALLERS = {
@@ -30,7 +32,7 @@ CALLERS = {
     "evaluate.student": "student",
     "distill.ipc": "ipc",
     "relabel.ipc": "ipc",
-    **{f"{stage}.seed": "seed" for stage in STAGES},
+    "pretrain.seed": "seed",
     **{f"{stage}.threads": "general.threads" for stage in STAGES},
     **{f"{stage}.processes": "general.processes" for stage in TRAINED},
 }
@@ -164,7 +166,8 @@ class Layers:
     def resolve(self, pieces: Sequence[str], given: Mapping[str, Any]) -> Resolved:
         """Return all values and their sources, of a method's pieces and a caller's values.
 
-        The caller has ``given`` ``backbone``, ``student``, ``ipc``, ``seed``, ``threads`` and ``processes``.
+        The caller has ``given`` ``backbone``, ``student``, ``ipc``, ``seed``, ``threads``, ``processes`` and, of what
+        :data:`SEED_OFFSETS` names, each.
 
         Raises:
             SettingError: an unknown setting is asked for, or one that the caller gives by a name of its own.
@@ -201,7 +204,10 @@ class Layers:
 def _of_caller(stage: str, given: Mapping[str, Any]) -> dict[str, Entry]:
     """Settings that the caller gives rather than a recipe."""
     own = {"pretrain": ("backbone",), "distill": ("ipc",), "relabel": ("ipc",), "evaluate": ("student",)}[stage]
-    caller = {name: {"value": given[name], "from": "caller"} for name in ("seed", *own)}
+    offset = SEED_OFFSETS.get(stage, "")
+    apart = given[offset] if offset else 0
+    caller = {name: {"value": given[name], "from": "caller"} for name in own}
+    caller |= {"seed": {"value": given["seed"] + apart, "from": f"caller and general.{offset}" if apart else "caller"}}
     general = ("threads", "processes") if stage in TRAINED else ("threads",)
     return caller | {name: {"value": given[name], "from": f"general.{name}"} for name in general}
 

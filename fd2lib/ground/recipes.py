@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fd2lib.ground.errors import SettingError, require
-from fd2lib.ground.layers import SCALES, Layers, Resolved, parse_overrides, read_tables
+from fd2lib.ground.layers import SCALES, SEED_OFFSETS, Layers, Resolved, parse_overrides, read_tables
 from fd2lib.ground.ranks import world
 from fd2lib.ground.settings import STAGES, DistillSettings, EvaluateSettings, PretrainSettings, RelabelSettings
 
@@ -32,6 +32,7 @@ class Recipe:
     label_teacher_kind: str  # of the teachers that make the labels
     teacher_settings: tuple[PretrainSettings, ...]  # of the images' teachers, used in turn
     label_teacher_settings: tuple[PretrainSettings, ...]  # of the labels' teachers, averaged
+    scorer_settings: PretrainSettings | None = None  # of the teacher that scores crops where none of the images' does
     distill: DistillSettings
     relabel: RelabelSettings
     evaluate: EvaluateSettings
@@ -124,7 +125,7 @@ def load_recipe(
         method: one of :func:`list_methods`.
         backbone: teacher and student; empty takes the scale's default for the data set.
         ipc: images per class.
-        seed: seed of every stage.
+        seed: seed of every stage that no setting gives another.
         image_size: pixels; 0 takes the scale's default for the data set.
         classes: class subset; ``None`` takes the scale's default for the data set, ``""`` all classes.
         bundle: ``paper`` or ``release`` sets everything that the two read differently; empty keeps the scale's values.
@@ -147,6 +148,7 @@ def load_recipe(
     chosen = backbone or layers.general("", pieces)[0].backbone
     general, sources = layers.general(chosen, pieces)
     given = {"backbone": chosen, "student": student or chosen, "ipc": ipc, "seed": seed, "threads": general.threads}
+    given |= {name: getattr(general, name) for name in SEED_OFFSETS.values()}
     given["processes"] = general.processes or world()
     resolved = layers.resolve(pieces, given)
     not_followed = tuple(f"{key}={layers.asked[key]}: fixed at {why}" for key, why in resolved.refused.items())
@@ -154,6 +156,10 @@ def load_recipe(
         raise SettingError(_not_followed(layers, methods, method, resolved))
     names = (teacher_backbones or general.teacher_backbones or chosen).split()
     makers, maker_sources = _teachers(layers, pieces, given, names, general.seed_step)
+    scorers: tuple[PretrainSettings, ...] = ()
+    if resolved.settings("distill").scorer == "plain":
+        plain = _with_teacher(methods, method, "plain", for_labels=True)[1]
+        scorers = _teachers(layers, plain, given, names[:1], general.seed_step)[0]
     caller = {"image_size": image_size, "classes": classes is not None, "teacher_backbones": teacher_backbones}
     sources |= {f"general.{name}": "caller" for name, given_by_caller in caller.items() if given_by_caller}
     return Recipe(
@@ -170,6 +176,7 @@ def load_recipe(
         label_teacher_kind=label_kind,
         teacher_settings=makers,
         label_teacher_settings=_teachers(layers, label_pieces, given, names, general.seed_step)[0],
+        scorer_settings=scorers[0] if scorers else None,
         sources=resolved.sources | maker_sources | sources,
         not_followed=not_followed,
         **{stage: resolved.settings(stage) for stage in ("distill", "relabel", "evaluate")},

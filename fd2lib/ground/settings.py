@@ -97,6 +97,10 @@ class DistillSettings(StageSettings):
         choices=("distinct", "repeated"),
         before="distinct",
     )
+    # who scores the crops of mosaics: the images' own first teacher, or one plain teacher that all methods share
+    scorer: str = setting("own", "release: the method's teacher", choices=("own", "plain"), before="own")
+    # which pixels: all, all but the third that the teacher attends to most, or all but that mask moved by half the side
+    optimised: str = setting("all", "SRe2L++", choices=("all", "unattended", "shifted"), before="all")
     own_ratio: bool = setting(False, "one teacher", before=False)  # each teacher's own λ in place of attention_ratio
 
     def __post_init__(self) -> None:
@@ -107,6 +111,15 @@ class DistillSettings(StageSettings):
             )
         if self.start != "all" and self.ipc == 0:
             raise SettingError(f"ipc is 0 with start {self.start!r}; expected at least 1 (0 goes with start 'all').")
+        if self.iterations == 0:
+            object.__setattr__(self, "optimised", "all")  # nothing is, and the same images have one identity
+        if self.optimised != "all" and self.phases:
+            raise SettingError(
+                f"optimised is {self.optimised!r} with phases {self.phases!r}; expected 'all': "
+                "images that change size keep no pixels."
+            )
+        if not self.start.startswith("pool"):
+            object.__setattr__(self, "scorer", "own")  # no crops are scored, and the same images have one identity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,10 +179,17 @@ class EvaluateSettings(HalfBatchSettings):
     stem: str = setting("standard", "torchvision's networks", choices=STEMS)
     labels: str = setting("soft", "release", choices=("soft", "hard"))  # logits of the teachers, or class labels
     learning_rate: float = setting(1e-3, "release", low=0)  # AdamW
+    # of all but the classifier; 0: the same
+    backbone_rate: float = setting(0.0, "release: one rate", low=0, before=0.0)
     weight_decay: float = setting(1e-5, "release", low=0)  # on weights with more than one dimension
     temperature: float = setting(20.0, "release", low=0.01)
     test_every: int = setting(10, "ours", low=1, unit="epochs")  # the last epoch is always tested
     processes: int = setting(1, "ours: one", low=1, unit="processes that share each batch", before=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.backbone_rate == self.learning_rate:
+            object.__setattr__(self, "backbone_rate", 0.0)  # one rate has one identity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +201,9 @@ class GeneralSettings:
     classes: str = setting("", "paper: all classes")  # class subset
     teacher_backbones: str = setting("", "one teacher: the backbone")  # separated by blanks
     seed_step: int = setting(1000, "ours: teachers that share a backbone share nothing else", low=0)
+    # added to the run's seed for the images, and for a student with the views that it learns from
+    image_seed_offset: int = setting(0, "ours: one seed fixes everything", low=0)
+    student_seed_offset: int = setting(0, "ours: one seed fixes everything", low=0)
     # which accuracy is compared: after the last epoch, or the best (selected on test images)
     headline: str = setting("last", "nothing is selected on test images; release: best", choices=("last", "best"))
     threads: int = setting(1, "ours: the same numbers on every machine", low=1, unit="CPU threads")

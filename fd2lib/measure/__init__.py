@@ -31,7 +31,6 @@ from fd2lib.measure.maps import (
     average_map,
     centre_prior,
     channel_mean_map,
-    class_activation_map,
     maps_of_both,
     occlusion_maps,
     reachable_mass,

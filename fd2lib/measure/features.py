@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fd2lib.ground import SettingError, ShapeError
 from fd2lib.models import Teacher, TeacherOutput, create_backbone
@@ -46,19 +45,13 @@ def feature_map(out: TeacherOutput) -> Tensor:
     return out.features
 
 
-def classifier(teacher: Teacher) -> nn.Module:
-    """Return the layer of a teacher's backbone that gives the logits."""
-    network: Any = teacher.backbone.network  # timm's networks all say which it is
-    return network.get_classifier()
-
-
 def embed(teacher: Teacher, images: Tensor, batch_size: int = 64) -> Tensor:
     """Return what the backbone's classifier reads of bytes ``[N, 3, S, S]``: the last feature map, pooled.
 
     float32 ``[N, C]``, on the CPU.
     """
     read: list[Tensor] = []
-    handle = classifier(teacher).register_forward_pre_hook(
+    handle = teacher.backbone.classifier.register_forward_pre_hook(
         lambda _, given: read.append(given[0].flatten(1).float().cpu())
     )
     try:

@@ -7,26 +7,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fd2lib.ground import SettingError, ShapeError
-from fd2lib.measure.features import classifier, feature_map, outputs
-from fd2lib.models import Teacher
+from fd2lib.measure.features import feature_map, outputs
+from fd2lib.models import Teacher, class_activation_map
 from fd2lib.stages import to_unit
-
-
-def class_activation_map(features: Tensor, weights: Tensor, labels: Tensor) -> Tensor:
-    """Return the class activation map (Zhou et al. 2016) of each image's own class, where it speaks for the class.
-
-    Of the last feature map ``[B, C, h, w]``, the weights ``[K, C]`` of the linear classifier that reads it, and labels
-    ``y`` ``[B]``: ``ReLU(Σ_c weights[y, c] · features[:, c])``, ``[B, h, w]``.
-
-    Raises:
-        ShapeError: the classifier does not read this feature map.
-    """
-    if weights.ndim != 2 or features.ndim != 4 or weights.shape[1] != features.shape[1]:
-        raise ShapeError(
-            f"classifier weights {tuple(weights.shape)} do not read features {tuple(features.shape)}; "
-            "expected [K, C] and [B, C, h, w]: a linear classifier right after the last feature map."
-        )
-    return torch.einsum("bc,bchw->bhw", weights[labels], features).relu()
 
 
 def channel_mean_map(features: Tensor) -> Tensor:
@@ -43,7 +26,7 @@ def attention_maps(teacher: Teacher, images: Tensor, labels: Tensor, batch_size:
     Raises:
         ShapeError: as :func:`class_activation_map`.
     """
-    weights = classifier(teacher).get_parameter("weight").detach().flatten(1)  # 1 × 1 convolutions too
+    weights = teacher.backbone.classifier.get_parameter("weight").detach().flatten(1)  # 1 × 1 convolutions too
     found: dict[str, list[Tensor]] = {}
     for out, own in zip(outputs(teacher, images, batch_size), torch.split(labels, batch_size), strict=True):
         maps = {

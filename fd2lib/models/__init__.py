@@ -1,6 +1,13 @@
 """Models: backbones, the attention head, class prototypes, and the teacher that bundles them."""
 
-from fd2lib.models.attention import AttentionHead, AttentionOutput, ClassPrototypes, pick_maps, pool_parts
+from fd2lib.models.attention import (
+    AttentionHead,
+    AttentionOutput,
+    ClassPrototypes,
+    class_activation_map,
+    pick_maps,
+    pool_parts,
+)
 from fd2lib.models.backbones import Backbone, BackboneOutput, create_backbone, list_backbones, resolve_name
 from fd2lib.models.batchnorm import BatchNormTap, batch_statistics
 from fd2lib.models.synchronised import SynchronisedBatchNorm

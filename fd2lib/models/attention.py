@@ -184,3 +184,20 @@ class ClassPrototypes(nn.Module):
         """Return the prototypes scaled to length 1, ``[K, dim]``; a zero prototype stays zero."""
         length = torch.linalg.vector_norm(self.prototypes, dim=1, keepdim=True)
         return self.prototypes / torch.where(length > 0, length, torch.ones_like(length))
+
+
+def class_activation_map(features: Tensor, weights: Tensor, labels: Tensor) -> Tensor:
+    """Return the class activation map (Zhou et al. 2016) of each image's own class, where it speaks for the class.
+
+    Of the last feature map ``[B, C, h, w]``, the weights ``[K, C]`` of the linear classifier that reads it, and labels
+    ``y`` ``[B]``: ``ReLU(Σ_c weights[y, c] · features[:, c])``, ``[B, h, w]``.
+
+    Raises:
+        ShapeError: the classifier does not read this feature map.
+    """
+    if weights.ndim != 2 or features.ndim != 4 or weights.shape[1] != features.shape[1]:
+        raise ShapeError(
+            f"classifier weights {tuple(weights.shape)} do not read features {tuple(features.shape)}; "
+            "expected [K, C] and [B, C, h, w]: a linear classifier right after the last feature map."
+        )
+    return torch.einsum("bc,bchw->bhw", weights[labels], features).relu()

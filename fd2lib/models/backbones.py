@@ -52,6 +52,11 @@ class Backbone(nn.Module):
         self.mean: tuple[float, ...] | None = None
         self.std: tuple[float, ...] | None = None
 
+    @property
+    def classifier(self) -> nn.Module:
+        """The layer that gives the logits."""
+        return self.network.get_classifier()
+
     def forward(self, x: Tensor) -> BackboneOutput:
         """Classify normalised images ``[B, 3, S, S]``."""
         features = self.network.forward_features(x)

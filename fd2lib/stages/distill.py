@@ -18,7 +18,7 @@ from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
 from fd2lib.ground import DistillSettings, SettingError, atomic_path, from_first, share
-from fd2lib.record import RunFolder
+from fd2lib.record import RunFolder, content_fingerprint
 from fd2lib.stages.common import (
     DatasetInputs,
     Made,
@@ -37,13 +37,18 @@ from fd2lib.stages.starts import make_starts
 
 @dataclass(frozen=True)
 class DistillInputs(DatasetInputs):
-    """The image set to distill and the folders of the teachers, used in turn, one per iteration."""
+    """The image set to distill and the folders of the teachers, used in turn, one per iteration.
+
+    With the setting ``scorer`` another teacher scores the crops of mosaics.
+    """
 
     teachers: Sequence[Path]
+    scorer: Path | None = None
 
     def fingerprints(self) -> dict[str, str]:
         """Fingerprints of images and teachers."""
-        return super().fingerprints() | teacher_fingerprints(self.teachers)
+        scorer = {"scorer": content_fingerprint(self.scorer, "pretrain")} if self.scorer else {}
+        return super().fingerprints() | teacher_fingerprints(self.teachers) | scorer
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,11 @@ def _distill(
         raise SettingError(
             f"iterations is {settings.iterations}, but no teacher was given; name one or set iterations to 0."
         )
+    if (settings.scorer == "plain") != (inputs.scorer is not None):
+        raise SettingError(
+            f"distill.scorer is {settings.scorer!r}, but {'a' if inputs.scorer else 'no'} teacher was given to score "
+            "crops; give one with 'plain' and a start of mosaics, and none with 'own'."
+        )
     plan_phases(settings, inputs.dataset.image_size)  # a bad setting is reported before any work
     teachers = load_teachers(inputs.teachers, device)
     chunks = torch.split(torch.arange(len(inputs.dataset.classes)), settings.chunk_classes)
@@ -112,7 +122,7 @@ def _distill(
     if not own:
         return
     run.load_checkpoint()  # carries the wall time of earlier sittings
-    scorer = teachers[0] if teachers else None
+    scorer = load_teachers([inputs.scorer], device)[0] if inputs.scorer else next(iter(teachers), None)
     starts = make_starts(settings, inputs.dataset, scorer, device)
     steps = max(settings.iterations, 1)
     done = (len(jobs) - len(todo)) * steps

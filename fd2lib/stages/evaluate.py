@@ -146,7 +146,7 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
     student = create_backbone(settings.student, data.num_classes, image_size=data.image_size, features=False, **asked)
     student = student.to(device).to(memory_format=torch.channels_last)
     statistics = student.mean or data.mean, student.std or data.std
-    optimizer = _optimizer(student, settings)
+    optimizer, rates = _optimizer(student, settings)
     crew = Crew(device)
     if crew.size > 1 and settings.compiled != "off":
         raise SettingError(
@@ -157,16 +157,21 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
     last: list[Tensor] = []  # logits of the latest test
 
     def one_epoch(epoch: int) -> dict[str, Any]:
-        rate = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / (2 * epochs)))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        share = 0.5 * (1 + math.cos(math.pi * epoch / (2 * epochs)))
+        for group, highest in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = highest * share
         student.train()
         loss = _run_epoch(run_student, optimizer, lesson, epoch, statistics, crew)
         accuracy: float | str = ""
         if (epoch + 1) % settings.test_every == 0 or epoch + 1 == epochs:
             last[:] = [predict_student(student, test, statistics, device)]
             accuracy = 100 * (last[0].argmax(1) == data.test.labels).double().mean().item()
-        return {"epoch": epoch, "learning_rate": rate, "loss": loss, "test_accuracy": accuracy}
+        return {
+            "epoch": epoch,
+            "learning_rate": settings.learning_rate * share,
+            "loss": loss,
+            "test_accuracy": accuracy,
+        }
 
     shown = ("loss", "test_accuracy")
     history = run_epochs(run, epochs, {"student": student, "optimizer": optimizer}, one_epoch, shown, progress)
@@ -182,12 +187,19 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
     return history
 
 
-def _optimizer(student: Backbone, settings: EvaluateSettings) -> torch.optim.AdamW:
-    """AdamW whose weight decay spares biases and norms (one dimension)."""
-    decayed = [p for p in student.parameters() if p.ndim > 1]
-    spared = [p for p in student.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": spared, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, settings.learning_rate, fused=True)
+def _optimizer(student: Backbone, settings: EvaluateSettings) -> tuple[torch.optim.AdamW, list[float]]:
+    """AdamW whose weight decay spares biases and norms (one dimension), and the first rate of each of its groups."""
+    split = {settings.learning_rate: list(student.parameters())}
+    if settings.backbone_rate:
+        own = {id(p) for p in student.classifier.parameters()}
+        split = {settings.learning_rate: [p for p in student.parameters() if id(p) in own]}
+        split[settings.backbone_rate] = [p for p in student.parameters() if id(p) not in own]
+    groups: list[dict[str, Any]] = []
+    for rate, parameters in split.items():
+        decayed, spared = [p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1]
+        groups.append({"params": decayed, "weight_decay": settings.weight_decay, "lr": rate})
+        groups.append({"params": spared, "weight_decay": 0.0, "lr": rate})
+    return torch.optim.AdamW(groups, settings.learning_rate, fused=True), [group["lr"] for group in groups]
 
 
 def _run_epoch(

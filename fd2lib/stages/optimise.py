@@ -13,6 +13,7 @@ from tqdm.auto import tqdm
 from fd2lib.ground import DistillSettings, SettingError, make_generator
 from fd2lib.models import Teacher
 from fd2lib.stages.common import autocast, require_finite, sent_ahead, to_pixels, to_unit
+from fd2lib.stages.kept import kept_pixels
 from fd2lib.stages.objective import Objective, history_columns
 from fd2lib.views import crop_resize, random_resized_crop_boxes
 
@@ -70,13 +71,14 @@ def optimise(
     reference = objectives[0].teacher  # pixels are optimised in its units
     device, side, history = objectives[0].labels.device, start.shape[-1], list[Tensor]()
     images = begun = reference.normalize(to_unit(start.to(device)))
+    kept = kept_pixels(reference, images, objectives[0].labels, settings.optimised)
     own_units = [_same_units(objective.teacher, reference) for objective in objectives]
     for phase in plan_phases(settings, side):
         if phase.first > 0:
             images = torch.lerp(_resize(images, phase.size), _resize(begun, phase.size), settings.residual)
         images = _resize(images, phase.size)
         _remember(objectives, [_resize(to_unit(image.to(device)), phase.size) for image in earlier], job)
-        images = _run_phase(images.clone(), phase, objectives, own_units, job, history, bar)
+        images = _run_phase(images.clone(), kept, phase, objectives, own_units, job, history, bar)
     recorded = torch.stack(history).float().cpu()
     last = dict(zip(objectives[0].columns, recorded[-1].tolist(), strict=True))
     remedy = "Lower distill.learning_rate; finished chunks are kept."
@@ -86,6 +88,7 @@ def optimise(
 
 def _run_phase(
     images: Tensor,
+    kept: Tensor | None,
     phase: Phase,
     objectives: Sequence[Objective],
     own_units: Sequence[bool],
@@ -93,8 +96,9 @@ def _run_phase(
     history: list[Tensor],
     bar: tqdm,
 ) -> Tensor:
-    """Optimise normalised images through one phase with an Adam of its own; appends to ``history``."""
+    """Optimise normalised images, but for pixels that are kept, with an Adam of its own; appends to ``history``."""
     reference, settings = objectives[0].teacher, objectives[0].settings
+    start = images if kept is None else images.clone()
     images.requires_grad_(True)
     optimizer = torch.optim.Adam([images], settings.learning_rate, betas=(0.5, 0.9), fused=True)
     for iteration, draw in enumerate(sent_ahead(_draws(settings, phase, job), images.device), phase.first):
@@ -111,6 +115,8 @@ def _run_phase(
         optimizer.step()
         with torch.no_grad():
             images.copy_(reference.clamp(images))
+            if kept is not None:
+                images.copy_(torch.where(kept, start, images))
         history.append(torch.stack([terms[name].detach() for name in objective.columns]))  # stays on the device
         bar.update()
     return images.detach()

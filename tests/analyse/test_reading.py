@@ -20,7 +20,7 @@ from fd2lib.analyse import (
 from fd2lib.ground import ArtefactError
 from fd2lib.record import ATTENTION, STUDENTS, put_rows
 
-OTHER = {"distill": {"iterations": 99, "seed": 5}, "relabel": {"epochs": 5}}
+OTHER = {"distill": {"iterations": 99}, "relabel": {"epochs": 5}}
 
 
 def test_numbers_are_numbers_and_unknown_ones_nan(student):
@@ -98,7 +98,7 @@ def test_rows_with_unusual_settings_are_a_variant_of_their_own(student):
 
 
 def test_a_setting_that_most_rows_do_not_have_is_a_variant(student):
-    settings = json.loads(student()["settings"])
+    settings = json.loads(student(seed=3)["settings"])
     settings["distill"]["own_ratio"] = True
     rows = [student(seed=seed) for seed in range(3)] + [student(seed=3, settings=json.dumps(settings))]
     assert load_rows(rows)["variant"].tolist() == ["", "", "", "distill.own_ratio=true"]
@@ -113,6 +113,16 @@ def test_seeds_of_several_teachers_are_no_variants(student):
     assert set(load_rows(rows)["variant"]) == {""}
     odd = load_rows([*rows, student(seed=3, settings=settings(3, epochs=2))])["variant"]
     assert odd.tolist()[:3] == [""] * 3 and "teacher_settings=" in odd[3] and len(odd[3]) < 60
+
+
+def test_images_of_another_seed_are_a_variant_however_many_seeds_they_are_of(student):
+    def row(seed, images):
+        settings = json.loads(student()["settings"])
+        settings["distill"]["seed"] = images
+        return student(seed=seed, settings=json.dumps(settings))
+
+    found = load_rows([*(row(seed, seed) for seed in range(2)), *(row(seed, 100 + seed) for seed in range(2))])
+    assert found["variant"].tolist() == ["", "", "distill.seed=+100", "distill.seed=+100"]
 
 
 def test_the_settings_behind_a_table_are_those_of_most_rows(student):

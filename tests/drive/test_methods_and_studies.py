@@ -4,8 +4,18 @@ import json
 
 import pytest
 
-from fd2lib.drive import Experiment, list_studies, load_study, run_grid, study_grid, study_rows
+from fd2lib.drive import (
+    Experiment,
+    grid_requests,
+    list_studies,
+    load_plan,
+    load_study,
+    run_grid,
+    study_grid,
+    study_rows,
+)
 from fd2lib.drive.cli import main
+from fd2lib.drive.experiment import resolve_recipe
 from fd2lib.drive.recipe_text import diff_recipes, parse_recipe
 from fd2lib.ground import SCALES, SettingError, list_methods
 from fd2lib.record import STUDENTS, read_rows
@@ -150,3 +160,15 @@ def test_recipes_are_printed_with_every_source(capsys):
     assert main(["recipes", "show", "papier"]) == 1
     told = capsys.readouterr().err
     assert "'papier'" in told and "toy, reduced, paper, release." in told
+
+
+def test_the_nested_design_shares_no_images_and_no_students():
+    """Two teachers, two sets of images of each and two students of each set, for two methods: all of other seeds."""
+    (part,) = load_plan("variance").parts
+    recipes = [resolve_recipe(request) for request in grid_requests(part)]
+    assert len(recipes) == 16 and {one.relabel.ipc for one in recipes} == {3}
+    for method in ("sre2lpp", "sre2lpp_fd2"):
+        own = [one for one in recipes if one.method == method]
+        seeds = {(one.pretrain.seed, one.distill.seed, one.relabel.seed, one.evaluate.seed) for one in own}
+        assert [len({seed[place] for seed in seeds}) for place in range(4)] == [2, 4, 8, 8]
+        assert [len({seed[:place] for seed in seeds}) for place in range(1, 5)] == [2, 4, 8, 8]

@@ -6,7 +6,8 @@ import pytest
 
 from fd2lib.drive import Experiment
 from fd2lib.drive.cli import main
-from fd2lib.drive.rerun import find_row
+from fd2lib.drive.request import Machine
+from fd2lib.drive.rerun import experiment_of_row, find_row
 from fd2lib.ground import SettingError
 from fd2lib.record import read_rows
 
@@ -28,6 +29,17 @@ def test_a_toy_row_is_made_again_exactly(tmp_path, capsys):
     again = {row["fingerprint"]: row for row in read_rows(tmp_path / "out" / "runs.csv")}
     for row in read_rows(path):
         assert [again[row["fingerprint"]][name] for name in COMPARED] == [row[name] for name in COMPARED]
+
+
+def test_a_row_whose_crops_another_teacher_scored_is_made_again_from_the_same_run(tmp_path):
+    asked = dict(classes="3", image_size=32, device="cpu", runs_dir=str(tmp_path / "runs"), progress=False)
+    mosaics = f"{TINY} distill.start=pool2 distill.scorer=plain pretrain.epochs=1"
+    first = Experiment(method="sre2lpp_fd2", overrides=mosaics, **asked)
+    first.record(tmp_path / "rows.csv")
+    (row,) = read_rows(tmp_path / "rows.csv")
+    again = experiment_of_row(row, Machine(device="cpu", runs_dir=str(tmp_path / "runs")), progress=False)
+    assert again.recipe.scorer_settings == first.recipe.scorer_settings != first.recipe.pretrain
+    assert again.evaluate().reused and again.row()["settings"] == row["settings"]
 
 
 def test_a_row_that_is_not_there_is_said(tmp_path):

@@ -77,10 +77,25 @@ def test_random_real_optimises_nothing_whatever_is_asked_of_the_others():
     assert not same.not_followed  # what it is anyway
 
 
-@pytest.mark.parametrize("key", ["distill.ipc", "relabel.ipc", "evaluate.seed", "pretrain.backbone", "relabel.threads"])
+@pytest.mark.parametrize("key", ["distill.ipc", "relabel.ipc", "pretrain.seed", "pretrain.backbone", "relabel.threads"])
 def test_what_has_a_name_of_its_own_is_no_override(key):
     with pytest.raises(SettingError, match=rf"override {key} is not followed: give "):
         load_recipe("toy", dataset="plumage", method="sre2lpp", overrides={key: 2})
+
+
+def test_images_and_students_may_have_seeds_of_their_own():
+    def seeds(**asked):
+        recipe = load_recipe("reduced", dataset="plumage", method="fadrm_fd2", seed=3, **asked)
+        teachers = [one.seed for one in (*recipe.teacher_settings, *recipe.label_teacher_settings)]
+        return teachers, [getattr(recipe, stage).seed for stage in ("distill", "relabel", "evaluate")]
+
+    assert seeds() == ([3, 4, 3, 4], [3, 3, 3])
+    apart = "general.image_seed_offset=10 general.student_seed_offset=100"
+    assert seeds(overrides=apart) == ([3, 4, 3, 4], [13, 103, 103])
+    assert seeds(overrides=f"{apart} distill.seed=7 evaluate.seed=9") == ([3, 4, 3, 4], [7, 103, 9])
+    recipe = load_recipe("toy", dataset="plumage", method="random", overrides=apart)
+    assert recipe.sources["distill.seed"] == "caller and general.image_seed_offset"
+    assert recipe.sources["pretrain.seed"] == "caller"
 
 
 def test_the_number_of_threads_is_one_for_all_stages_and_part_of_what_is_fixed():

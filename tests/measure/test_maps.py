@@ -6,15 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fd2lib.ground import SettingError, ShapeError
-from fd2lib.measure import (
-    attention_maps,
-    attention_mass,
-    average_map,
-    centre_prior,
-    channel_mean_map,
-    class_activation_map,
-    reachable_mass,
-)
+from fd2lib.measure import attention_maps, attention_mass, average_map, centre_prior, channel_mean_map, reachable_mass
+from fd2lib.models import class_activation_map
 
 
 def random_case(seed, count=3, high=4, wide=5, size=20):

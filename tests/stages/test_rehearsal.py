@@ -40,6 +40,11 @@ from fd2lib.views import per_channel
 
 FILE = Path(__file__).parents[2] / "results" / "rehearsal.csv"
 TEACHERS = PRETRAIN | {"random views, no head": ("sre2lpp", {"pretrain.views": "random"})}
+KEPT = {
+    "kept pixels": ("sre2lpp_fd2", "cal", {"distill.optimised": "unattended"}),
+    "kept pixels, no head": ("sre2lpp", "plain", {"distill.optimised": "shifted"}),
+}
+IMAGES = DISTILL | KEPT
 FORMATS = {"8 bits": {"relabel.bits": 8}, "fixed": {"relabel.regime": "fixed"}}
 LABELS = RELABEL | FORMATS | {"on the fly": {"relabel.store": False}, "true classes": {"evaluate.labels": "hard"}}
 # The device has no autocast, and one epoch or two iterations are enough to tell what a step costs.
@@ -49,7 +54,7 @@ STEPS = {"pretrain.batch_size": 4, "distill.iterations": 4, "relabel.batch_size"
 UNITS = {"pretrain.epochs": 2, "distill.chunk_classes": 1, "relabel.epochs": 2}
 CASES = [
     *(("pretrain", case) for case in TEACHERS),
-    *(("distill", case) for case in DISTILL),
+    *(("distill", case) for case in IMAGES),
     *(("relabel", case) for case in RELABEL | FORMATS),
     *(("evaluate", case) for case in LABELS),
 ]
@@ -92,7 +97,7 @@ def count(stage: str, case: str, run: Run, root: Path) -> dict[str, object]:
     return {
         "stage": stage,
         "case": case,
-        "method": {"pretrain": TEACHERS, "distill": DISTILL}.get(stage, {}).get(case, ["sre2lpp_fd2"])[0],
+        "method": {"pretrain": TEACHERS, "distill": IMAGES}.get(stage, {}).get(case, ["sre2lpp_fd2"])[0],
         "unit": "chunk" if stage == "distill" else "epoch",
         "steps_per_unit": base.steps // base.units,
         "reads_per_step": reads.total() / steps,
@@ -166,7 +171,7 @@ def stage_run(data, recipe, teachers, images):
         return run
 
     def distilling(case):
-        method, which, own = DISTILL[case]
+        method, which, own = IMAGES[case]
 
         def run(device, folder, changes):
             asked = recipe(method, **{"ipc": 2, **own, **BASE, **changes}).distill
