@@ -26,7 +26,8 @@ from fd2lib.record import (
 )
 
 RESULTS = Path(__file__).parents[2] / "results"
-AWAITED = {"results/labels.csv", "results/answer.csv"}  # of plans whose rows are not all measured yet
+# Of plans whose rows are not all measured yet.
+AWAITED = {f"results/{name}.csv" for name in ("labels", "answer", "grain", "grain_photos", "sets")}
 SETTINGS = json.dumps({"pretrain": {"epochs": 3}, "distill": {"iterations": 2}, "relabel": {}, "evaluate": {"seed": 0}})
 ROW = {name: f"{name} value" for name in STUDENTS.columns} | {"settings": SETTINGS, "images_fingerprint": ""}
 
