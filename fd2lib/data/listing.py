@@ -138,7 +138,7 @@ def select_classes(
     own = (named or {}).get(text)
     if absent := sorted(set(own or ()) - set(classes)):
         raise DataError(
-            f"{len(absent)} classes of {text!r} are not there, the first is {absent[0]!r}; get all classes."
+            f"{len(absent)} classes of {text!r} are not there, the first is {absent[0]!r}; get the whole set."
         )
     wanted = own.__contains__ if own is not None else partial(_matches, text=text)
     found = [index for index, name in enumerate(classes) if not text or wanted(name)]
