@@ -78,4 +78,4 @@ unit: $(STAMP)
 	@$(PY) -m pytest -n auto --dist loadfile
 
 nbval: $(STAMP)
-	@$(PY) -m pytest --nbval notebooks
+	@$(PY) -m pytest --nbval notebooks -n auto --dist loadfile

@@ -36,16 +36,18 @@ def minutes_of_stages(data_root: str) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure the version on the path and add its row, in place of the row of that name."""
+    """Measure the version on the path and add its row; means over a version's rows are shown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("table", type=Path)
     parser.add_argument("version", help="what the row is called")
     parser.add_argument("--data-root", default="")
     asked = parser.parse_args()
-    rows = list(csv.DictReader(asked.table.open(encoding="utf-8"))) if asked.table.exists() else []
+    rows: list[dict[str, str]] = (
+        list(csv.DictReader(asked.table.open(encoding="utf-8"))) if asked.table.exists() else []
+    )
     minutes = minutes_of_stages(asked.data_root)
     row = {"version": asked.version, **{f"{stage}_minutes": f"{value:.2f}" for stage, value in minutes.items()}}
-    rows = [one for one in rows if one["version"] != asked.version] + [row]
+    rows.append(row)
     temporary = asked.table.with_suffix(".tmp")
     with temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(row), lineterminator="\n")

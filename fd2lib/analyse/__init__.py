@@ -32,7 +32,7 @@ from fd2lib.analyse.reading import (
     records,
     settings_behind,
 )
-from fd2lib.analyse.speed import growth, load_speed, speed_spans, waits, whole_run
+from fd2lib.analyse.speed import growth, load_speed, speed_spans, time_shares, waits, whole_run
 from fd2lib.analyse.statistics import (
     DECIDED,
     Interval,

@@ -53,12 +53,14 @@ def speed_spans(rows: pd.DataFrame, estimates: pd.DataFrame, dataset: str = "cub
     """Return what times come to, each as ``low, high``.
 
     They are the ratios of each stage's step to its bare passes over the cases that have a goal, by stage and, as
-    ``steps``, of all but the feeding of batches; and by GPU the minutes of the paper's rows of a data set (see
-    :func:`fd2lib.analyse.paper_estimates`).
+    ``steps``, of all but the feeding of batches; those of the ablation, by case; and by GPU the minutes of the paper's
+    rows of a data set (see :func:`fd2lib.analyse.paper_estimates`).
     """
     aimed = rows[(rows["set"] == "table") & rows["goal"].notna()]
     found = {str(key["stage"]): part["ratio"] for key, part in parts(aimed, ["stage"])}
     found["steps"] = aimed.loc[aimed["stage"] != "feeding", "ratio"]
+    less = rows[rows["set"] == "ablation"]
+    found |= {key["case"].replace("-", "_"): part["ratio"] for key, part in parts(less, ["case"])}
     own = estimates[estimates["dataset"] == dataset]
     found |= {name.replace(" ", "_"): own[name] for name in PEAKS}
     ends = {name: (values.min(), values.max()) for name, values in found.items()}
@@ -74,6 +76,29 @@ def waits(results: str | Path) -> pd.DataFrame:
 
 
 def whole_run(results: str | Path) -> pd.DataFrame:
-    """Return ``whole_run.csv``: processor minutes of each stage of one seed, and of all, by version."""
-    minutes = pd.read_csv(Path(results) / "whole_run.csv")
+    """Return ``whole_run.csv``: mean processor minutes of each stage of one seed, and of all, by version; n rows."""
+    by_version = pd.read_csv(Path(results) / "whole_run.csv", dtype={"version": str}).groupby("version", sort=False)
+    minutes = by_version.mean().assign(n=by_version.size()).reset_index()
     return minutes.assign(total_minutes=minutes.filter(like="_minutes").sum(axis=1))
+
+
+def time_shares(profile: pd.DataFrame, minutes: pd.DataFrame) -> dict[str, float]:
+    """Return where time goes: what the optimiser takes of a student's step, and a seed's stages of the whole, in %.
+
+    With ``minutes`` of a whole seed in the last row of :func:`whole_run`, ``minutes_before`` in its first, and
+    ``matching_ms``, what BatchNorm and its statistics take of a distillation step above the bare passes.
+    """
+
+    def of(case: str, operation: str, column: str) -> float:
+        lines = profile[(profile["case"] == case) & (profile["operation"] == operation)]
+        return float(lines[column].mean())
+
+    now, before = minutes.iloc[-1], minutes["total_minutes"].iloc[0]
+    stages = {"teacher": "pretrain", "images": "distill", "labels": "relabel", "student": "evaluate"}
+    return {
+        "optimiser": of("student-resnet18", "the optimiser's step", "share"),
+        "matching_ms": of("distill-resnet18-k200-m8", "BatchNorm and its statistics", "more_ms"),
+        "minutes": float(now["total_minutes"]),
+        "minutes_before": float(before),
+        **{name: 100 * float(now[f"{stage}_minutes"] / now["total_minutes"]) for name, stage in stages.items()},
+    }

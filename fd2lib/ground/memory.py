@@ -7,9 +7,7 @@ from collections.abc import Iterator
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # parameters of mallopt, from glibc's malloc.h
 _NEVER, _MMAP_DEFAULT = 2**31 - 1, 65536
-_LARGE = (
-    32 * 2**20
-)  # what glibc's own threshold grows to where large tensors come and go; once set, none grows any more
+_LARGE = 32 * 2**20  # as far as glibc moves its own threshold; one that was set no longer moves
 
 
 @contextlib.contextmanager
