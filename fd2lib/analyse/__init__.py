@@ -46,3 +46,4 @@ from fd2lib.analyse.statistics import (
     summarise,
 )
 from fd2lib.analyse.studies import StudyResults, arm_differences, arm_means, compared, shares, study_results, twins
+from fd2lib.analyse.verdicts import BAND, Contrast, decide, holm, verdict_words, verdicts

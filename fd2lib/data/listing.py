@@ -4,8 +4,9 @@ import difflib
 import fnmatch
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -121,18 +122,26 @@ def make_listing(
     return Listing(names, splits["train"], splits["test"], tuple(report))
 
 
-def select_classes(classes: tuple[str, ...], pattern: str) -> list[int]:
+def select_classes(
+    classes: tuple[str, ...], pattern: str, named: Mapping[str, Sequence[str]] | None = None
+) -> list[int]:
     """Return the indices of the classes that ``pattern`` asks for, ascending, of all names in label order.
 
     ``""`` asks for all classes; ``"10"`` for the first ten; ``"Warbler"`` for those whose name holds the text, in
     either case, with blanks or underscores; ``"*_Warbler"`` is a glob over the whole name; ``"Warbler:10"`` asks for
-    the first ten of those.
+    the first ten of those. The names of a subset that is ``named`` are asked for by its name.
 
     Raises:
         DataError: nothing matches, or fewer classes than asked for.
     """
     text, count = _split_pattern(pattern)
-    found = [index for index, name in enumerate(classes) if not text or _matches(name, text)]
+    own = (named or {}).get(text)
+    if absent := sorted(set(own or ()) - set(classes)):
+        raise DataError(
+            f"{len(absent)} classes of {text!r} are not there, the first is {absent[0]!r}; get the whole set."
+        )
+    wanted = own.__contains__ if own is not None else partial(_matches, text=text)
+    found = [index for index, name in enumerate(classes) if not text or wanted(name)]
     if not found:
         raise DataError(f"no class matches {text!r} among {len(classes)}; {_near(classes, text)}.")
     if count is None:

@@ -44,8 +44,8 @@ def load_dataset(
         root: the folder that holds the set's folder; for ``folder`` the one that holds ``train`` and ``test``.
             Empty takes the environment's ``FD2LIB_DATA_ROOT``; ``plumage`` needs none.
         size: pixels, 1 to 2048.
-        classes: a subset, as :func:`select_classes` reads it: ``""``, ``"10"``, ``"Warbler"``, ``"Warbler:10"``;
-            of ``plumage``, ``""`` is the first 8.
+        classes: a subset, as :func:`select_classes` reads it: ``""``, ``"10"``, ``"Warbler"``, ``"Warbler:10"``,
+            or a subset that the set's card names; of ``plumage``, ``""`` is the first 8.
         seed: draws the images kept by ``train_per_class`` and ``test_per_class``, and those of ``plumage``.
         train_per_class: training images per class; 0 keeps all (``plumage``: 60).
         test_per_class: test images per class; 0 keeps all (``plumage``: 25).
@@ -71,7 +71,7 @@ def load_dataset(
     else:
         listing = find_listing(name, root, download=download)
         remarks = (*_against(reader.info, listing), *listing.report)
-        listing = keep_classes(listing, select_classes(listing.classes, classes))
+        listing = keep_classes(listing, select_classes(listing.classes, classes, reader.subsets))
         train = keep_images(listing.train, listing.classes, "train", train_per_class, seed)
         test = keep_images(listing.test, listing.classes, "test", test_per_class, seed)
         listing = Listing(listing.classes, train, test, remarks)

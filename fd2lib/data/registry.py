@@ -3,7 +3,7 @@
 import importlib
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Reader:
         read: lists an unpacked archive, given its folder; ``None`` where that holds class folders too.
         unpacked: names of the folder that the authors' archive unpacks to, the preferred one first.
         class_names: names of the classes whose folders are called otherwise.
+        subsets: names of the classes of subsets that have a name, which ``classes`` can ask for.
         download: fetches the archive and unpacks it into the root that it is given.
         draw: ``draw(size, classes, seed, train_per_class, test_per_class)`` makes the set; nothing is read.
         in_root: the root is the set's own folder.
@@ -56,6 +57,7 @@ class Reader:
     read: Callable[[Path], Listing] | None = None
     unpacked: tuple[str, ...] = ()
     class_names: Mapping[str, str] = field(default_factory=dict)
+    subsets: Mapping[str, Sequence[str]] = field(default_factory=dict)
     download: Callable[[Path], None] | None = None
     draw: Callable[[int, str, int, int, int], Listing] | None = None
     in_root: bool = False

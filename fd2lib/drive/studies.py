@@ -10,6 +10,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
+from fd2lib.analyse import Contrast
 from fd2lib.data import image_set_name
 from fd2lib.drive.experiment import Experiment, resolve_recipe, settings_text
 from fd2lib.drive.request import Common, GridRequest, Request, split_names, todays_names
@@ -42,16 +43,18 @@ class Study:
     title: str
     reference: str
     arms: Mapping[str, Arm]
+    contrasts: tuple[Contrast, ...] = ()  # comparisons that were decided on before the rows were there
 
     def only(self, names: Sequence[str]) -> "Study":
-        """Return the study with some of its arms.
+        """Return the study with some of its arms, and the contrasts of these.
 
         Raises:
             SettingError: an arm it does not have.
         """
         for name in names:
             require(f"arm of study {self.name!r}", name, self.arms)
-        return dataclasses.replace(self, arms={name: self.arms[name] for name in names})
+        contrasts = tuple(one for one in self.contrasts if {one.arm, one.reference} <= set(names))
+        return dataclasses.replace(self, arms={name: self.arms[name] for name in names}, contrasts=contrasts)
 
 
 def list_studies() -> dict[str, str]:
@@ -63,7 +66,7 @@ def load_study(name: str) -> Study:
     """Return a study.
 
     Raises:
-        SettingError: there is none of that name.
+        SettingError: there is none of that name, or a contrast is not of two of its arms.
     """
     tables = read_tables("studies")
     require("study", name, tables)
@@ -72,7 +75,17 @@ def load_study(name: str) -> Study:
     for key, entry in table["arms"].items():
         given = {field: value for field, value in entry.items() if field != "title"}
         arms[key] = Arm(key, entry["title"], todays_names(given, Request))
-    return Study(name, table["title"], table["reference"], arms)
+    return Study(name, table["title"], table["reference"], arms, _contrasts(name, table.get("contrasts", []), arms))
+
+
+def _contrasts(study: str, given: Any, arms: Mapping[str, Arm]) -> tuple[Contrast, ...]:
+    """A study's contrasts; each must be of two of its arms."""
+    for one in given:
+        if not isinstance(one, list) or len(one) != 3 or one[0] == one[1]:
+            raise SettingError(f"a contrast of study {study!r} is {one!r}; expected two arms that differ, and a title.")
+        for arm in one[:2]:
+            require(f"arm in a contrast of study {study!r}", arm, arms)
+    return tuple(Contrast(*one) for one in given)
 
 
 def parse_studies(text: str) -> list[Study]:

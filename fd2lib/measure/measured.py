@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from fd2lib.data import Dataset, load_parts
-from fd2lib.data.plumage import MAX_CLASSES, PARTS, class_names, render_masks, telling_parts
+from fd2lib.data.plumage import GRAINS, PARTS, render_masks, telling_parts
+from fd2lib.data.plumage.families import all_classes
 from fd2lib.ground import DataError, Recipe, setting_values
 from fd2lib.measure.features import imagenet_network
 from fd2lib.measure.maps import (
@@ -39,7 +40,7 @@ class PartMasks:
 
 
 def part_masks(dataset: Dataset, root: str | Path = "", radius: float = RADIUS) -> PartMasks:
-    """Return the part masks of the test images of ``plumage`` or ``cub200``.
+    """Return the part masks of the test images of ``plumage``, of its sets of a grain, or of ``cub200``.
 
     Of ``plumage`` exact masks of the parts that tell a class from its siblings. Of ``cub200``, loaded from ``root``, a
     disc around each visible one of the 15 annotated parts, telling or not; its radius is a share of the image's side.
@@ -47,8 +48,9 @@ def part_masks(dataset: Dataset, root: str | Path = "", radius: float = RADIUS) 
     Raises:
         DataError: parts of this set are not known, or its annotations are missing.
     """
-    if dataset.name == "plumage":
-        masks, counts = _telling_masks(dataset)
+    name, _, grain = dataset.name.partition("_")
+    if name == "plumage" and grain in GRAINS:
+        masks, counts = _telling_masks(dataset, grain)
         return PartMasks(masks, counts, "exact masks of the parts that tell a class from its siblings")
     if dataset.name != "cub200":
         raise DataError(f"the parts of {dataset.name!r} are not annotated; choose plumage or cub200.")
@@ -72,21 +74,21 @@ def part_discs(locations: Tensor, visible: Tensor, size: int, radius: float) -> 
     return masks
 
 
-def _telling_masks(dataset: Dataset) -> tuple[Tensor, Tensor]:
+def _telling_masks(dataset: Dataset, grain: str) -> tuple[Tensor, Tensor]:
     """Masks of the telling parts of the embedded set's test images, drawn again, and how many are seen of each."""
     indices = [int(name.rpartition("/")[2]) for name in dataset.test.names]
-    position = {name: index for index, name in enumerate(class_names(MAX_CLASSES))}
+    position = {name: index for index, name in enumerate(plumage.name for plumage in all_classes(grain))}
     own = [position[dataset.classes[label]] for label in dataset.test.labels.tolist()]
-    drawn = _classes_drawn(indices, own)
-    drawings = render_masks(drawn, max(indices) // drawn + 1, dataset.image_size, "test", indices=indices)
-    tells = torch.tensor([[part in telling_parts(index, drawn) for part in PARTS] for index in own])  # [N, P]
+    drawn = _classes_drawn(indices, own, len(all_classes(grain)))
+    drawings = render_masks(drawn, max(indices) // drawn + 1, dataset.image_size, "test", indices=indices, grain=grain)
+    tells = torch.tensor([[part in telling_parts(index, drawn, grain) for part in PARTS] for index in own])  # [N, P]
     seen = drawings & tells[:, :, None, None]
     return seen.any(1), seen.flatten(2).any(2).sum(1)
 
 
-def _classes_drawn(indices: list[int], own: list[int]) -> int:
+def _classes_drawn(indices: list[int], own: list[int], most: int) -> int:
     """How many classes the set was drawn with: image ``i`` shows class ``i`` modulo that number."""
-    for number in range(max(2, max(own) + 1), MAX_CLASSES + 1):
+    for number in range(max(2, max(own) + 1), most + 1):
         if all(index % number == label for index, label in zip(indices, own, strict=True)):
             return number
     raise DataError("the names of these images do not follow the embedded set's order; load it with load_dataset.")

@@ -10,7 +10,8 @@ from fd2lib.data.plumage import render_split
 from fd2lib.ground import DataError, SettingError
 
 PHOTOGRAPHS = ["cub200", "aircraft", "cars196", "flowers102", "cifar10", "cifar100", "imagenette", "imagewoof"]
-NAMES = ["plumage", "folder", *PHOTOGRAPHS]
+GRAINS = ["plumage_families", "plumage_one", "plumage_three", "plumage_two"]  # among the rest, by name
+NAMES = ["plumage", "folder", *PHOTOGRAPHS, *GRAINS]
 
 
 def test_every_set_is_registered_with_its_facts():

@@ -1,6 +1,7 @@
 """The real packs, where FD2LIB_DATA_ROOT names a root that holds them."""
 
 import os
+import re
 
 import pytest
 import torch
@@ -36,6 +37,19 @@ def test_warblers(data_root):
     assert backed.fingerprint == dataset.fingerprint
     left, right = next(batches(dataset.test, 16)), next(batches(backed.test, 16, workers=0))
     assert torch.equal(left.images, right.images) and torch.equal(left.labels, right.labels)
+
+
+def test_genera_are_the_first_species_of_each_last_word_and_no_warblers(data_root):
+    need(data_root, "cub200")
+    first = {}
+    for name in find_listing("cub200", data_root).classes:
+        first.setdefault(re.split("[._]", name)[-1], name)
+    del first["Warbler"]
+    dataset = load_dataset("cub200", data_root, 16, "genera")
+    assert list(dataset.classes) == list(first.values())[:25]
+    warblers = load_dataset("cub200", data_root, 16, "Warbler")
+    assert warblers.num_classes == 25 and set(dataset.train.labels.bincount().tolist()) <= {29, 30}
+    assert not set(warblers.classes) & set(dataset.classes)
 
 
 def test_parts_lie_on_the_birds(data_root):

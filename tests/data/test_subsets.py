@@ -39,6 +39,16 @@ def test_more_classes_than_there_are(pattern):
         select_classes(BIRDS, pattern)
 
 
+def test_a_subset_that_has_a_name():
+    named = {"flying": (BIRDS[3], BIRDS[1])}
+    assert select_classes(BIRDS, "flying", named) == [1, 3] and select_classes(BIRDS, "flying:1", named) == [1]
+    assert select_classes(BIRDS, "Warbler", named) == [0, 2, 4]
+    with pytest.raises(DataError, match=r"1 classes of 'flying' are not there, the first is '004.Barn_Owl'"):
+        select_classes(BIRDS[:3], "flying", named)
+    with pytest.raises(DataError, match="ask for 1 to 2"):
+        select_classes(BIRDS, "flying:3", named)
+
+
 def test_no_match_names_near_classes():
     with pytest.raises(DataError, match=r"'Sparow'.*002\.Song_Sparrow"):
         select_classes(BIRDS, "Sparow")

@@ -75,7 +75,7 @@ def test_the_jobs_of_a_plan_make_all_of_its_rows_and_train_each_teacher_once(nam
     jobs = plan_jobs(plan)
     made = {request_identity(request) for job in jobs.values() if not job.teacher for request in job.requests}
     assert made == set(planned(plan))
-    trained = [(job.teacher, job.requests[0].dataset) for job in jobs.values() if job.teacher]
+    trained = [(job.teacher, job.requests[0].dataset, job.requests[0].classes) for job in jobs.values() if job.teacher]
     assert len(trained) == len(set(trained))
     order = list(jobs)
     for job in jobs.values():

@@ -7,11 +7,12 @@ is a function of (seed, split, index), the number of classes and the size; all t
 """
 
 from fd2lib.data.plumage.anatomy import bird
-from fd2lib.data.plumage.families import MAX_CLASSES, PARTS, class_names, siblings, telling_parts
+from fd2lib.data.plumage.families import GRAINS, MAX_CLASSES, PARTS, class_names, siblings, telling_parts
 from fd2lib.data.plumage.render import PlumageImage, draw, draw_class, render_masks, render_split
 from fd2lib.data.plumage.scene import SPLITS, Scene, draw_scene
 
 __all__ = [
+    "GRAINS",
     "MAX_CLASSES",
     "PARTS",
     "SPLITS",

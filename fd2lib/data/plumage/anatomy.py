@@ -174,9 +174,9 @@ def _beak(p: _Painter, cx: float, cy: float, r: float) -> None:
 
 
 @cache
-def bird(class_index: int) -> Bird:
-    """Return the outlines of class ``class_index`` (0 to 63)."""
-    plumage = all_classes()[class_index]
+def bird(class_index: int, grain: str = "") -> Bird:
+    """Return the outlines of class ``class_index`` (0 to 63, of a grain 0 to 7)."""
+    plumage = all_classes(grain)[class_index]
     painter = _Painter(plumage)
     for paint in (_tail, _legs, _body, _breast, _wing, _head):
         paint(painter)

@@ -27,30 +27,32 @@ class PlumageImage:
     parts: tuple[str, ...]  # that tell the class from its siblings
 
 
-def draw_class(scene: Scene, class_index: int, num_classes: int, size: int) -> PlumageImage:
+def draw_class(scene: Scene, class_index: int, num_classes: int, size: int, grain: str = "") -> PlumageImage:
     """Draw class ``class_index`` in a given scene, for experiments that swap the class and keep all else."""
-    _check(num_classes, size, class_index)
-    canvas = compose(bird(class_index), scene, size)
-    return PlumageImage(develop(canvas, scene), class_index, canvas.masks(), telling_parts(class_index, num_classes))
+    _check(num_classes, size, class_index, grain=grain)
+    canvas = compose(bird(class_index, grain), scene, size)
+    parts = telling_parts(class_index, num_classes, grain)
+    return PlumageImage(develop(canvas, scene), class_index, canvas.masks(), parts)
 
 
-def draw(seed: int, split: str, index: int, num_classes: int, size: int) -> PlumageImage:
+def draw(seed: int, split: str, index: int, num_classes: int, size: int, grain: str = "") -> PlumageImage:
     """Draw image ``index`` of a split, 0 or more without upper end; its label is ``index % num_classes``.
 
     The same arguments give the same pixels; the same seed, split (``"train"`` or ``"test"``, which share no scene) and
-    index give the same scene at every size. There are 2 to 64 classes and sizes of 16 to 1024 pixels.
+    index give the same scene at every size and grain (one of ``GRAINS``). There are 2 to 64 classes, of a grain 2 to 8,
+    and sizes of 16 to 1024 pixels.
 
     Raises:
         SettingError: an argument outside these ranges.
     """
-    check_class(num_classes)
+    check_class(num_classes, grain=grain)
     if index < 0:
         raise SettingError(f"plumage image index {index} is negative: expected 0 or more.")
-    return draw_class(draw_scene(seed, split, index), index % num_classes, num_classes, size)
+    return draw_class(draw_scene(seed, split, index), index % num_classes, num_classes, size, grain)
 
 
 def render_split(
-    num_classes: int, per_class: int, size: int, split: str, seed: int = 0
+    num_classes: int, per_class: int, size: int, split: str, seed: int = 0, grain: str = ""
 ) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     """Draw a whole split: ``num_classes * per_class`` images, classes in turn.
 
@@ -60,18 +62,24 @@ def render_split(
     Raises:
         SettingError: see :func:`draw`; also ``per_class`` below 1.
     """
-    _check(num_classes, size, per_class=per_class)
+    _check(num_classes, size, per_class=per_class, grain=grain)
     count = num_classes * per_class
     images = torch.empty(count, size, size, 3, dtype=torch.uint8)
     for index in range(count):
         scene = draw_scene(seed, split, index)
-        images[index] = torch.from_numpy(develop(compose(bird(index % num_classes), scene, size), scene))
+        images[index] = torch.from_numpy(develop(compose(bird(index % num_classes, grain), scene, size), scene))
     names = tuple(f"plumage/{split}/{index:05d}" for index in range(count))
     return images.permute(0, 3, 1, 2).contiguous(), torch.arange(count) % num_classes, names
 
 
 def render_masks(
-    num_classes: int, per_class: int, size: int, split: str, seed: int = 0, indices: Sequence[int] | None = None
+    num_classes: int,
+    per_class: int,
+    size: int,
+    split: str,
+    seed: int = 0,
+    indices: Sequence[int] | None = None,
+    grain: str = "",
 ) -> Tensor:
     """Draw the part masks of the images that :func:`render_split` draws for the same arguments, or of ``indices``.
 
@@ -81,17 +89,17 @@ def render_masks(
     Raises:
         SettingError: see :func:`render_split`; also an index outside the split.
     """
-    _check(num_classes, size, per_class=per_class)
+    _check(num_classes, size, per_class=per_class, grain=grain)
     count = num_classes * per_class
     chosen = range(count) if indices is None else [int(index) for index in indices]
     if any(not 0 <= index < count for index in chosen):
         raise SettingError(f"indices must lie in 0 to {count - 1} for this split, got {min(chosen)} to {max(chosen)}.")
-    canvases = (compose(bird(index % num_classes), draw_scene(seed, split, index), size) for index in chosen)
+    canvases = (compose(bird(index % num_classes, grain), draw_scene(seed, split, index), size) for index in chosen)
     return torch.stack([torch.from_numpy(canvas.masks()) for canvas in canvases])
 
 
-def _check(num_classes: int, size: int, class_index: int = 0, per_class: int = 1) -> None:
-    check_class(num_classes, class_index)
+def _check(num_classes: int, size: int, class_index: int = 0, per_class: int = 1, grain: str = "") -> None:
+    check_class(num_classes, class_index, grain)
     if per_class < 1:
         raise SettingError(f"plumage needs at least 1 image per class, got per_class={per_class}: set it to 1 or more.")
     if not isinstance(size, int) or not MIN_SIZE <= size <= MAX_SIZE:

@@ -11,8 +11,12 @@ whether code works and which way an effect points, nothing about photographs. An
 round some edge pixels differently.
 """
 
+import dataclasses
+import functools
+
 from fd2lib.data.listing import Listing, SplitListing, keep_classes, select_classes
-from fd2lib.data.plumage import MAX_CLASSES, class_names, render_split
+from fd2lib.data.plumage import class_names, render_split
+from fd2lib.data.plumage.families import all_classes
 from fd2lib.data.registry import DatasetInfo, Reader, register_reader
 
 INFO = DatasetInfo(
@@ -30,17 +34,24 @@ INFO = DatasetInfo(
 )
 
 
-def draw(size: int, classes: str, seed: int, train_per_class: int, test_per_class: int) -> Listing:
+def draw(size: int, classes: str, seed: int, train_per_class: int, test_per_class: int, grain: str = "") -> Listing:
     """Draw both splits: of ``""`` the first 8 classes, of ``"12"`` the first 12, otherwise those of a pattern."""
-    chosen = select_classes(class_names(MAX_CLASSES), classes.strip() or str(INFO.num_classes))
+    chosen = select_classes(class_names(len(all_classes(grain)), grain), classes.strip() or str(INFO.num_classes))
     # A drawing depends on how many classes there are: a pattern gives the images of the smallest set that holds it.
     drawn = max(2, len(chosen)) if classes.strip().isdecimal() else max(INFO.num_classes, chosen[-1] + 1)
     splits = {}
     for split, count in (("train", train_per_class or 60), ("test", test_per_class or 25)):
-        images, labels, names = render_split(drawn, count, size, split, seed=seed)
+        images, labels, names = render_split(drawn, count, size, split, seed=seed, grain=grain)
         splits[split] = SplitListing(names, tuple(labels.tolist()), pixels=images.permute(0, 2, 3, 1).numpy())
     remark = f"drawn by the library with seed {seed}"
-    return keep_classes(Listing(class_names(drawn), splits["train"], splits["test"], (remark,)), chosen)
+    return keep_classes(Listing(class_names(drawn, grain), splits["train"], splits["test"], (remark,)), chosen)
+
+
+def of_grain(grain: str, title: str, card: str | None) -> Reader:
+    """Return the reader of the birds of one grain, which has a file of its own."""
+    split = "drawn for the library; up to 8 classes and any number of images on request"
+    info = dataclasses.replace(INFO, name=f"{INFO.name}_{grain}", title=title, split=split)
+    return Reader(info, card, draw=functools.partial(draw, grain=grain))
 
 
 register_reader(Reader(INFO, __doc__, draw=draw))
