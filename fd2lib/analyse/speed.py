@@ -25,7 +25,8 @@ def load_speed(results: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     longer declared are left out. The second have ``more_ms``, what a step spends above the bare passes.
     """
     rows, cases, numbers = load_rows(Path(results) / "bench.csv", BENCH), bench_cases(), ("goal", "before", "release")
-    rows = rows[rows["case"].isin(list(cases))].reset_index(drop=True)
+    declared = rows["case"].map({name: place for place, name in enumerate(cases)})
+    rows = rows.loc[declared.dropna().sort_values(kind="stable").index].reset_index(drop=True)
     told = {name: [getattr(cases[case], name) for case in rows["case"]] for name in ("set", "without", *numbers)}
     profile = load_rows(Path(results) / "profile.csv", PROFILE)
     profile["more_ms"] = profile["full_ms"] - profile["bare_ms"]

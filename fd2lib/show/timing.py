@@ -16,19 +16,24 @@ _NONE = "Nothing was measured: fd2lib bench does it."
 
 
 def speed_table(rows: pd.DataFrame) -> Html:
-    """Return rows of :func:`fd2lib.analyse.load_speed` as one table for each machine and clock, without growth."""
+    """Return rows of :func:`fd2lib.analyse.load_speed` as tables of each machine and clock, without growth."""
     tables = []
-    for machine, part in parts(rows[rows["set"] != "growth"], MACHINE):
-        shown = part.assign(
-            step=[_step_title(row) for row in records(part)],
-            ratio=pd.Series(
-                [Interval(row["ratio"], row["ratio_low"], row["ratio_high"], row["repeats"]) for row in records(part)],
-                part.index, dtype=object,
-            ),
-            rate=part["images_per_second"].round().astype(int),
-            peak=part["peak_mib"].round().astype("Int64"),
-        )  # fmt: skip
-        tables.append(html_table(_columns(shown, "speed"), _machine(machine), COLUMNS["speed"], digits=2))
+    ablation = rows["set"] == "ablation"
+    for title, chosen in (("", rows[~ablation & (rows["set"] != "growth")]), ("less in a step: ", rows[ablation])):
+        for machine, part in parts(chosen, MACHINE):
+            ratio = [
+                Interval(row["ratio"], row["ratio_low"], row["ratio_high"], row["repeats"]) for row in records(part)
+            ]
+            shown = part.assign(
+                step=[_step_title(row) for row in records(part)],
+                ratio=pd.Series(ratio, part.index, dtype=object),
+                full_ms=part["full_ms"].round().astype(int),
+                bare_ms=part["bare_ms"].round().astype(int),
+                rate=part["images_per_second"].round().astype(int),
+                peak=part["peak_mib"].round().astype("Int64"),
+            )
+            caption = title + _machine(machine)
+            tables.append(html_table(_columns(shown, "speed"), caption, COLUMNS["speed"], digits=2))
     return Html("<br>".join(tables)) if tables else sentences(_NONE)
 
 

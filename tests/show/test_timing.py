@@ -25,7 +25,8 @@ def speed():
 
 def test_a_table_says_what_was_measured_on_what(speed):
     table = show.speed_table(speed)
-    assert "cpu (X), 1 thread, processor time" in table and table.count("<table") == 1
+    assert "cpu (X), 1 thread, processor time" in table and table.count("<table") == 2
+    assert "less in a step: cpu (X)" in table
     assert "distill, resnet18, 64 px, K 200, M 8, batch 50" in table and "student, resnet18" in table
     assert "no head" in table and "without BatchNorm matching and characteristic and similarity" in table
     assert "1.25" in table and "1.08" in table and "growth" not in table
@@ -35,7 +36,7 @@ def test_a_table_says_what_was_measured_on_what(speed):
 def test_machines_and_clocks_have_tables_of_their_own(speed):
     other = speed.assign(device="cuda (Y)", clock="wall", threads=2)
     table = show.speed_table(pd.concat([speed, other], ignore_index=True))
-    assert table.count("<table") == 2 and "cuda (Y), 2 threads, elapsed time" in table
+    assert table.count("<table") == 4 and "cuda (Y), 2 threads, elapsed time" in table
 
 
 def test_growth_has_a_panel_for_each_size(speed):
