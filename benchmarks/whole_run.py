@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from fd2lib.drive import Experiment
+from fd2lib.stages.common import write_history
 
 TIMES = {"pretrain": 10, "distill": 10, "relabel": 20, "evaluate": 20}  # of the recipe's 10, 150, 80 and 80
 SHORT = "pretrain.epochs=1 distill.iterations=15 relabel.epochs=4"
@@ -48,12 +49,7 @@ def main() -> None:
     minutes = minutes_of_stages(asked.data_root)
     row = {"version": asked.version, **{f"{stage}_minutes": f"{value:.2f}" for stage, value in minutes.items()}}
     rows.append(row)
-    temporary = asked.table.with_suffix(".tmp")
-    with temporary.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(row), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    temporary.replace(asked.table)
+    write_history(asked.table, rows)
     print(row)
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from fd2lib.analyse.budget import label_bytes
-from fd2lib.analyse.costs import STAGES, network_bytes
+from fd2lib.analyse.costs import MIB, STAGES, network_bytes
 from fd2lib.analyse.reading import load_paper, records
 from fd2lib.data import list_datasets
 from fd2lib.ground import ArtefactError, PretrainSettings, Recipe, list_methods, load_recipe
@@ -78,10 +78,7 @@ def stage_operations(recipe: Recipe) -> dict[str, float]:
     def forward(teacher: PretrainSettings, at: int) -> int:
         return forward_operations(teacher.backbone, at, classes, teacher.num_maps * teacher.attention)
 
-    trained = dict.fromkeys([
-        *(recipe.teacher_settings if recipe.needs_image_teachers else ()),
-        *(recipe.label_teacher_settings if recipe.needs_label_teachers else ()),
-    ])  # fmt: skip
+    trained = dict.fromkeys((*recipe.image_teachers, *recipe.label_teachers))
     steps = [
         (phase.last - phase.first, teacher, phase.size)
         for phase in plan_phases(recipe.distill, size)
@@ -153,7 +150,7 @@ def paper_estimates(path: str | Path) -> pd.DataFrame:
                 "dataset": row["dataset"], "student": row["student"], "ipc": int(row["ipc"]), "method": ours[method],
                 **{f"{stage}_pflop": work[stage] / 1e15 for stage in STAGES},
                 "pflop": total / 1e15,
-                **{f"{stage}_mib": kept[stage] / 2**20 for stage in STAGES},
+                **{f"{stage}_mib": kept[stage] / MIB for stage in STAGES},
                 **{name: total / (USED * peak) / 60 for name, peak in PEAKS.items()},
             })  # fmt: skip
     return pd.DataFrame(found)

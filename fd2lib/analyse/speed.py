@@ -83,8 +83,8 @@ def whole_run(results: str | Path) -> pd.DataFrame:
     return minutes.assign(total_minutes=minutes.filter(like="_minutes").sum(axis=1))
 
 
-def time_shares(profile: pd.DataFrame, minutes: pd.DataFrame) -> pd.DataFrame:
-    """Return where time goes, as ``low, high`` that are equal.
+def time_shares(profile: pd.DataFrame, minutes: pd.DataFrame) -> pd.Series:
+    """Return where time goes, as numbers by name.
 
     In % the ``optimiser``'s share of a student's step and that of ``copies`` beyond the bare passes', and each stage's
     of a whole seed; ``minutes`` of that (the last row of :func:`whole_run`) and ``minutes_before`` (its first); and
@@ -105,4 +105,4 @@ def time_shares(profile: pd.DataFrame, minutes: pd.DataFrame) -> pd.DataFrame:
     }
     stages = {"teacher": "pretrain", "images": "distill", "labels": "relabel", "student": "evaluate"}
     found |= {name: 100 * seed[f"{stage}_minutes"] / seed["total_minutes"] for name, stage in stages.items()}
-    return pd.DataFrame({"low": found, "high": found}, dtype=float)
+    return pd.Series(found, dtype=float)

@@ -124,11 +124,11 @@ class Experiment:
 
     def image_teachers(self) -> list[PretrainResult]:
         """Train or load the teachers that the images need; none for real images."""
-        return self._pretrain(self.recipe.teacher_settings if self.recipe.needs_image_teachers else ())
+        return self._pretrain(self.recipe.image_teachers)
 
     def label_teachers(self) -> list[PretrainResult]:
         """Train or load the teachers that the labels need; none for true classes."""
-        return self._pretrain(self.recipe.label_teacher_settings if self.recipe.needs_label_teachers else ())
+        return self._pretrain(self.recipe.label_teachers)
 
     def scorer(self) -> PretrainResult | None:
         """Train or load the teacher that scores the crops of mosaics; none where the images' own does."""

@@ -57,8 +57,7 @@ def plan_jobs(plan: Plan) -> dict[str, Job]:
             recipe = resolve_recipe(request, strict=False)
             made = {one: _teacher_job(request, recipe, one) for one in _needed(recipe)}
             teachers |= {job.name: teachers.get(job.name, job) for job in made.values()}
-            makers = [made[one].name for one in recipe.teacher_settings] if recipe.needs_image_teachers else []
-            makers += [made[recipe.scorer_settings].name] if recipe.scorer_settings else []
+            makers = [made[one].name for one in (*recipe.image_teachers, *_scorers(recipe))]
             key = _digest(_images(request, recipe), identity(asked_images(request, recipe)), makers)
             sets.setdefault(key, []).append((request, recipe))
             needs.setdefault(key, {}).update(dict.fromkeys(job.name for job in made.values()))
@@ -104,11 +103,12 @@ def gather_rows(plan: Plan, files: Iterable[str | Path], results: str | Path) ->
     put_rows(rows, results)
 
 
+def _scorers(recipe: Recipe) -> tuple[PretrainSettings, ...]:
+    return (recipe.scorer_settings,) if recipe.scorer_settings else ()
+
+
 def _needed(recipe: Recipe) -> list[PretrainSettings]:
-    makers = recipe.teacher_settings if recipe.needs_image_teachers else ()
-    labellers = recipe.label_teacher_settings if recipe.needs_label_teachers else ()
-    scorers = (recipe.scorer_settings,) if recipe.scorer_settings else ()
-    return list(dict.fromkeys((*makers, *labellers, *scorers)))
+    return list(dict.fromkeys((*recipe.image_teachers, *recipe.label_teachers, *_scorers(recipe))))
 
 
 def _teacher_job(request: Request, recipe: Recipe, settings: PretrainSettings) -> Job:

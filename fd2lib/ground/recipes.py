@@ -59,6 +59,16 @@ class Recipe:
         """Whether images are: optimisation asks, and mosaics are ranked by one."""
         return self.distill.iterations > 0 or self.distill.start.startswith("pool")
 
+    @property
+    def image_teachers(self) -> tuple[PretrainSettings, ...]:
+        """The teachers that the images need, in turn; none for real images."""
+        return self.teacher_settings if self.needs_image_teachers else ()
+
+    @property
+    def label_teachers(self) -> tuple[PretrainSettings, ...]:
+        """The teachers that the labels need; none for true classes."""
+        return self.label_teacher_settings if self.needs_label_teachers else ()
+
     def values(self) -> dict[str, Any]:
         """Return every setting: ``general.*``, and every stage's, keyed ``stage.setting``.
 

@@ -24,7 +24,7 @@ from fd2lib.ground import SettingError, kept_memory, require
 from fd2lib.measure.cases import Case
 from fd2lib.measure.measured import provenance_columns
 from fd2lib.measure.steps import Work, prepare
-from fd2lib.record import provenance, reset_peak_memory
+from fd2lib.record import BENCH, provenance, reset_peak_memory
 from fd2lib.stages import resolve_device
 from fd2lib.stages.common import deterministic
 
@@ -140,9 +140,7 @@ class Bench:
         full, bare = (statistics.median(side) for side in zip(*pairs, strict=True))
         low, ratio, high = _quartiles([one / other for one, other in pairs])
         return {
-            "case": case.name, "stage": case.stage, "backbone": case.backbone, "image_size": case.image_size,
-            "classes": case.classes, "maps": case.maps, "batch": case.batch, "earlier": case.earlier,
-            "precision": case.precision, "compiled": case.compiled,
+            "case": case.name, **{name: value for name, value in vars(case).items() if name in BENCH.columns},
             "full_ms": round(1000 * full, 3), "bare_ms": round(1000 * bare, 3),
             "ratio": round(ratio, 4), "ratio_low": round(low, 4), "ratio_high": round(high, 4),
             "images_per_second": round(work.images / full, 1),

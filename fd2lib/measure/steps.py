@@ -44,7 +44,7 @@ from fd2lib.stages import (
 )
 from fd2lib.stages.common import autocast, normalize_pixels, to_unit
 from fd2lib.stages.distilled import load_distilled
-from fd2lib.stages.labels import load_teachers, plan_logits
+from fd2lib.stages.labels import epoch_logits, load_teachers
 from fd2lib.stages.objective import Objective
 from fd2lib.stages.optimise import optimise
 from fd2lib.views import apply_plan, halves, plan_epoch
@@ -161,15 +161,8 @@ def _relabel(case: Case, device: torch.device, folder: Path, steps: int) -> Work
     settings, distilled, folders = _labels(case, device, folder, steps)
     teachers = load_teachers(folders, device, settings.compiled)
     images = to_unit(load_distilled(distilled).images.to(device))
-    network, choices = teachers[0].backbone, (settings.label_mode, settings.label_source)
-    planned = (settings, len(images), case.image_size, 0, device)
-    plans = plan_epoch(*planned)
+    network, plans = teachers[0].backbone, plan_epoch(settings, len(images), case.image_size, 0, device)
     batch = teachers[0].normalize(apply_plan(images, plans[0])).contiguous(memory_format=torch.channels_last)
-
-    def full() -> None:
-        with autocast(device, settings.precision):
-            for plan in plan_epoch(*planned):
-                plan_logits(teachers, images, plan, *choices)
 
     @torch.no_grad()
     def bare() -> None:
@@ -178,7 +171,7 @@ def _relabel(case: Case, device: torch.device, folder: Path, steps: int) -> Work
                 for part in halves(batch):
                     network(batch[part])
 
-    return Work(full, bare, steps, case.batch)
+    return Work(partial(epoch_logits, settings, teachers, images, 0), bare, steps, case.batch)
 
 
 def _student(case: Case, device: torch.device, folder: Path, steps: int) -> Work:

@@ -86,11 +86,12 @@ class BatchNormTap:
 
     def _forward(self, layer: nn.BatchNorm2d, features: Tensor) -> Tensor:
         assert layer.running_mean is not None and layer.running_var is not None
+        output: Tensor
         output, mean, var = _NormAndStatistics.apply(features, layer)
         self.recorded.append(LayerStatistics(mean, var, layer.running_mean, layer.running_var))
         if isinstance(layer, BatchNormAct2d):
             output = layer.act(layer.drop(output))
-        return torch.as_tensor(output)
+        return output
 
     def __enter__(self) -> Self:
         self.clear()

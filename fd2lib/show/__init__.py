@@ -47,5 +47,5 @@ from fd2lib.show.tables import (
     students_table,
     study_table,
 )
-from fd2lib.show.timing import estimates_table, growth_figure, profile_table, speed_table, waits_table, whole_run_table
+from fd2lib.show.timing import estimates_table, growth_figure, profile_table, speed_table, time_tables
 from fd2lib.show.titles import method_title

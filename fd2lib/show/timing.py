@@ -70,14 +70,11 @@ def profile_table(rows: pd.DataFrame) -> Html:
     return Html("<br>".join(tables)) if tables else sentences(_NONE)
 
 
-def waits_table(counts: pd.DataFrame) -> Html:
-    """Return :func:`fd2lib.analyse.waits` as a table."""
-    return html_table(counts, CAPTIONS["waits"], COLUMNS["waits"], digits=0)
-
-
-def whole_run_table(minutes: pd.DataFrame) -> Html:
-    """Return :func:`fd2lib.analyse.whole_run` as a table."""
-    return html_table(minutes, CAPTIONS["whole_run"], COLUMNS["whole_run"])
+def time_tables(speed: pd.DataFrame, profile: pd.DataFrame, counts: pd.DataFrame, minutes: pd.DataFrame) -> Html:
+    """Return :func:`speed_table`, what ``analyse.waits`` and ``analyse.whole_run`` give, and :func:`profile_table`."""
+    kinds = (("waits", counts, 0), ("whole_run", minutes, 1))
+    told = [html_table(table, CAPTIONS[kind], COLUMNS[kind], digits=digits) for kind, table, digits in kinds]
+    return Html("<br>".join([speed_table(speed), *told, profile_table(profile)]))
 
 
 def growth_figure(table: pd.DataFrame) -> BookFigure | Html:

@@ -63,17 +63,6 @@ def test_labels_leave_the_teacher_as_it_was(images, recipe, teachers):
     assert not teacher.training
 
 
-def test_storing_nothing_and_asking_again_gives_the_same_student(tmp_path, data, recipe, images, teachers):
-    students = []
-    for store in (True, False):
-        labels = _relabel(recipe, images, [teachers["cal"]], tmp_path / f"labels{store}", **{"relabel.store": store})
-        assert (labels.label_bytes > 0) == store
-        inputs = EvaluateInputs(data, labels.folder)
-        result = run_evaluate(recipe().evaluate, inputs, tmp_path / f"student{store}", progress=False)
-        students.append(np.load(result.folder / "predictions.npz")["logits"])
-    assert np.array_equal(*students)
-
-
 def test_hard_labels_and_best_epoch(tmp_path, data, recipe, images, teachers):
     labels = _relabel(recipe, images, [teachers["cal"]], tmp_path / "labels")
     inputs = EvaluateInputs(data, labels.folder)
