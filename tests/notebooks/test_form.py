@@ -12,8 +12,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MAX_CELLS, MAX_LINES = 15, 82
-# Headings in their order, as a word each that has to appear in one.
+# Headings in their order, as words that have to appear in one. A page that answers a question (it has cells tagged
+# `below`, which the book moves there) tells first what was found and last how.
 SECTIONS = ("parameters", "check", "reading", "provenance")
+ANSWER_SECTIONS = ("how it was done", "limits", "how this page was made")
 BOX = re.compile(r"^(?:```|:{3,})\{(?:admonition|note|tip|important|hint)\}(.*?)^(?:```|:{3,})\s*$", re.S | re.M)
 PICTURES = {"image/png", "image/svg+xml", "image/jpeg"}
 
@@ -47,6 +49,11 @@ def tagged(notebook: nbformat.NotebookNode, tag: str) -> list[nbformat.NotebookN
     return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
 
 
+def answers(notebook: nbformat.NotebookNode) -> bool:
+    """Whether the page answers first: its set-up, checks and provenance are shown below, with the code of all cells."""
+    return bool(tagged(notebook, "below"))
+
+
 def headings(notebook: nbformat.NotebookNode) -> list[str]:
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     return [line.lstrip("# ").lower() for line in text.splitlines() if re.match(r"#{1,4} ", line)]
@@ -77,6 +84,9 @@ def test_opens_with_title_question_and_box(path):
     text = "\n".join(opening)
     assert text.startswith("# "), "expected a title first"
     assert "?" in text, "expected the question the notebook answers"
+    if answers(notebook):
+        assert "**Answer.**" in text, "expected the answer before anything else"
+        text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     box = BOX.search(text)
     assert box, "expected a box with device, time and needs"
     for word in ("device", "time", "need"):
@@ -85,14 +95,26 @@ def test_opens_with_title_question_and_box(path):
 
 @each_notebook
 def test_sections_come_in_order(path):
-    found = headings(read(path))
+    notebook = read(path)
+    found, sections = headings(notebook), ANSWER_SECTIONS if answers(notebook) else SECTIONS
     positions = []
-    for word in SECTIONS:
+    for word in sections:
         matching = [index for index, heading in enumerate(found) if word in heading]
         assert matching, f"no heading with {word!r}; headings are {found}"
         positions.append(matching[-1])
-    assert positions == sorted(positions), f"expected the order {SECTIONS}; headings are {found}"
-    assert "provenance" in found[-1], "provenance comes last"
+    assert positions == sorted(positions), f"expected the order {sections}; headings are {found}"
+    assert sections[-1] in found[-1], f"{sections[-1]} comes last"
+
+
+@each_notebook
+def test_a_page_that_answers_shows_no_machinery_first(path):
+    notebook = read(path)
+    if answers(notebook):
+        (parameters,) = tagged(notebook, "parameters")
+        first, last = code_cells(notebook)[0], code_cells(notebook)[-1]
+        assert parameters in (first,) and {"below"} <= set(parameters.metadata.tags) & set(last.metadata.tags)
+        checks = [cell for cell in code_cells(notebook) if any(isinstance(n, ast.Assert) for n in ast.walk(tree(cell)))]
+        assert all("below" in cell.metadata.get("tags", []) for cell in checks), "checks are shown below"
 
 
 @each_notebook
