@@ -36,6 +36,7 @@ from fd2lib.analyse.reading import (
 from fd2lib.analyse.speed import growth, load_speed, speed_spans, time_shares, waits, whole_run
 from fd2lib.analyse.statistics import (
     DECIDED,
+    NUMBERS,
     Interval,
     binomial_interval,
     contradictions,
@@ -46,4 +47,4 @@ from fd2lib.analyse.statistics import (
     summarise,
 )
 from fd2lib.analyse.studies import StudyResults, arm_differences, arm_means, compared, shares, study_results, twins
-from fd2lib.analyse.verdicts import BAND, Contrast, decide, holm, verdict_words, verdicts
+from fd2lib.analyse.verdicts import BAND, NOT_MEASURED, Contrast, decide, holm, verdict_words, verdicts

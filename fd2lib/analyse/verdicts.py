@@ -19,6 +19,7 @@ from fd2lib.ground import SettingError
 BAND = 2.0  # points: a smaller difference is no help
 ERROR = 0.05  # of both sides together; each one-sided test has half
 BETTER, WORSE, NONE, UNDECIDED = "better", "worse", f"no difference of {BAND:g} points", "undecided"
+NOT_MEASURED = "not measured"
 
 
 class Contrast(NamedTuple):
@@ -62,7 +63,8 @@ def decide(gaps: Sequence[Iterable[float]], band: float = BAND) -> pd.DataFrame:
     Columns are ``mean, low, high, n``, the ends those of the 95 % t-interval, which is not corrected; ``p``, two-sided,
     and ``adjusted`` (:func:`holm`); ``equivalent``, whether two one-sided tests at 2.5 % find the mean above −band and
     below +band, which is that the interval lies within; and ``verdict``. *Better* and *worse* come before *no
-    difference*: where ``equivalent`` is true as well, both hold. Fewer than three pairs decide nothing.
+    difference*: where ``equivalent`` is true as well, both hold. Fewer than three pairs decide nothing; none is *not
+    measured*.
     """
     samples = [list(values) for values in gaps]
     found = pd.DataFrame([interval(values) for values in samples], columns=list(NUMBERS))
@@ -71,6 +73,7 @@ def decide(gaps: Sequence[Iterable[float]], band: float = BAND) -> pd.DataFrame:
     enough = found["n"] >= 3
     found["equivalent"] = enough & (found["low"] > -band) & (found["high"] < band)
     found["verdict"] = found["equivalent"].map({True: NONE, False: UNDECIDED})
+    found.loc[found["n"] == 0, "verdict"] = NOT_MEASURED
     decided = enough & (found["adjusted"] < ERROR)
     found.loc[decided, "verdict"] = (found["mean"] > 0).map({True: BETTER, False: WORSE})[decided]
     return found

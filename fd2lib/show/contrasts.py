@@ -1,17 +1,17 @@
-"""Planned contrasts and their verdicts: a table, a figure with the band, and the verdicts in words."""
+"""Planned contrasts and their verdicts: a table, a figure with the band, and words; and the state of the evidence."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from fd2lib.analyse import BAND, Interval, records, verdict_words
+from fd2lib.analyse import BAND, Interval, parts, records, verdict_words
 from fd2lib.show.dots import Mark, Rule, dots_figure
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.grids import wrap
 from fd2lib.show.style import MUTED, RIGHT, WRONG, BookFigure
 from fd2lib.show.tables import html_table
-from fd2lib.show.titles import COLUMNS, SIGNED, per_class, titled
+from fd2lib.show.titles import COLUMNS, SIGNED, VALUES, per_class, titled
 
 NOTE_WIDTH = 16  # letters
 EFFECT = "difference in test accuracy, percentage points"
@@ -70,6 +70,20 @@ def verdict_text(verdicts: pd.DataFrame) -> str:
         ]
         lines.append(f"{'. '.join([title, *_lacking(part)])}. {'; '.join(told)}.".removeprefix(". "))
     return " ".join(lines)
+
+
+def evidence_table(evidence: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.drive.evidence` as one table for each of those who claim, with links to the pages."""
+    made = []
+    for key, part in parts(evidence, ["by"]):
+        lines = part.assign(
+            claim=part["claim"].where(~part["claim"].duplicated(), ""),
+            effect=[Interval.of(row).text(signed=True, digits=row["digits"]) for row in records(part)],
+            page=[Html(f'<a href="{name}.html">{name.replace("_", " ")}</a>') for name in part["page"]],
+        )
+        caption = VALUES["by"][key["by"]]
+        made.append(html_table(lines[list(COLUMNS["evidence"])], caption, COLUMNS["evidence"]))
+    return Html("<br>".join(made))
 
 
 def _said(verdicts: pd.DataFrame) -> list[str]:

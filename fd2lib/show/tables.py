@@ -27,8 +27,8 @@ from fd2lib.show.titles import (
 )
 
 _EDGE = "padding:.3em .5em;border-bottom:1px solid #ccd3d8;"
-_WHOLE = {"start", "method", "verdict", "set"}  # columns whose words stay on one line
-_WIDE = {"difference", "arm", "what"}  # columns that must not be squeezed
+_WHOLE = {"start", "method", "verdict", "set", "page"}  # columns whose words stay on one line
+_WIDE = {"difference", "arm", "what", "claim", "how"}  # columns that must not be squeezed
 
 
 def html_table(
@@ -41,8 +41,9 @@ def html_table(
 ) -> Html:
     """Return a table as plain HTML: numbers and intervals right-aligned, scrolling sideways where it is too wide.
 
-    Texts are escaped, an unknown number is a dash, floats and intervals have ``digits``, and intervals of the columns
-    ``signed`` a sign. Columns without one of ``titles`` are called as by :func:`fd2lib.show.titles.column_title`.
+    Texts are escaped but for markup (:class:`Html`), an unknown number is a dash, floats and intervals have ``digits``,
+    and intervals of the columns ``signed`` a sign. Columns without one of ``titles`` are called as by
+    :func:`fd2lib.show.titles.column_title`.
     """
     names = [str(name) for name in rows]
     shown = [[_text(value, digits, name in signed) for name, value in row.items()] for row in records(rows)]
@@ -50,7 +51,7 @@ def html_table(
 
     def line(tag: str, texts: Sequence[str]) -> str:
         cells = [
-            f'<{tag} style="{_EDGE}{_room(name, name in numeric, tag)}">{html.escape(text)}</{tag}>'
+            f'<{tag} style="{_EDGE}{_room(name, name in numeric, tag)}">{_escaped(text)}</{tag}>'
             for name, text in zip(names, texts, strict=True)
         ]
         return f"<tr>{''.join(cells)}</tr>"
@@ -64,6 +65,10 @@ def html_table(
     )
 
 
+def _escaped(text: str) -> str:
+    return text if isinstance(text, Html) else html.escape(text)
+
+
 def _intervals(values: pd.Series) -> list[Interval]:
     return [value for value in values if isinstance(value, Interval)]
 
@@ -75,6 +80,8 @@ def _room(column: str, right: bool, tag: str) -> str:
 
 
 def _text(value: Any, digits: int = 1, signed: bool = False) -> str:
+    if isinstance(value, Html):
+        return value
     if isinstance(value, Interval):
         return value.text(signed, digits)
     if value is None or value != value:

@@ -1,0 +1,132 @@
+"""What the committed rows say: verdicts on each plan's contrasts, and the state of the evidence for each claim."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fd2lib.analyse import (
+    NOT_MEASURED,
+    NUMBERS,
+    Interval,
+    arm_differences,
+    geometry_differences,
+    load_attention,
+    load_geometry,
+    mass_differences,
+    records,
+    study_results,
+    verdicts,
+)
+from fd2lib.drive.plans import load_plan
+from fd2lib.drive.request import Common, GridRequest
+from fd2lib.drive.studies import load_study, parse_studies, study_rows
+from fd2lib.ground import SettingError, parse_numbers, read_tables
+from fd2lib.record import read_rows
+
+_TOLD = ("how", "page", "source", "claimed", "digits")  # of a measure; the rest are columns of its source's differences
+AS_CLAIMED, AGAINST = "as claimed", "against the claim"
+
+
+def planned_verdicts(name: str, folder: str | Path) -> pd.DataFrame:
+    """Return :func:`fd2lib.analyse.verdicts` of a plan: each contrast of its study, at each IPC, on each of its sets.
+
+    Arms that no contrast uses do not decide which seeds count. Without rows every verdict is *not measured*.
+
+    Args:
+        name: the plan, whose parts are sets of images of one study.
+        folder: the project, below which the plan's file lies.
+
+    Raises:
+        SettingError: there is no such plan, or its study has no contrasts.
+    """
+    plan = load_plan(name)
+    grids = [part for part in plan.parts if isinstance(part, GridRequest)]
+    studies = [study for part in grids for study in parse_studies(part.study)]
+    if not studies or not studies[0].contrasts:
+        raise SettingError(f"plan {name!r} has no contrasts; expected a study that declares some.")
+    contrasts = studies[0].contrasts
+    used = [arm for arm in studies[0].arms if any(arm in one[:2] for one in contrasts)]
+    rows, question = read_rows(Path(folder) / plan.file, plan.table), []
+    ipcs, seeds = dict[int, None](), dict[int, None]()
+    for part, study in zip(grids, studies, strict=True):
+        found = study_results(study.only(used), study_rows(study.only(used), rows, **part.only(Common)))
+        question.append(found)
+        ipcs |= dict.fromkeys(parse_numbers("ipc", part.ipc))
+        seeds |= dict.fromkeys(parse_numbers("seeds", part.seeds))
+    return verdicts(question, contrasts, list(ipcs), list(seeds))
+
+
+def evidence(folder: str | Path) -> pd.DataFrame:
+    """Return the state of the evidence: a row for each measure of each claim that ``claims.toml`` declares.
+
+    Columns are ``by`` (who says it), ``claim``, ``how`` (it was measured), ``digits`` (worth showing), ``mean, low,
+    high, n``, ``verdict`` and ``page``. Planned contrasts have the verdicts of their plan; other measures are as
+    claimed or against the claim where their 95 % interval excludes zero, without correction. A claim that nothing
+    measures yet is *not measured*.
+
+    Args:
+        folder: the project, below which ``results`` lies.
+    """
+    sources = _Sources(Path(folder))
+    found = []
+    for claim in read_tables("claims").values():
+        for one in claim["measures"]:
+            said = {"by": claim["by"], "claim": claim["claim"], "how": one["how"], "digits": one.get("digits", 1)}
+            found.append(said | sources.found(one) | {"page": one.get("page", claim["page"])})
+    return pd.DataFrame(found, columns=["by", "claim", "how", "digits", *NUMBERS, "verdict", "page"])
+
+
+class _Sources:
+    """Committed rows as tables of differences, each file read once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.results = folder / "results"
+        self.known: dict[str, pd.DataFrame] = {}
+
+    def found(self, measure: Mapping[str, Any]) -> dict[str, Any]:
+        """Mean, interval, n and verdict of one measure."""
+        where = {key: value for key, value in measure.items() if key not in _TOLD}
+        table = self._table(measure.get("source", ""))
+        for column, value in where.items():
+            table = table[table[column] == value]
+        if len(table) > 1:
+            raise SettingError(f"{len(table)} differences fit the measure {dict(measure)}; expected one.")
+        if table.empty or not table["n"].iloc[0]:
+            return dict.fromkeys(NUMBERS, float("nan")) | {"n": 0, "verdict": NOT_MEASURED}
+        (row,) = records(table)
+        gap = Interval.of(row)
+        planned = "adjusted" in row
+        return gap._asdict() | {"verdict": row["verdict"] if planned else _says(gap, measure["claimed"])}
+
+    def _table(self, source: str) -> pd.DataFrame:
+        """Differences of a source: ``plan NAME``, ``study NAME OVERRIDES``, ``attention`` or ``geometry``."""
+        if source not in self.known:
+            kind, _, rest = source.partition(" ")
+            self.known[source] = self._read(kind, rest)
+        return self.known[source]
+
+    def _read(self, kind: str, name: str) -> pd.DataFrame:
+        if not kind:
+            return pd.DataFrame(columns=[*NUMBERS])
+        if kind == "plan":
+            return planned_verdicts(name, self.folder)
+        if kind == "attention":
+            return mass_differences(load_attention(self.results / "attention.csv"))
+        if kind == "geometry":
+            return geometry_differences(load_geometry(self.results / "geometry.csv"), "sre2lpp_fd2", "sre2lpp")
+        if kind == "study":
+            study, there = load_study(name), load_plan("studies").parts[0]
+            assert isinstance(there, GridRequest), "students"
+            rows = study_rows(study, read_rows(self.results / "studies.csv"), **there.only(Common))
+            return arm_differences(study_results(study, rows))
+        raise SettingError(f"a measure's source is {kind!r}; expected plan, study, attention, geometry or none.")
+
+
+def _says(gap: Interval, claimed: str) -> str:
+    """What a difference says of a claim that it lies ``above`` or ``below`` zero."""
+    if gap.verdict in ("above zero", "below zero"):
+        return AS_CLAIMED if gap.verdict == f"{claimed} zero" else AGAINST
+    return gap.verdict
