@@ -1,4 +1,4 @@
-"""Words: every one that the glossary explains is used, and linked where a page first needs it; how to cite is one text."""
+"""Words: every one that the glossary explains is used, and pages link theirs; how to cite has one source."""
 
 import importlib.util
 import json
@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-# Pages for people who look something up, and those whose text is fixed by what was written before the runs or elsewhere.
+# Pages on which people look something up, and those that were written before the runs or are made elsewhere.
 WITHOUT = {"api", "bibliography", "changelog", "glossary", "index", "plan"}
 TERM = re.compile(r"\{term\}`([^`]+)`")
 
