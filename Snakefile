@@ -176,7 +176,7 @@ if GRID:
         output:
             OUT + "/results.ipynb",
         shell:
-            '{PYTHON:q} -m fd2lib notebook notebooks/60_results.ipynb {output:q} -p results "$(realpath {input:q})"'
+            '{PYTHON:q} -m fd2lib notebook notebooks/55_read_results.ipynb {output:q} -p results "$(realpath {input:q})"'
 
     rule study_page:
         input:

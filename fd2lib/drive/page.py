@@ -15,7 +15,7 @@ from fd2lib.drive.notebooks import run_notebook
 from fd2lib.ground import ArtefactError, SettingError, atomic_path
 
 _PROJECT = Path(fd2lib.__file__).resolve().parents[1]
-_NOTEBOOK = "60_results.ipynb"
+_NOTEBOOK = "55_read_results.ipynb"
 
 
 def write_gallery(experiments: Iterable[Experiment], folder: str | Path) -> list[Path]:

@@ -179,5 +179,5 @@ def test_snakefile_refuses_a_grid_that_cannot_be(config, told, tmp_path):
 def test_snakefile_ends_a_grid_of_methods_in_the_page_of_results(tmp_path):
     run = dry_run("datasets=plumage", "seeds=0", f"out={tmp_path}")
     assert run.returncode == 0, run.stderr
-    command = f'notebooks/60_results.ipynb {tmp_path}/results.ipynb -p results "$(realpath {tmp_path}/runs.csv)"'
+    command = f'notebooks/55_read_results.ipynb {tmp_path}/results.ipynb -p results "$(realpath {tmp_path}/runs.csv)"'
     assert command in run.stdout + run.stderr
