@@ -21,18 +21,8 @@ from fd2lib.analyse.learned import (
     mass_summary,
 )
 from fd2lib.analyse.nested import nested_components, variance_components
-from fd2lib.analyse.reading import (
-    GROUP,
-    LEARNER,
-    PLACE,
-    SETTING,
-    coverage,
-    load_paper,
-    load_rows,
-    parts,
-    records,
-    settings_behind,
-)
+from fd2lib.analyse.paper import beside_paper, load_paper
+from fd2lib.analyse.reading import GROUP, LEARNER, PLACE, SETTING, coverage, load_rows, parts, records, settings_behind
 from fd2lib.analyse.speed import growth, load_speed, speed_spans, time_shares, waits, whole_run
 from fd2lib.analyse.statistics import (
     DECIDED,

@@ -17,9 +17,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from fd2lib.analyse.budget import label_bytes
 from fd2lib.analyse.costs import MIB, STAGES, network_bytes
-from fd2lib.analyse.reading import load_paper, records
+from fd2lib.analyse.paper import CELL, load_paper
+from fd2lib.analyse.reading import records
 from fd2lib.data import list_datasets
-from fd2lib.ground import ArtefactError, PretrainSettings, Recipe, list_methods, load_recipe
+from fd2lib.ground import ArtefactError, PretrainSettings, Recipe, load_recipe
 from fd2lib.models import AttentionHead, create_backbone
 from fd2lib.stages.optimise import plan_phases
 
@@ -136,21 +137,19 @@ def paper_estimates(path: str | Path) -> pd.DataFrame:
         ``dataset, student, ipc, method``, then for each stage ``…_pflop`` (10¹⁵ operations) and ``…_mib`` (that it
         leaves), ``pflop`` (all), and for each of :data:`PEAKS` the minutes at :data:`USED` of its peak.
     """
-    wide = load_paper(path)
-    ours = {title.replace("²", "2"): name for name, title in list_methods().items()}
     found = []
-    for row in records(wide):
-        for method in [name for name in wide if name in ours]:
-            recipe = load_recipe(
-                "paper", dataset=row["dataset"], backbone=row["student"], ipc=int(row["ipc"]), method=ours[method]
-            )
-            work, kept = stage_operations(recipe), stage_bytes(recipe)
-            total = sum(work.values())
-            found.append({
-                "dataset": row["dataset"], "student": row["student"], "ipc": int(row["ipc"]), "method": ours[method],
-                **{f"{stage}_pflop": work[stage] / 1e15 for stage in STAGES},
-                "pflop": total / 1e15,
-                **{f"{stage}_mib": kept[stage] / MIB for stage in STAGES},
-                **{name: total / (USED * peak) / 60 for name, peak in PEAKS.items()},
-            })  # fmt: skip
+    for row in records(load_paper(path)):
+        cell = {name: row[name] for name in CELL}
+        recipe = load_recipe(
+            "paper", dataset=cell["dataset"], backbone=cell["student"], ipc=cell["ipc"], method=cell["method"]
+        )
+        work, kept = stage_operations(recipe), stage_bytes(recipe)
+        total = sum(work.values())
+        found.append({
+            **cell,
+            **{f"{stage}_pflop": work[stage] / 1e15 for stage in STAGES},
+            "pflop": total / 1e15,
+            **{f"{stage}_mib": kept[stage] / MIB for stage in STAGES},
+            **{name: total / (USED * peak) / 60 for name, peak in PEAKS.items()},
+        })  # fmt: skip
     return pd.DataFrame(found)

@@ -56,7 +56,7 @@ def load_rows(source: str | Path | Rows, table: Table = STUDENTS, **only: str) -
     for name, wanted in only.items():
         frame = frame[frame[name] == wanted] if wanted else frame
     frame = frame.reset_index(drop=True)
-    return frame.assign(variant=_variants(frame)) if table is STUDENTS else frame
+    return with_variants(frame) if table is STUDENTS else frame
 
 
 def typed(rows: Rows, table: Table = STUDENTS) -> pd.DataFrame:
@@ -85,8 +85,8 @@ def coverage(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(found, columns=[*PLACE, "students", "methods", "seeds"])
 
 
-def _variants(rows: pd.DataFrame) -> list[str]:
-    """Name, for each row, the settings in which it differs from most rows of its method in its comparison."""
+def with_variants(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows with the column ``variant``: what each sets otherwise than most rows of its method that are there."""
     names = [""] * len(rows)
     for _, group in parts(rows, [name for name in GROUP if name != "variant"]):
         # Settings as they are compared: one that was added later is there only with another value than before.
@@ -99,7 +99,7 @@ def _variants(rows: pd.DataFrame) -> list[str]:
             usual = Counter(shown).most_common(1)[0][0]  # of equally many, the first in the file
             for position in shown.index[shown != usual]:
                 names[position] = f"{names[position]} {key}={shown[position]}".strip().replace('"', "")
-    return names
+    return rows.assign(variant=names)
 
 
 def _other_seeds(settings: Mapping[str, Any], seed: int) -> dict[str, str]:
@@ -131,16 +131,3 @@ def settings_behind(rows: pd.DataFrame) -> pd.DataFrame:
             name: Counter(map(str, flat[name].dropna())).most_common(1)[0][0] for name in flat.columns
         }
     return pd.DataFrame(methods).fillna("").rename_axis("setting").reset_index()
-
-
-def load_paper(path: str | Path) -> pd.DataFrame:
-    """Return the paper's table with one column for each method; rows are data set, student and images per class.
-
-    Raises:
-        ArtefactError: the file is missing.
-    """
-    if not Path(path).is_file():
-        raise ArtefactError(f"no file {path}; expected the paper's table, results/paper.csv of this project.")
-    table = pd.read_csv(path)
-    wide = table.pivot(index=["dataset", "student", "ipc"], columns="method", values="top1_percent")
-    return wide[list(dict.fromkeys(table["method"]))].reset_index().rename_axis(columns=None)

@@ -27,6 +27,7 @@ from fd2lib.show.pages import (
     settings_table,
 )
 from fd2lib.show.pictures import attention_figure, class_frames, class_rows, copies_figure, maps_figure, side_by_side
+from fd2lib.show.published import paper_table
 from fd2lib.show.style import BookFigure, method_style
 from fd2lib.show.tables import (
     break_even_table,

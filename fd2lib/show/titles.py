@@ -17,6 +17,7 @@ VALUES: dict[str, dict[str, str]] = _DECLARED["values"]  # of columns; others ar
 COLUMNS: dict[str, dict[str, str]] = _DECLARED["tables"]  # kind of table -> its columns of numbers, in order
 SIGNED: dict[str, list[str]] = _DECLARED["signed"]  # kind of table -> its columns of intervals that get a sign
 CAPTIONS: dict[str, str] = _DECLARED["captions"]  # of kinds of tables, and of measures of cost
+REMARKS: dict[str, str] = _DECLARED["remarks"]  # of numbers of the paper
 # What differences are taken of: kinds of map, of which the last compares each network's own answer, and quantities.
 VALUES["what"] = VALUES["map"] | VALUES["quantity"]
 VALUES["what"]["head_occlusion"] += " (plain: backbone's)"
