@@ -11,6 +11,7 @@ from fd2lib.analyse.budget import (
 from fd2lib.analyse.costs import break_even, cost_rows, costs, spans, stored_bytes, timings, without_store
 from fd2lib.analyse.estimates import PEAKS, paper_estimates, passes_per_image
 from fd2lib.analyse.factorial import FACTORS, factor_effects, judged, teacher_results
+from fd2lib.analyse.grain import Ladder, gains, slopes, trends
 from fd2lib.analyse.learned import (
     MEASURED,
     geometry_differences,
@@ -23,6 +24,7 @@ from fd2lib.analyse.learned import (
 from fd2lib.analyse.nested import nested_components, variance_components
 from fd2lib.analyse.paper import beside_paper, load_paper
 from fd2lib.analyse.reading import GROUP, LEARNER, PLACE, SETTING, coverage, load_rows, parts, records, settings_behind
+from fd2lib.analyse.scores import SCORES, ranking_scores, robust_score
 from fd2lib.analyse.speed import growth, load_speed, speed_spans, time_shares, waits, whole_run
 from fd2lib.analyse.statistics import (
     DECIDED,
@@ -37,4 +39,4 @@ from fd2lib.analyse.statistics import (
     summarise,
 )
 from fd2lib.analyse.studies import StudyResults, arm_differences, arm_means, compared, shares, study_results, twins
-from fd2lib.analyse.verdicts import BAND, NOT_MEASURED, Contrast, decide, holm, verdict_words, verdicts
+from fd2lib.analyse.verdicts import BAND, NOT_MEASURED, Contrast, counted_seeds, decide, holm, verdict_words, verdicts

@@ -79,6 +79,15 @@ def decide(gaps: Sequence[Iterable[float]], band: float = BAND) -> pd.DataFrame:
     return found
 
 
+def counted_seeds(question: Sequence[StudyResults], ipcs: Sequence[int], seeds: Sequence[int]) -> set[int]:
+    """Return the planned seeds that count: every arm of a question has them, at every IPC and on every set."""
+    common = set(seeds)
+    for results, ipc in itertools.product(question, ipcs):
+        for arm in results.titles:
+            common &= set(results.accuracies(arm, ipc).dropna().index)
+    return common
+
+
 def verdicts(
     question: Sequence[StudyResults],
     contrasts: Sequence[tuple[str, str, str]],
@@ -87,18 +96,17 @@ def verdicts(
 ) -> pd.DataFrame:
     """Return the verdicts of one question: its contrasts at each IPC, on each of its sets of images.
 
-    Only planned seeds count that every arm of the question has, at every IPC and on every set; a planned comparison
-    without rows still counts in the correction.
+    Only seeds count that :func:`counted_seeds` gives; a planned comparison without rows still counts in the correction.
 
     Args:
-        question: the results of the question's arms, one of each set of images.
+        question: the results of the question's arms, one of each set of images or part of a plan.
         contrasts: arm, reference and title of each comparison, such as :attr:`fd2lib.drive.Study.contrasts`.
         ipcs: images per class, as planned.
         seeds: as planned.
 
     Returns:
-        The columns of ``PLACE``, ``ipc, a, b, contrast`` (the title), those of :func:`decide`, and ``complete``:
-        whether every planned seed counts.
+        The columns of ``PLACE``, ``study`` (the results' title where there are several), ``ipc, a, b, contrast`` (the
+        title), those of :func:`decide`, and ``complete``: whether every planned seed counts.
 
     Raises:
         SettingError: a contrast of an arm that the results do not know.
@@ -110,17 +118,16 @@ def verdicts(
             raise SettingError(
                 f"contrast {contrast.title!r} is of {sorted(lacking)}; {results.title!r} has arms {arms}."
             )
-    common = set(seeds)
-    for results, ipc in itertools.product(question, ipcs):
-        for arm in results.titles:
-            common &= set(results.accuracies(arm, ipc).dropna().index)
+    common = counted_seeds(question, ipcs, seeds)
+    several = len({results.title for results in question}) > 1
     rows, gaps = list[dict[str, object]](), list[pd.Series]()
     for results, contrast, ipc in itertools.product(question, chosen, ipcs):
         place = {name: results.place.get(name, "") for name in PLACE}
+        place["study"] = results.title if several else ""
         rows.append(place | {"ipc": ipc, "a": contrast.arm, "b": contrast.reference, "contrast": contrast.title})
         gap = results.accuracies(contrast.arm, ipc) - results.accuracies(contrast.reference, ipc)
         gaps.append(gap[gap.index.isin(common)])
-    named = pd.DataFrame(rows, columns=[*PLACE, "ipc", "a", "b", "contrast"])
+    named = pd.DataFrame(rows, columns=[*PLACE, "study", "ipc", "a", "b", "contrast"])
     return pd.concat([named, decide(gaps)], axis=1).assign(complete=common == set(seeds))
 
 

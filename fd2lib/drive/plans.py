@@ -22,15 +22,7 @@ from fd2lib.drive.request import (
     split_names,
     todays_names,
 )
-from fd2lib.drive.studies import (
-    Study,
-    experiments_of,
-    grid_requests,
-    parse_studies,
-    request_identity,
-    run_grid,
-    study_rows,
-)
+from fd2lib.drive.studies import experiments_of, grid_requests, request_identity, run_grid
 from fd2lib.ground import (
     Recipe,
     SettingError,
@@ -43,7 +35,7 @@ from fd2lib.ground import (
 )
 from fd2lib.measure import attention_rows, fixed_spaces, geometry_rows, judge_space, part_masks
 from fd2lib.measure.measured import OCCLUDED, RADIUS
-from fd2lib.record import ATTENTION, GEOMETRY, STUDENTS, TABLES, Table, put_rows, read_rows
+from fd2lib.record import ATTENTION, GEOMETRY, STUDENTS, TABLES, Table, put_rows
 
 TEACHERS = {"plain": "sre2lpp", "cal": "sre2lpp_fd2"}  # kind of teacher -> a method that uses it
 logger = logging.getLogger(__name__)
@@ -135,6 +127,10 @@ class Plan:
     file: str  # of the committed rows, below the project
     table: Table
     parts: tuple[GridRequest | MeasureRequest, ...]
+    titles: tuple[str, ...] = ()  # of the parts; empty texts where one needs none
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "titles", self.titles or ("",) * len(self.parts))
 
     def on(self, machine: Machine) -> "Plan":
         """Return the plan with the folders and device of a machine."""
@@ -150,15 +146,15 @@ class Plan:
         if not seeds:
             return self
         own = [parse_numbers("seeds", part.seeds) for part in self.parts]
-        asked, parts = parse_numbers("seeds", seeds), list[GridRequest | MeasureRequest]()
+        asked, kept = parse_numbers("seeds", seeds), list[tuple[GridRequest | MeasureRequest, str]]()
         for seed in asked:
             require(f"seed of plan {self.name!r}", seed, sorted(set(itertools.chain.from_iterable(own))))
-        for part, there in zip(self.parts, own, strict=True):
+        for part, title, there in zip(self.parts, self.titles, own, strict=True):
             if not isinstance(part, GridRequest):
                 raise SettingError(f"plan {self.name!r} compares its seeds with each other; leave --seeds away.")
-            if kept := [seed for seed in there if seed in asked]:
-                parts.append(dataclasses.replace(part, seeds=",".join(map(str, kept))))
-        return dataclasses.replace(self, parts=tuple(parts))
+            if some := [seed for seed in there if seed in asked]:
+                kept.append((dataclasses.replace(part, seeds=",".join(map(str, some))), title))
+        return dataclasses.replace(self, parts=tuple(part for part, _ in kept), titles=tuple(one for _, one in kept))
 
 
 def list_plans() -> dict[str, str]:
@@ -170,7 +166,7 @@ def load_plan(name: str) -> Plan:
     """Return a plan: a declared one, or that of a TOML file, which holds what a table of ``plans.toml`` does.
 
     A file may leave out the title, what its rows are of (students) and their file's name (``runs.csv``), and the parts
-    where there is one.
+    where there is one. A part can have a title of its own.
 
     Raises:
         SettingError: there is none of that name, or it says something that there is not.
@@ -186,8 +182,10 @@ def load_plan(name: str) -> Plan:
     if rows not in KINDS:
         raise SettingError(f"plan {name!r}: {unknown('kind of rows', rows, KINDS)}")
     kind = KINDS[rows]
-    made = tuple(kind(**todays_names({**given, **part}, kind)) for part in parts)
-    return Plan(name, title, file, TABLES[rows], made)
+    titles = tuple(part.get("title", "") for part in parts)
+    options = [{**given, **part} for part in parts]
+    made = tuple(kind(**todays_names({key: one[key] for key in one if key != "title"}, kind)) for one in options)
+    return Plan(name, title, file, TABLES[rows], made, titles)
 
 
 def _read_plan(path: str) -> dict[str, Any]:
@@ -223,17 +221,3 @@ def planned(plan: Plan) -> list[tuple[str, ...]]:
         else:
             found |= dict.fromkeys(measured(part))
     return list(found)
-
-
-def committed_study(name: str, folder: str | Path) -> tuple[Study, list[dict[str, str]]]:
-    """Return the study of a plan of one study, and its rows in the plan's file below a folder; none without the file.
-
-    Raises:
-        SettingError: there is no such plan, or it is not of one study.
-    """
-    plan = load_plan(name)
-    of = {part.study if isinstance(part, GridRequest) else "" for part in plan.parts}
-    studies = parse_studies(" ".join(of))
-    if len(studies) != 1 or not isinstance(plan.parts[0], GridRequest):
-        raise SettingError(f"plan {name!r} is of {len(studies)} studies; expected one.")
-    return studies[0], study_rows(studies[0], read_rows(Path(folder) / plan.file), **plan.parts[0].only(Common))

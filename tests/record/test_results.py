@@ -27,10 +27,12 @@ from fd2lib.record import (
 
 RESULTS = Path(__file__).parents[2] / "results"
 # Of plans whose rows are not all measured yet.
-# Of plans whose rows are not all measured yet.
 AWAITED = {
     f"results/{name}.csv"
-    for name in ("answer", "variance", "mosaics", "students", "pixels", "grain", "grain_photos", "sets")
+    for name in (
+        *("answer", "variance", "mosaics", "students", "pixels", "grain", "grain_photos", "sets"),
+        *("regimes", "fadrm", "gpu"),
+    )
 }
 SETTINGS = json.dumps({"pretrain": {"epochs": 3}, "distill": {"iterations": 2}, "relabel": {}, "evaluate": {"seed": 0}})
 ROW = {name: f"{name} value" for name in STUDENTS.columns} | {"settings": SETTINGS, "images_fingerprint": ""}

@@ -56,9 +56,19 @@ def test_sets_and_ipcs_get_panels_of_their_own(judged):
     assert show.verdict_table(both).count("<table") == 2
 
 
+def test_parts_of_a_plan_get_tables_and_panels_of_their_own(judged):
+    parts = [judged().assign(study=title) for title in ("two rates", "random weights")]
+    both = pd.concat(parts, ignore_index=True)
+    assert show.verdict_table(both).count("<table") == 2 and "96 px, random weights<" in show.verdict_table(both)
+    titles = [axes.get_title(loc="left").replace("\n", " ") for axes in show.verdict_plot(both).axes]
+    assert [title.split("px, ")[1] for title in titles] == [
+        "two rates, 1 image per class", "random weights, 1 image per class",
+    ]  # fmt: skip
+
+
 def test_text_says_what_the_figure_draws(judged):
     text = show.verdict_text(judged(planned=6)).replace("\N{NO-BREAK SPACE}", " ")
     assert text.startswith("reduced scale, cub200, classes Warbler, 96 px. not all seeds were run. CAL − base, 1 image")
     assert "CAL − base, 1 image per class: +5.1 [+4.7, +5.5] points, n 4, better; FD² − base" in text
     assert text.endswith("n 4, no difference of 2 points.")
-    assert "n 0, undecided" in show.verdict_text(judged(seeds=0))
+    assert "n 0, not measured" in show.verdict_text(judged(seeds=0))
