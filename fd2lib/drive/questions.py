@@ -8,10 +8,13 @@ from typing import Any
 import pandas as pd
 
 from fd2lib.analyse import (
+    BAND,
+    DECIDED,
     NOT_MEASURED,
     NUMBERS,
     Interval,
     arm_differences,
+    factor_effects,
     geometry_differences,
     load_attention,
     load_geometry,
@@ -20,14 +23,15 @@ from fd2lib.analyse import (
     study_results,
     verdicts,
 )
+from fd2lib.analyse.verdicts import NONE, UNDECIDED
 from fd2lib.drive.committed import committed_studies
 from fd2lib.drive.plans import load_plan
-from fd2lib.drive.request import Common, GridRequest
+from fd2lib.drive.request import Common
 from fd2lib.drive.studies import load_study, study_rows
 from fd2lib.ground import SettingError, read_tables
 from fd2lib.record import read_rows
 
-_TOLD = ("how", "page", "source", "claimed", "digits")  # of a measure; the rest are columns of its source's differences
+_TOLD = ("how", "page", "source", "claimed", "points")  # of a measure; the rest are columns of its source's differences
 AS_CLAIMED, AGAINST = "as claimed", "against the claim"
 
 
@@ -56,21 +60,28 @@ def planned_verdicts(name: str, folder: str | Path) -> pd.DataFrame:
 def evidence(folder: str | Path) -> pd.DataFrame:
     """Return the state of the evidence: a row for each measure of each claim that ``claims.toml`` declares.
 
-    Columns are ``by`` (who says it), ``claim``, ``how`` (it was measured), ``digits`` (worth showing), ``mean, low,
-    high, n``, ``verdict`` and ``page``. Planned contrasts have the verdicts of their plan; other measures are as
-    claimed or against the claim where their 95 % interval excludes zero, without correction. A claim that nothing
-    measures yet is *not measured*.
+    Columns are ``name`` (such as ``helps_1``), ``by`` (who says it), ``claim``, ``how`` (it was measured), ``points``
+    (whether that is the unit), ``mean, low, high, n``, ``verdict`` and ``page``. Planned contrasts have the verdicts of
+    their plan. Other measures are as claimed or against the claim where their 95 % interval excludes zero, without
+    correction, and no difference of 2 points where it lies within the band. A claim that nothing measures yet is *not
+    measured*.
 
     Args:
         folder: the project, below which ``results`` lies.
     """
     sources = _Sources(Path(folder))
     found = []
-    for claim in read_tables("claims").values():
-        for one in claim["measures"]:
-            said = {"by": claim["by"], "claim": claim["claim"], "how": one["how"], "digits": one.get("digits", 1)}
+    for key, claim in read_tables("claims").items():
+        for place, one in enumerate(claim["measures"], 1):
+            said = {
+                "name": f"{key}_{place}",
+                "by": claim["by"],
+                "claim": claim["claim"],
+                "how": one["how"],
+                "digits": one.get("digits", 1),
+            }
             found.append(said | sources.found(one) | {"page": one.get("page", claim["page"])})
-    return pd.DataFrame(found, columns=["by", "claim", "how", "digits", *NUMBERS, "verdict", "page"])
+    return pd.DataFrame(found, columns=["name", "by", "claim", "how", "points", *NUMBERS, "verdict", "page"])
 
 
 class _Sources:
@@ -94,10 +105,10 @@ class _Sources:
         (row,) = records(table)
         gap = Interval.of(row)
         planned = "adjusted" in row
-        return gap._asdict() | {"verdict": row["verdict"] if planned else _says(gap, measure["claimed"])}
+        return gap._asdict() | {"verdict": row["verdict"] if planned else _says(gap, measure)}
 
     def _table(self, source: str) -> pd.DataFrame:
-        """Differences of a source: ``plan NAME``, ``study NAME OVERRIDES``, ``attention`` or ``geometry``."""
+        """Differences of a source: ``plan NAME``, ``study NAME``, ``factors NAME``, ``attention`` or ``geometry``."""
         if source not in self.known:
             kind, _, rest = source.partition(" ")
             self.known[source] = self._read(kind, rest)
@@ -112,16 +123,16 @@ class _Sources:
             return mass_differences(load_attention(self.results / "attention.csv"))
         if kind == "geometry":
             return geometry_differences(load_geometry(self.results / "geometry.csv"), "sre2lpp_fd2", "sre2lpp")
-        if kind == "study":
-            study, there = load_study(name), load_plan("studies").parts[0]
-            assert isinstance(there, GridRequest), "students"
-            rows = study_rows(study, read_rows(self.results / "studies.csv"), **there.only(Common))
-            return arm_differences(study_results(study, rows))
-        raise SettingError(f"a measure's source is {kind!r}; expected plan, study, attention, geometry or none.")
+        if kind in ("study", "factors"):
+            study, there = load_study(name), load_plan("studies").parts[0].only(Common)
+            results = study_results(study, study_rows(study, read_rows(self.results / "studies.csv"), **there))
+            return arm_differences(results) if kind == "study" else factor_effects(results)
+        raise SettingError(f"a measure's source is {kind!r}; expected plan, study, factors, attention or geometry.")
 
 
-def _says(gap: Interval, claimed: str) -> str:
-    """What a difference says of a claim that it lies ``above`` or ``below`` zero."""
-    if gap.verdict in ("above zero", "below zero"):
-        return AS_CLAIMED if gap.verdict == f"{claimed} zero" else AGAINST
-    return gap.verdict
+def _says(gap: Interval, measure: Mapping[str, Any]) -> str:
+    """What a difference that was not planned says of a claim that it lies ``above`` or ``below`` zero."""
+    if gap.verdict in DECIDED:
+        return AS_CLAIMED if gap.verdict == f"{measure['claimed']} zero" else AGAINST
+    within = measure.get("points", True) and gap.low > -BAND and gap.high < BAND
+    return NONE if within and gap.verdict == UNDECIDED else gap.verdict

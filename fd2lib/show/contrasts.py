@@ -79,7 +79,7 @@ def evidence_table(evidence: pd.DataFrame) -> Html:
     for key, part in parts(evidence, ["by"]):
         lines = part.assign(
             claim=part["claim"].where(~part["claim"].duplicated(), ""),
-            effect=[Interval.of(row).text(signed=True, digits=row["digits"]) for row in records(part)],
+            effect=[Interval.of(row).text(signed=True, digits=1 if row["points"] else 3) for row in records(part)],
             page=[Html(f'<a href="{name}.html">{name.replace("_", " ")}</a>') for name in part["page"]],
         )
         caption = VALUES["by"][key["by"]]
