@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +13,9 @@ from hypothesis import settings
 from torch import Tensor
 
 from fd2lib.analyse import study_results
-from fd2lib.record import ATTENTION, GEOMETRY, STUDENTS
+from fd2lib.drive import Request, grid_requests, load_plan
+from fd2lib.drive.experiment import resolve_recipe, settings_text
+from fd2lib.record import ATTENTION, GEOMETRY, STUDENTS, put_rows
 
 GOLDEN = Path(__file__).resolve().parents[0] / "golden" / "fd2_golden.npz"
 
@@ -91,6 +93,30 @@ def study():
 def results(study):
     """Return a function that makes the results of that study from rows."""
     return lambda *rows: study_results(study, rows)
+
+
+@pytest.fixture
+def commit(tmp_path, student):
+    """Return a function that writes rows of a plan for some seeds; ``top1`` gives each from its part and request.
+
+    It returns the folder that ``results/`` is in. Files of other plans stay.
+    """
+
+    def write(name: str, seeds: Sequence[int], top1: Callable[[int, Request], float]) -> Path:
+        plan, rows = load_plan(name), []
+        for place, part in enumerate(plan.parts):
+            for request in grid_requests(part):
+                if request.seed in seeds:
+                    recipe = resolve_recipe(request)
+                    asked = ("scale", "dataset", "classes", "image_size", "method")
+                    known = {field: getattr(recipe, field) for field in asked} | {"image_set": recipe.dataset}
+                    known |= {"ipc": recipe.relabel.ipc, "seed": request.seed, "settings": settings_text(recipe)}
+                    rows.append(student(**known, last_top1=top1(place, request), num_classes=25, evaluate_images=1000))
+        (tmp_path / "results").mkdir(exist_ok=True)
+        put_rows([{column: row[column] for column in STUDENTS.columns} for row in rows], tmp_path / plan.file)
+        return tmp_path
+
+    return write
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """Grain: how a gain changes from coarse classes to fine ones, as one number for each seed.
 
-The coordinate is **fineness**, from 0 of the coarsest set to 1 of the finest, in equal steps. The order of sets is known
-(how much tells a class from the one most like it), their distances are not: families differ in their bodies as well,
-which no number of parts measures. Ranks are the usual scores where only an order is known, and between one, two and
-three telling parts they are the number of parts. From 0 to 1 the slope is in points between the coarsest and the finest
-set, so that the band of a difference worth having holds for it too; of two sets it is the difference of their gains.
+The coordinate is **fineness**, from 0 of the coarsest set to 1 of the finest, in equal steps. The order of sets is
+known (how much tells a class from the one most like it), their distances are not: families differ in their bodies as
+well, which no number of parts measures. Ranks are the usual scores where only an order is known, and between one, two
+and three telling parts they are the number of parts. From 0 to 1 the slope is in points between the coarsest and the
+finest set, so that the band of a difference worth having holds for it too; of two sets it is the difference of their
+gains.
 """
 
 from collections.abc import Sequence

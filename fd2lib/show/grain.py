@@ -1,6 +1,7 @@
 """What fine classes are, in pictures, and how a gain changes with grain: a figure, tables and sentences."""
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -59,15 +60,18 @@ def gains_figure(ladders: Sequence[Ladder]) -> BookFigure | Html:
 
 
 def gains_table(ladder: Ladder) -> Html:
-    """Return the gains on each set at each IPC, and their mean, as a table."""
-    by_ipc = {str(ipc): dataclasses.replace(ladder, ipcs=[ipc]) for ipc in ladder.ipcs}
+    """Return the gains on each set at each IPC, and over all of them, beside what the first reference reaches."""
+    by_ipc = {str(ipc): dataclasses.replace(ladder, ipcs=[ipc]) for ipc in ladder.ipcs} | {"mean": ladder}
+    tables = {ipc: gains(one) for ipc, one in by_ipc.items()}
     lines = []
-    for ipc, one in (by_ipc | {"mean": ladder}).items():
-        for key, part in parts(gains(one), ["set"]):
-            values = {row["contrast"]: Interval.of(row) for row in records(part)}
-            lines.append(key | {"ipc": ipc} | values | {"n": str(part["n"].iloc[0] or NOT_MEASURED)})
-    lines.sort(key=lambda line: [results.title for results in ladder.sets].index(str(line["set"])))
-    titles = {"set": "", "ipc": "images per class", "n": "n (paired seeds)"}
+    for results, (ipc, table) in itertools.product(ladder.sets, tables.items()):
+        own = table[table["set"] == results.title]
+        base = results.accuracy(ladder.contrasts[0].reference, int(ipc)) if ipc != "mean" else ""
+        values = {row["contrast"]: Interval.of(row) for row in records(own)}
+        lines.append(
+            {"set": results.title, "ipc": ipc, "base": base, **values, "n": str(own["n"].iloc[0] or NOT_MEASURED)}
+        )
+    titles = {"set": "", "ipc": "images per class", "n": "n (paired seeds)", "base": "base, top-1, %"}
     titles |= {one.title: f"{one.title}, points" for one in ladder.contrasts}
     return html_table(pd.DataFrame(lines), ladder.title, titles, signed=[one.title for one in ladder.contrasts])
 
