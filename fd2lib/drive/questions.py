@@ -96,7 +96,7 @@ class _Sources:
         """Mean, interval, n and verdict of one measure."""
         where = {key: value for key, value in measure.items() if key not in _TOLD}
         table = self._table(measure.get("source", ""))
-        for column, value in where.items():
+        for column, value in where.items() if len(table) else ():
             table = table[table[column] == value]
         if len(table) > 1:
             raise SettingError(f"{len(table)} differences fit the measure {dict(measure)}; expected one.")
