@@ -1,5 +1,6 @@
 """BibTeX from ``CITATION.cff``, which is the one place that says how to cite: ``{citation} paper`` or ``software``."""
 
+import textwrap
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 
 FILE = Path(__file__).parents[2] / "CITATION.cff"
 WORKS = ("paper", "software")
+WIDTH = 68  # letters
 
 
 def bibtex(work: str, citation: Mapping[str, Any]) -> str:
@@ -33,8 +35,13 @@ def _entry(kind: str, work: Mapping[str, Any], more: Mapping[str, Any]) -> str:
     ]
     # A second pair of braces keeps a style from changing capitals.
     fields = {"title": f"{{{work['title']}}}", "author": " and ".join(people), **more}
-    lines = [f"  {name:<9} = {{{value}}}" for name, value in fields.items() if value]
+    lines = [_field(name, str(value)) for name, value in fields.items() if value]
     return ",\n".join([f"@{kind}{{{_key(work)}", *lines]) + "\n}"
+
+
+def _field(name: str, value: str) -> str:
+    """One field, broken between words so that a narrow page shows all of it."""
+    return textwrap.fill(f"  {name:<9} = {{{value}}}", WIDTH, subsequent_indent=" " * 15, break_on_hyphens=False)
 
 
 def _key(work: Mapping[str, Any]) -> str:

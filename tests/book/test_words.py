@@ -80,8 +80,8 @@ CITATION = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
 
 def fields(entry: str) -> dict[str, str]:
     """A BibTeX entry's fields, less braces, and the square that LaTeX writes otherwise."""
-    found = dict(re.findall(r"^\s*(\w+)\s*=\s*\{(.*)\},?$", entry, re.M))
-    return {name: re.sub(r"[{}]", "", value).replace("$^2$", "²") for name, value in found.items()}
+    found = dict(re.findall(r"^\s*(\w+)\s*=\s*\{(.*?)\}+,?$", entry, re.M | re.S))
+    return {name: re.sub(r"[{}]", "", " ".join(value.split())).replace("$^2$", "²") for name, value in found.items()}
 
 
 def test_the_paper_is_cited_as_the_bibliography_does():
