@@ -1,4 +1,4 @@
-"""What there is to see of single classes: images, where a network looks in them, what they resemble, what they teach."""
+"""What there is to see of single classes: where a network looks in their images, what these resemble and teach."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -58,10 +58,14 @@ def explore(experiments: Sequence[TestedLike], judge_seed: int, count: int = NEA
         SettingError: no experiments, of different images, or of the judge's own seed.
     """
     if not experiments or len({one.dataset.fingerprint for one in experiments}) != 1:
-        raise SettingError(f"explore got {len(experiments)} experiments; expected at least one, all of the same images.")
+        raise SettingError(
+            f"explore got {len(experiments)} experiments; expected at least one, all of the same images."
+        )
     first = experiments[0]
     if judge_seed in {one.request.seed for one in experiments}:
-        raise SettingError(f"judge_seed is {judge_seed}, as the images' own; give another, so that it made none of them.")
+        raise SettingError(
+            f"judge_seed is {judge_seed}, as the images' own; give another, so that it made none of them."
+        )
     judge = judge_space(first, judge_seed)
     shown = [_explored(one, judge, count) for one in experiments]
     return ExploredSet(first.dataset, first.recipe.scale, judge.judge, shown)

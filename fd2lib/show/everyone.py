@@ -1,4 +1,4 @@
-"""The table of every trained student: to sort, to filter and to choose columns of, without a network."""
+"""The table of every trained student: to sort, to filter, to choose columns of, and to take away as files."""
 
 from pathlib import Path
 
@@ -10,64 +10,64 @@ from fd2lib.show.frames import Html
 from fd2lib.show.tables import html_table
 from fd2lib.show.titles import COLUMNS, place_title, word
 
-FIRST = ("scale", "place", "method", "start", "ipc", "seed", "last_top1", "known", "test_images", "file")
-NARROW = ("place", "method", "ipc", "last_top1")  # what a phone shows of these
+FIRST = ("method", "place", "ipc", "last_top1", "known", "start", "seed", "scale", "file")  # others can be chosen
+NARROW = ("method", "place", "ipc", "last_top1")  # and on a phone
 _WORDS = {
     "info": "Rows _START_ to _END_ of _TOTAL_",
-    "infoEmpty": "No row fits",
-    "infoFiltered": "(_MAX_ in all)",
+    "infoEmpty": "No row",
+    "infoFiltered": "(of _MAX_ in all)",
     "zeroRecords": "No row fits; change the search or a column's list.",
-    "search": "Search all columns:",
+    "search": "Search:",
 }
 
 
 def everyone_table(rows: pd.DataFrame, name: str = "students", interactive: bool = False) -> Html:
     """Return rows of :func:`fd2lib.analyse.load_students` as a table that a reader sorts, filters and searches.
 
-    Columns that are not shown first can be chosen. The script that does this is the book's (see ``book/_ext/``); with
-    ``interactive``, for a notebook that someone is working in, it is put into the notebook. Without the package
-    ``itables`` it is a plain table of all rows. ``name`` is the table's own on its page.
+    The script that does this is the book's (``book/_ext/tables.py``); with ``interactive``, for a notebook that someone
+    is working in, it is put into the notebook. Without the package ``itables`` it is a plain table of the columns that
+    are shown first. ``name`` is the table's own on its page.
     """
     titles = COLUMNS["everyone"]
     shown = _shown(rows)[list(titles)]
-    columns = shown.rename(columns=titles)
     try:
         import itables
     except ImportError:
         return html_table(shown[list(FIRST)], "", titles)
     if interactive:
         itables.init_notebook_mode(all_interactive=False, connected=False)
-    hidden = [place for place, column in enumerate(shown) if column not in FIRST]
-    wide = [place for place, column in enumerate(shown) if column in set(FIRST) - set(NARROW)]
-    fold = f"function () {{ if (matchMedia('(max-width: 600px)').matches) this.api().columns({wide}).visible(false); }}"
+    places = {column: place for place, column in enumerate(titles)}
+    wide = itables.JavascriptCode("!matchMedia('(max-width: 600px)').matches")
     with pd.option_context("display.float_format", "{:.1f}".format):
         text = itables.to_html_datatable(
-            columns,
+            shown.rename(columns=titles),
             table_id=name,
             connected=False,
             maxBytes=0,
             pageLength=15,
-            classes="display compact",
+            classes="display compact nowrap",
             style="width:100%",
             text_in_header_can_be_selected=False,
-            columnDefs=[{"targets": hidden, "visible": False}],
-            columnControl=[["searchList"]],
+            columnDefs=[
+                {"targets": [places[one] for one in titles if one not in FIRST], "visible": False},
+                {"targets": [places[one] for one in FIRST if one not in NARROW], "visible": wide},
+            ],
+            columnControl=[{"target": 1, "content": [["searchList"]]}],  # in a second row, so that columns stay narrow
             layout={"topStart": "buttons", "topEnd": "search", "bottomStart": "info", "bottomEnd": "paging"},
             buttons=[{"extend": "colvis", "text": "Columns"}],
             language=_WORDS,
-            initComplete=itables.JavascriptFunction(fold),
         )
-    return Html(f'<div class="fd2-everyone" style="overflow-x:auto;max-width:100%">{text}</div>')
+    return Html(f'<div class="fd2-everyone" style="overflow-x:auto;max-width:100%;font-size:.85em">{text}</div>')
 
 
 def _shown(rows: pd.DataFrame) -> pd.DataFrame:
-    """What a person reads: places and methods in words, accuracies with one digit, the interval's ends."""
-    place = ["image_set", "dataset", "classes", "image_size"]
+    """What a person reads: images, methods and starts in words, and the ends of the interval."""
+    named = rows[["image_set", "dataset"]]
     return rows.assign(
-        place=[place_title(row) for row in records(rows[place])],
+        place=[f"{place_title(row)} {part}".strip() for row, part in zip(records(named), rows["classes"], strict=True)],
         method=[word("method", value) for value in rows["method"]],
         start=[word("start", value) for value in rows["start"]],
-        known=[f"{one.low:.1f} to {one.high:.1f}" for one in rows["interval"]],
+        known=[f"{one.low:.1f} to {one.high:.1f} ({one.n})" for one in rows["interval"]],
     )
 
 
@@ -88,5 +88,7 @@ def write_everyone(rows: pd.DataFrame, folder: str | Path, name: str = "students
     try:
         whole.to_parquet(files[1], index=False)
     except ImportError as error:
-        raise SettingError("no package writes Parquet files; install the book's, as pip install 'fd2lib[book]'.") from error
+        raise SettingError(
+            "no package writes Parquet files; install the book's, as pip install 'fd2lib[book]'."
+        ) from error
     return files

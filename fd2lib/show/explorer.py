@@ -4,6 +4,7 @@ Every state that can be chosen is prepared as a frame of plain HTML (``explorer.
 (``explorer.js``) put one in the place of another. No address outside the page is asked for anything.
 """
 
+import itertools
 import json
 from collections.abc import Sequence
 from importlib import resources
@@ -11,10 +12,9 @@ from typing import Any
 
 import jinja2
 
-from fd2lib.data import display_name
 from fd2lib.ground import SettingError
 from fd2lib.measure import ExploredSet, spread
-from fd2lib.show.explorer_frames import Album, class_frame
+from fd2lib.show.explorer_frames import Album, Frames
 from fd2lib.show.frames import Html
 from fd2lib.show.titles import method_title, place_title
 
@@ -32,30 +32,37 @@ def explorer(sets: Sequence[ExploredSet], classes: int = 12) -> Html:
         SettingError: no set, no class, or sets that differ in methods or in numbers of images per class.
     """
     made = [[(shown.method, shown.ipc) for shown in one.shown] for one in sets]
-    methods, counts = (list(dict.fromkeys(pair[part] for pair in sum(made, []))) for part in (0, 1))
-    if not made or classes < 1 or any(sorted(one) != sorted((m, n) for m in methods for n in counts) for one in made):
+    methods = list(dict.fromkeys(method for one in made for method, _ in one))
+    counts = list(dict.fromkeys(count for one in made for _, count in one))
+    whole = sorted(itertools.product(methods, counts))
+    if not made or classes < 1 or any(sorted(one) != whole for one in made):
         raise SettingError(
             f"explorer got {made} and {classes} classes; expected at least one set, each with every method at every "
             "number of images per class once, and at least one class."
         )
-    template = _template()
-    album, told = Album(), []
-    for one in sets:
-        indices = spread(range(one.dataset.num_classes), classes)
-        by_choice = {(shown.method, shown.ipc): shown for shown in one.shown}
-        frames = [
-            [[class_frame(one, by_choice[method, count], index, album) for index in indices] for count in counts]
-            for method in methods
-        ]
-        told.append({"title": _title(one), "classes": _names(one, indices), "frames": frames})
-    first = told[0]["frames"][0][0][0]
-    page = {"sets": told, "methods": list(map(method_title, methods)), "counts": counts, "pictures": album.addresses}
+    template, album = _template(), Album()
+    told = [_told(one, methods, counts, classes, album) for one in sets]
+    page = {
+        "sets": told,
+        "methods": [method_title(name) for name in methods],
+        "counts": counts,
+        "pictures": album.addresses,
+        "frame": told[0]["frames"][0][0][0],
+    }
     files = {name: _FILES.joinpath(f"explorer.{name}").read_text("utf-8") for name in ("css", "js")}
-    return Html(template.render(whole=True, frame=first, data=_data(page, template), **page, **files))
+    return Html(template.render(whole=True, data=_data(page, template), **page, **files))
 
 
-def _names(one: ExploredSet, indices: Sequence[int]) -> list[str]:
-    return [display_name(one.dataset.classes[index]) for index in indices]
+def _told(
+    one: ExploredSet, methods: Sequence[str], counts: Sequence[int], classes: int, album: Album
+) -> dict[str, Any]:
+    """What a set is called, its classes, and a frame for each by method and number of images per class."""
+    indices = spread(range(one.dataset.num_classes), classes)
+    made, by_choice = Frames(one, album), {(shown.method, shown.ipc): shown for shown in one.shown}
+    frames = [
+        [[made.frame(by_choice[name, count], index) for index in indices] for count in counts] for name in methods
+    ]
+    return {"title": _title(one), "classes": [made.names[index] for index in indices], "frames": frames}
 
 
 def _title(one: ExploredSet) -> str:

@@ -1,7 +1,9 @@
 """What the explorer shows for one choice: the pictures of a class, and what a student calls its test images."""
 
 import base64
+import functools
 import io
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -56,8 +58,7 @@ class Row(NamedTuple):
     """A distilled image of a frame, with what it came from and what it is near to."""
 
     title: str
-    made: list[Picture]
-    nearest: list[Picture]
+    pictures: list[Picture]
 
 
 class Called(NamedTuple):
@@ -65,7 +66,7 @@ class Called(NamedTuple):
 
     name: str
     number: int
-    share: float  # of the class's test images, %
+    share: float  # of the longest bar, %
     mark: str
 
 
@@ -79,85 +80,85 @@ class Frame(NamedTuple):
     tests: list[Picture]
 
 
-def class_frame(whole: ExploredSet, shown: Explored, index: int, album: Album) -> Frame:
-    """Return what there is to see of class ``index``, its pictures put into an album."""
-    names = [display_name(name) for name in whole.dataset.classes]
-    labels = whole.dataset.test.labels.cpu()
-    own = torch.nonzero(labels == index)[:, 0]
-    called = said_of(labels, shown.answers, index)
-    right = dict(called).get(index, 0)
-    known = binomial_interval(100 * right / len(own), len(own)).text(digits=0) if len(own) else "–"
-    title = f"{names[index]}, {method_title(shown.method)}, {per_class(shown.ipc)}"
-    return Frame(
-        summary=f"{title}: {right} of {len(own)} test images right",
-        rows=_rows(whole, shown, index, names, album),
-        heading=f"What a student of these images calls the {len(own)} test images of this class: {known} % right",
-        called=_called(called, index, names, len(own)),
-        tests=[_tested(whole, shown, place, names, album) for place in spread(own, TESTS)],
-    )
+@dataclass(eq=False)
+class Frames:
+    """Makes the frames of one image set."""
 
+    whole: ExploredSet
+    album: Album  # where pictures go
 
-def _rows(whole: ExploredSet, shown: Explored, index: int, names: list[str], album: Album) -> list[Row]:
-    made, train, rows = shown.made, whole.dataset.train, []
-    places = torch.nonzero(made.labels == index)[:, 0].tolist()
-    for number, place in enumerate(places[:ROWS], 1):
-        image, start, attention = made.images[place], made.starts[place], shown.attention[place]
-        near = train.take(shown.nearest[place]).cpu()
-        this = f"image {number} of {names[index]}"
-        where = brightest(attention)
-        own = [
-            Picture(_keep(start, album), "start", f"Start of {this}"),
-            Picture(
-                _keep(image, album),
-                "image" if (image != start).any() else "image: the start, unchanged",
-                f"{this.capitalize()}, {method_title(shown.method)}",
-            ),
-            Picture(album.add(overlay(image[None], attention[None])[0]), f"looked at: {where}", f"Attention over {this}: {where}"),
+    @functools.cached_property
+    def names(self) -> list[str]:
+        """The classes, for people."""
+        return [display_name(name) for name in self.whole.dataset.classes]
+
+    def frame(self, shown: Explored, index: int) -> Frame:
+        """Return what there is to see of class ``index`` with one method at one number of images per class."""
+        labels = self.whole.dataset.test.labels.cpu()
+        own = torch.nonzero(labels == index)[:, 0]
+        said, total = dict(said_of(labels, shown.answers, index)), len(own)
+        right = said.pop(index, 0)
+        known = binomial_interval(100 * right / total, total).text(digits=0) if total else "–"
+        title = f"{self.names[index]}, {method_title(shown.method)}, {per_class(shown.ipc)}"
+        return Frame(
+            summary=f"{title}: {right} of {total} test images right",
+            rows=self._rows(shown, index),
+            heading=f"What a student of these images calls the test images of this class: {known} % right, n = {total}",
+            called=self._called(index, right, said),
+            tests=[self._tested(shown, place) for place in spread(own, TESTS)],
+        )
+
+    def _keep(self, image: Tensor) -> int:
+        return self.album.add(to_pixels(image[None])[0])
+
+    def _rows(self, shown: Explored, index: int) -> list[Row]:
+        """The first images of a class: start, image, where the judge looks, and the nearest training images."""
+        places = torch.nonzero(shown.made.labels == index)[:, 0].tolist()
+        rows = []
+        for number, place in enumerate(places[:ROWS], 1):
+            start, image, attention = (of[place] for of in (shown.made.starts, shown.made.images, shown.attention))
+            this, where = f"image {number} of {self.names[index]}", brightest(attention)
+            moved = "image" if (image != start).any() else "image: its start"
+            glowing = self.album.add(overlay(image[None], attention[None])[0])
+            pictures = [
+                Picture(self._keep(start), "start", f"The start of {this}"),
+                Picture(self._keep(image), moved, f"{this.capitalize()}, made by {method_title(shown.method)}"),
+                Picture(glowing, f"looked at: {where}", f"Where the judge looks in {this}, most at the {where}"),
+                *self._nearest(shown, place, index),
+            ]
+            rows.append(Row(f"Image {number} of {len(places)}, and the training images nearest to it", pictures))
+        return rows
+
+    def _nearest(self, shown: Explored, place: int, index: int) -> list[Picture]:
+        """The training images nearest to the image at a place; one of another class than ``index`` is marked."""
+        train, near = self.whole.dataset.train, shown.nearest[place]
+        found = zip(
+            train.take(near).cpu(), train.labels.cpu()[near].tolist(), shown.distance[place].tolist(), strict=True
+        )
+        pictures = []
+        for number, (image, label, away) in enumerate(found, 1):
+            words = ["this class" if label == index else self.names[label], f"{away:.2f}"]
+            words += ["its start"] if (image == shown.made.starts[place]).all() else []
+            alt = f"Training image of {self.names[label]}, number {number} of the nearest"
+            pictures.append(Picture(self._keep(image), ", ".join(words), alt, "" if label == index else WRONG))
+        return pictures
+
+    def _called(self, index: int, right: int, wrong: dict[int, int]) -> list[Called]:
+        """The class itself first, then what it was taken for, most often first, and the rest in one line."""
+        named = [(self.names[label], number) for label, number in wrong.items()]
+        rest = sum(number for _, number in named[CALLED:])
+        lines = [(self.names[index], right), *named[:CALLED], *([("other classes", rest)] if rest else [])]
+        most = max(number for _, number in lines) or 1
+        return [
+            Called(name, number, round(100 * number / most, 1), WRONG if place else RIGHT)
+            for place, (name, number) in enumerate(lines)
         ]
-        classes = train.labels.cpu()[shown.nearest[place]].tolist()
-        nearest = [
-            Picture(
-                _keep(picture, album),
-                f"{names[label]} {away:.2f}" + ("" if (picture != start).any() else ", its start"),
-                f"Training image of {names[label]}, {rank} nearest to {this}",
-                "" if label == index else WRONG,
-            )
-            for rank, picture, label, away in zip(_RANKS, near, classes, shown.distance[place].tolist(), strict=False)
-        ]
-        rows.append(Row(f"Image {number} of {len(places)}, and the training images nearest to it", own, nearest))
-    return rows
 
-
-_RANKS = ("the", "second", "third", "fourth", "fifth")
-
-
-def _keep(image: Tensor, album: Album) -> int:
-    return album.add(to_pixels(image[None])[0])
-
-
-def _called(called: list[tuple[int, int]], index: int, names: list[str], total: int) -> list[Called]:
-    """The class itself first, then what it was taken for, most often first, and the rest as one line."""
-    right = dict(called).get(index, 0)
-    wrong = [(names[label], number) for label, number in called if label != index]
-    rest = sum(number for _, number in wrong[CALLED:])
-    lines = [(names[index], right), *wrong[:CALLED], *([("other classes", rest)] if rest else [])]
-    marks = [RIGHT] + [WRONG] * len(lines)
-    return [
-        Called(name, number, round(100 * number / max(total, 1), 1), mark)
-        for (name, number), mark in zip(lines, marks, strict=False)
-    ]
-
-
-def _tested(whole: ExploredSet, shown: Explored, place: int, names: list[str], album: Album) -> Picture:
-    """A test image with what the student says of it, and how sure it is."""
-    share, said = shown.answers[place].max(0)
-    true = int(whole.dataset.test.labels[place])
-    hit = int(said) == true
-    word = f"{names[int(said)]}, {100 * float(share):.0f} %"
-    picture = _keep(whole.dataset.test.take([place]).cpu()[0], album)
-    return Picture(
-        picture,
-        f"{'✓' if hit else '✗'} {word}",
-        f"Test image of {names[true]}, called {word}",
-        RIGHT if hit else WRONG,
-    )
+    def _tested(self, shown: Explored, place: int) -> Picture:
+        """A test image with what the student says of it, and how sure it is."""
+        test, answers = self.whole.dataset.test, shown.answers[place]
+        true, said = int(test.labels[place]), int(answers.argmax())
+        sure = f"{100 * float(answers[said]):.0f}\N{NO-BREAK SPACE}%"
+        caption = f"✓ {sure}" if said == true else f"✗ {self.names[said]}, {sure}"
+        alt = f"Test image of {self.names[true]}, called {self.names[said]}, {sure}"
+        return Picture(self._keep(test.take([place]).cpu()[0]), caption, alt, RIGHT if said == true else WRONG)
