@@ -10,6 +10,7 @@ from fd2lib.analyse.budget import (
 )
 from fd2lib.analyse.costs import break_even, cost_rows, costs, spans, stored_bytes, timings, without_store
 from fd2lib.analyse.estimates import PEAKS, paper_estimates, passes_per_image
+from fd2lib.analyse.everyone import load_students
 from fd2lib.analyse.factorial import FACTORS, factor_effects, judged, teacher_results
 from fd2lib.analyse.grain import Ladder, gains, slopes, trends
 from fd2lib.analyse.learned import (

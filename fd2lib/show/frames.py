@@ -33,7 +33,10 @@ class Html(str):
     """Markup that shows itself in a notebook."""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"text/html": str(self), "text/plain": "<page content>"}  # the text in full would double a notebook
+        return {"text/html": str(self), "text/plain": "<page content>"}
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text("<page content>")  # IPython asks for this too, and the text in full would double a notebook
 
 
 def sentences(*texts: str) -> Html:
