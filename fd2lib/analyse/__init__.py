@@ -45,5 +45,14 @@ from fd2lib.analyse.statistics import (
     paired_difference,
     summarise,
 )
-from fd2lib.analyse.studies import StudyResults, arm_differences, arm_means, compared, shares, study_results, twins
+from fd2lib.analyse.studies import (
+    StudyResults,
+    arm_differences,
+    arm_means,
+    compared,
+    contrast_differences,
+    shares,
+    study_results,
+    twins,
+)
 from fd2lib.analyse.verdicts import BAND, Contrast, decide, holm, verdict_words, verdicts

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from fd2lib.analyse import BAND, Interval, records, verdict_words
-from fd2lib.show.dots import Mark, Rule, dots_figure
+from fd2lib.analyse import Interval, records, verdict_words
+from fd2lib.show.dots import PAIRED, Mark, band_figure
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.grids import wrap
 from fd2lib.show.style import MUTED, RIGHT, WRONG, BookFigure
@@ -14,7 +14,6 @@ from fd2lib.show.tables import html_table
 from fd2lib.show.titles import COLUMNS, SIGNED, per_class, titled
 
 NOTE_WIDTH = 16  # letters
-EFFECT = "difference in test accuracy, percentage points"
 NOT_ALL = "not all seeds were run"
 _COLORS = {"better": RIGHT, "worse": WRONG}
 
@@ -41,8 +40,7 @@ def verdict_plot(verdicts: pd.DataFrame) -> BookFigure | Html:
 
     A panel holds a set of images and an IPC; a mark is filled where the verdict, after correction, is better or worse.
     """
-    marks, rules = list[Mark](), list[Rule]()
-    places = titled(verdicts)
+    marks, places = list[Mark](), titled(verdicts)
     for title, part in places:
         for words, row in zip(_said(part), records(part), strict=True):
             panel = ", ".join(filter(None, [title if len(places) > 1 else "", per_class(row["ipc"])]))
@@ -51,12 +49,7 @@ def verdict_plot(verdicts: pd.DataFrame) -> BookFigure | Html:
                 note = f"{wrap(words, NOTE_WIDTH)}\nn {row['n']}"
                 filled = row["verdict"] in _COLORS
                 marks.append(Mark(panel, row["contrast"], Interval.of(row), color, filled=filled, note=note))
-    for panel in dict.fromkeys(mark.panel for mark in marks):
-        rules += [Rule(panel, 0), Rule(panel, -BAND, ":"), Rule(panel, BAND, ":", f"±{BAND:g} points")]
-    figure = dots_figure(marks, EFFECT, rules, share=True)
-    for axes in figure.axes if isinstance(figure, BookFigure) else []:
-        axes.axvspan(-BAND, BAND, color="#e6eaed", alpha=0.6, zorder=0)
-    return figure
+    return band_figure(marks, PAIRED)
 
 
 def verdict_text(verdicts: pd.DataFrame) -> str:
