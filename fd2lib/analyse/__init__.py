@@ -35,6 +35,7 @@ from fd2lib.analyse.reading import (
 )
 from fd2lib.analyse.speed import growth, load_speed, speed_spans, time_shares, waits, whole_run
 from fd2lib.analyse.statistics import (
+    BAND,
     DECIDED,
     Interval,
     binomial_interval,
@@ -55,4 +56,4 @@ from fd2lib.analyse.studies import (
     study_results,
     twins,
 )
-from fd2lib.analyse.verdicts import BAND, Contrast, decide, holm, verdict_words, verdicts
+from fd2lib.analyse.verdicts import Contrast, decide, holm, verdict_words, verdicts

@@ -22,6 +22,7 @@ from fd2lib.show.pages import (
     glue_intervals,
     glue_numbers,
     glue_spans,
+    glue_table,
     headline,
     project_path,
     provenance_table,
