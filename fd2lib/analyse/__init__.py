@@ -8,6 +8,7 @@ from fd2lib.analyse.budget import (
     label_sizes,
     published_labels,
 )
+from fd2lib.analyse.controls import control_effects
 from fd2lib.analyse.costs import break_even, cost_rows, costs, spans, stored_bytes, timings, without_store
 from fd2lib.analyse.estimates import PEAKS, paper_estimates, passes_per_image
 from fd2lib.analyse.factorial import FACTORS, factor_effects, judged, teacher_results
