@@ -8,6 +8,7 @@ from fd2lib.analyse.budget import (
     label_sizes,
     published_labels,
 )
+from fd2lib.analyse.controls import control_effects
 from fd2lib.analyse.costs import break_even, cost_rows, costs, spans, stored_bytes, timings, without_store
 from fd2lib.analyse.estimates import PEAKS, paper_estimates, passes_per_image
 from fd2lib.analyse.everyone import load_students
@@ -28,6 +29,7 @@ from fd2lib.analyse.reading import GROUP, LEARNER, PLACE, SETTING, coverage, loa
 from fd2lib.analyse.scores import SCORES, ranking_scores, robust_score
 from fd2lib.analyse.speed import growth, load_speed, speed_spans, time_shares, waits, whole_run
 from fd2lib.analyse.statistics import (
+    BAND,
     DECIDED,
     NUMBERS,
     Interval,
@@ -39,5 +41,14 @@ from fd2lib.analyse.statistics import (
     paired_difference,
     summarise,
 )
-from fd2lib.analyse.studies import StudyResults, arm_differences, arm_means, compared, shares, study_results, twins
-from fd2lib.analyse.verdicts import BAND, NOT_MEASURED, Contrast, counted_seeds, decide, holm, verdict_words, verdicts
+from fd2lib.analyse.studies import (
+    StudyResults,
+    arm_differences,
+    arm_means,
+    compared,
+    contrast_differences,
+    shares,
+    study_results,
+    twins,
+)
+from fd2lib.analyse.verdicts import NOT_MEASURED, Contrast, counted_seeds, decide, holm, verdict_words, verdicts

@@ -12,9 +12,9 @@ from fd2lib.analyse.studies import SAME, StudyResults, compared
 
 # Levels and their titles. An arm is named after its levels: teacher_constraints_labels.
 FACTORS: dict[str, dict[str, str]] = {
-    "teacher": {"plain": "images by plain", "crops": "images by plain + crops", "cal": "images by CAL"},
+    "teacher": {"plain": "images by plain", "crops": "images by crops", "cal": "images by CAL"},
     "constraints": {"off": "constraints off", "on": "constraints on"},
-    "labels": {"plain": "plain labels", "crops": "plain + crops labels", "cal": "CAL labels"},
+    "labels": {"plain": "plain labels", "crops": "crops labels", "cal": "CAL labels"},
 }
 _TEACHERS = (("cal", "plain"), ("crops", "plain"), ("cal", "crops"))
 CONTRASTS = [("constraints", "on", "off"), *((name, *pair) for name in ("teacher", "labels") for pair in _TEACHERS)]
@@ -26,8 +26,8 @@ def factor_effects(results: StudyResults) -> pd.DataFrame:
     The average is taken within each seed, over the same settings in every seed; the interval is over seeds.
 
     Returns:
-        Scale and images, ``ipc, contrast`` (such as ``labels_cal_plain``), ``a, b`` (titles of its levels), ``over``
-        (of how many settings the average is), ``mean, low, high, n, verdict``.
+        Scale and images, ``ipc, contrast`` (such as ``labels_cal_plain``), ``effect`` (its title), ``a, b`` (titles of
+        its levels), ``over`` (of how many settings the average is), ``mean, low, high, n, verdict``.
     """
     rows, found = with_factors(results), []
     place = {name: results.place.get(name, "") for name in PLACE}
@@ -37,9 +37,10 @@ def factor_effects(results: StudyResults) -> pd.DataFrame:
             gaps = _gaps(part, factor, a, b, others)
             if len(gaps):
                 titles = {"contrast": f"{factor}_{a}_{b}", "a": FACTORS[factor][a], "b": FACTORS[factor][b]}
+                titles["effect"] = f"{titles['a']} − {titles['b']}"
                 over = {"over": f"{gaps.shape[1]} of {len(others)}"}
                 found.append(place | key | titles | over | difference(gaps.mean(axis=1)))
-    return pd.DataFrame(found, columns=[*PLACE, "ipc", "contrast", "a", "b", "over", *NUMBERS, "verdict"])
+    return pd.DataFrame(found, columns=[*PLACE, "ipc", "contrast", "effect", "a", "b", "over", *NUMBERS, "verdict"])
 
 
 def teacher_results(results: StudyResults) -> StudyResults:
@@ -61,7 +62,7 @@ def judged(studies: Mapping[str, StudyResults]) -> pd.DataFrame:
     arms, effects = dict(studies), pd.DataFrame()
     if crossed := arms.pop("factorial", None):
         arms["teachers"] = teacher_results(crossed)
-        effects = factor_effects(crossed).drop(columns="over").assign(study=crossed.title)
+        effects = factor_effects(crossed).drop(columns=["over", "effect"]).assign(study=crossed.title)
     found = pd.concat([compared(arms), effects], ignore_index=True)
     return found[~found["verdict"].isin(["too few seeds", SAME])]
 

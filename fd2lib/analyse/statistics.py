@@ -9,6 +9,7 @@ from scipy import stats
 from fd2lib.analyse.reading import GROUP, SETTING, parts, records
 
 DECIDED = ("above zero", "below zero")  # the verdicts of intervals that exclude zero
+BAND = 2.0  # points: a smaller difference is no help
 NUMBERS = ("mean", "low", "high", "n")
 
 
@@ -37,6 +38,11 @@ class Interval(NamedTuple):
         if self.low > 0:
             return "above zero"
         return "below zero" if self.high < 0 else "undecided"
+
+    @property
+    def small(self) -> bool:
+        """Whether a difference's interval, of three seeds or more, lies within :data:`BAND`: it is no help."""
+        return self.n >= 3 and self.low > -BAND and self.high < BAND
 
     def text(self, signed: bool = False, digits: int = 1) -> str:
         """Return mean and interval as a person writes them, such as ``15.8 [13.1, 18.5]``; a dash without any."""
@@ -72,15 +78,22 @@ def named(table: pd.DataFrame, *columns: str) -> dict[str, Interval]:
     return {"_".join(str(row[name]) for name in columns): Interval.of(row) for row in records(table)}
 
 
-def contradictions(intervals: Mapping[str, Interval], above_zero: str = "", below_zero: str = "") -> list[str]:
+def contradictions(
+    intervals: Mapping[str, Interval], above_zero: str = "", below_zero: str = "", within_band: str = ""
+) -> list[str]:
     """Return where differences (see :func:`named`) decide otherwise than a text says, each with what it decides.
 
     The text names some, separated by blanks, as above or below zero; of all others it says that they do not exclude it.
+    Of some it says as well that their intervals lie within :data:`BAND`.
     """
     said = dict.fromkeys(above_zero.split(), "above zero") | dict.fromkeys(below_zero.split(), "below zero")
     found = {name: one.verdict for name, one in intervals.items() if name in said or one.verdict in DECIDED}
     names = [name for name in dict.fromkeys([*said, *found]) if said.get(name) != found.get(name)]
-    return [f"{name}: {found.get(name, 'not measured')}" for name in names]
+    wide = [name for name in within_band.split() if name not in intervals or not intervals[name].small]
+    return [
+        *(f"{name}: {found.get(name, 'not measured')}" for name in names),
+        *(f"{name}: not within ±{BAND:g} points" for name in wide),
+    ]
 
 
 def difference(gaps: Iterable[float]) -> dict[str, Any]:

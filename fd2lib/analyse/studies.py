@@ -4,7 +4,7 @@ A row belongs to an arm because its settings say so; nothing here trains, and an
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -131,6 +131,19 @@ def arm_differences(results: StudyResults) -> pd.DataFrame:
         SAME if (row["ipc"], row["a"]) in same else row["verdict"] for row in records(differences)
     ]
     return differences
+
+
+def contrast_differences(results: StudyResults, contrasts: Iterable[tuple[str, str, str]]) -> pd.DataFrame:
+    """Return :func:`paired_difference` of pairs of arms, each with its title, such as a study's ``contrasts``.
+
+    Before the numbers stand scale and images, ``ipc, contrast`` (such as ``fd2_rival``), ``effect`` (the title) and the
+    arms ``a, b``.
+    """
+    place, tables = {name: results.place.get(name, "") for name in PLACE}, []
+    for a, b, title in contrasts:
+        gaps = paired_difference(results.rows, a, b, by=["ipc"], column="arm")
+        tables.append(gaps.assign(**place, contrast=f"{a}_{b}", effect=title))
+    return pd.concat(tables, ignore_index=True)[[*PLACE, "ipc", "contrast", "effect", "a", "b", *NUMBERS, "verdict"]]
 
 
 def compared(studies: Mapping[str, StudyResults]) -> pd.DataFrame:

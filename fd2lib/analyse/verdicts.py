@@ -12,11 +12,10 @@ import pandas as pd
 from scipy import stats
 
 from fd2lib.analyse.reading import PLACE
-from fd2lib.analyse.statistics import NUMBERS, interval
+from fd2lib.analyse.statistics import BAND, NUMBERS, interval
 from fd2lib.analyse.studies import StudyResults
 from fd2lib.ground import SettingError
 
-BAND = 2.0  # points: a smaller difference is no help
 ERROR = 0.05  # of both sides together; each one-sided test has half
 BETTER, WORSE, NONE, UNDECIDED = "better", "worse", f"no difference of {BAND:g} points", "undecided"
 NOT_MEASURED = "not measured"

@@ -16,6 +16,7 @@ from fd2lib.drive.studies import (
     load_study,
     parse_studies,
     run_grid,
+    studies_found,
     study_grid,
     study_rows,
 )

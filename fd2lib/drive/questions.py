@@ -13,7 +13,7 @@ from fd2lib.analyse import (
     NOT_MEASURED,
     NUMBERS,
     Interval,
-    arm_differences,
+    contrast_differences,
     factor_effects,
     geometry_differences,
     load_attention,
@@ -27,7 +27,7 @@ from fd2lib.analyse.verdicts import NONE, UNDECIDED
 from fd2lib.drive.committed import committed_studies
 from fd2lib.drive.plans import load_plan
 from fd2lib.drive.request import Common
-from fd2lib.drive.studies import load_study, study_rows
+from fd2lib.drive.studies import parse_studies, study_rows
 from fd2lib.ground import SettingError, read_tables
 from fd2lib.record import read_rows
 
@@ -124,9 +124,9 @@ class _Sources:
         if kind == "geometry":
             return geometry_differences(load_geometry(self.results / "geometry.csv"), "sre2lpp_fd2", "sre2lpp")
         if kind in ("study", "factors"):
-            study, there = load_study(name), load_plan("studies").parts[0].only(Common)
+            (study,), there = parse_studies(name), load_plan("studies").parts[0].only(Common)
             results = study_results(study, study_rows(study, read_rows(self.results / "studies.csv"), **there))
-            return arm_differences(results) if kind == "study" else factor_effects(results)
+            return factor_effects(results) if kind == "factors" else contrast_differences(results, study.contrasts)
         raise SettingError(f"a measure's source is {kind!r}; expected plan, study, factors, attention or geometry.")
 
 

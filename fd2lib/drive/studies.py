@@ -10,7 +10,7 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from fd2lib.analyse import Contrast
+from fd2lib.analyse import Contrast, StudyResults, study_results
 from fd2lib.data import image_set_name
 from fd2lib.drive.experiment import Experiment, resolve_recipe, settings_text
 from fd2lib.drive.request import Common, GridRequest, Request, split_names, todays_names
@@ -207,6 +207,13 @@ def study_rows(
             # A whole training set has no IPC: its row stands beside each.
             found.append({**known[key], "arm": arm.name, "asked_ipc": str(ipc)})
     return found
+
+
+def studies_found(
+    studies: Iterable[Study], rows: Sequence[Mapping[str, str]], *numbers: Sequence[int], **common: Any
+) -> dict[str, StudyResults]:
+    """Return what rows tell of some studies, by name; IPC, seeds and ``common`` are those of :func:`study_rows`."""
+    return {one.name: study_results(one, study_rows(one, rows, *numbers, **common)) for one in studies}
 
 
 def request_identity(request: Request) -> tuple[str, ...]:

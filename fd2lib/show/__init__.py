@@ -13,6 +13,7 @@ from fd2lib.show.charts import (
 )
 from fd2lib.show.contrasts import evidence_table, scores_table, verdict_plot, verdict_table, verdict_text
 from fd2lib.show.dots import difference_plot, dot_plot, factorial_plot, mass_figure, study_plot
+from fd2lib.show.effects import effect_plot, effect_table
 from fd2lib.show.everyone import everyone_table, write_everyone
 from fd2lib.show.explorer import explorer
 from fd2lib.show.frames import Html, class_viewer, folded, is_live, points, sentences, viewer
@@ -24,6 +25,7 @@ from fd2lib.show.pages import (
     glue_intervals,
     glue_numbers,
     glue_spans,
+    glue_table,
     headline,
     project_path,
     provenance_table,

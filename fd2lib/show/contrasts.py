@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from fd2lib.analyse import BAND, PLACE, SCORES, Interval, parts, records, verdict_words
-from fd2lib.show.dots import Mark, Rule, dots_figure
+from fd2lib.analyse import NOT_MEASURED, PLACE, SCORES, Interval, parts, records, verdict_words
+from fd2lib.show.dots import PAIRED, Mark, band_figure
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.grids import wrap
 from fd2lib.show.style import MUTED, RIGHT, WRONG, BookFigure
@@ -14,14 +14,15 @@ from fd2lib.show.tables import html_table
 from fd2lib.show.titles import COLUMNS, SIGNED, VALUES, per_class, titled
 
 NOTE_WIDTH = 16  # letters
-EFFECT = "difference in test accuracy, percentage points"
-NOT_ALL, NOT_MEASURED = "not all seeds were run", "not measured"
+NOT_ALL = "not all seeds were run"
 APART = [*PLACE, "study"]  # what no table or panel mixes
 _COLORS = {"better": RIGHT, "worse": WRONG}
 
 
 def verdict_table(verdicts: pd.DataFrame, question: str = "") -> Html:
     """Return :func:`fd2lib.analyse.verdicts` as one table for each set of images; ``question`` begins its caption."""
+    if not verdicts["n"].any():
+        return sentences(f"{question.rstrip('?') or 'Planned contrasts'}: {NOT_MEASURED}.")
     made = []
     for title, part in titled(verdicts, APART):
         lines = part.assign(
@@ -34,7 +35,7 @@ def verdict_table(verdicts: pd.DataFrame, question: str = "") -> Html:
         made.append(
             html_table(lines[list(COLUMNS["verdicts"])], caption, COLUMNS["verdicts"], signed=SIGNED["verdicts"])
         )
-    return Html("<br>".join(made or [sentences("No contrast was planned.")]))
+    return Html("<br>".join(made))
 
 
 def verdict_plot(verdicts: pd.DataFrame) -> BookFigure | Html:
@@ -42,8 +43,7 @@ def verdict_plot(verdicts: pd.DataFrame) -> BookFigure | Html:
 
     A panel holds a set of images and an IPC; a mark is filled where the verdict, after correction, is better or worse.
     """
-    marks, rules = list[Mark](), list[Rule]()
-    places = titled(verdicts, APART)
+    marks, places = list[Mark](), titled(verdicts, APART)
     for title, part in places:
         for words, row in zip(_said(part), records(part), strict=True):
             panel = ", ".join(filter(None, [title if len(places) > 1 else "", per_class(row["ipc"])]))
@@ -52,12 +52,7 @@ def verdict_plot(verdicts: pd.DataFrame) -> BookFigure | Html:
                 note = f"{wrap(words, NOTE_WIDTH)}\nn {row['n']}"
                 filled = row["verdict"] in _COLORS
                 marks.append(Mark(panel, row["contrast"], Interval.of(row), color, filled=filled, note=note))
-    for panel in dict.fromkeys(mark.panel for mark in marks):
-        rules += [Rule(panel, 0), Rule(panel, -BAND, ":"), Rule(panel, BAND, ":", f"±{BAND:g} points")]
-    figure = dots_figure(marks, EFFECT, rules, share=True)
-    for axes in figure.axes if isinstance(figure, BookFigure) else []:
-        axes.axvspan(-BAND, BAND, color="#e6eaed", alpha=0.6, zorder=0)
-    return figure
+    return band_figure(marks, PAIRED)
 
 
 def verdict_text(verdicts: pd.DataFrame) -> str:
@@ -101,7 +96,7 @@ def scores_table(scores: pd.DataFrame) -> Html:
 
 
 def _said(verdicts: pd.DataFrame) -> list[str]:
-    return [verdict_words(row["verdict"], row["equivalent"]) if row["n"] else NOT_MEASURED for row in records(verdicts)]
+    return [verdict_words(row["verdict"], row["equivalent"]) for row in records(verdicts)]
 
 
 def _lacking(verdicts: pd.DataFrame) -> Sequence[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 from matplotlib.axes import Axes
 
-from fd2lib.analyse import DECIDED, FACTORS, MEASURED, SETTING, Interval, StudyResults, arm_differences, records
+from fd2lib.analyse import BAND, DECIDED, FACTORS, MEASURED, SETTING, Interval, StudyResults, arm_differences, records
 from fd2lib.analyse.factorial import with_factors
 from fd2lib.analyse.learned import KINDS
 from fd2lib.show.frames import Html, sentences
@@ -16,7 +16,8 @@ from fd2lib.show.grids import wrap
 from fd2lib.show.style import INK, MUTED, OTHER, RIGHT, SMALL, WRONG, BookFigure, add_legend, method_style, new_figure
 from fd2lib.show.titles import VALUES, group_labels, method_title, pair_titles, per_class, place_title, titled, word
 
-ACCURACY = "test accuracy, % (top-1, last epoch)"
+ACCURACY = "test accuracy, % (top-1, last epoch; not paired)"
+PAIRED = "paired difference (within a seed) in test accuracy, points"
 TITLE_WIDTH, NAME_WIDTH = 60, 26  # letters; of a title, less those of the longest name
 
 
@@ -98,6 +99,19 @@ def _draw(axes: Axes, mark: Mark, y: float) -> None:
                       textcoords="offset points", color=MUTED, size=SMALL, va="center")  # fmt: skip
 
 
+def band_figure(marks: Sequence[Mark], xlabel: str) -> BookFigure | Html:
+    """Return :func:`dots_figure` of differences around zero and the grey band of those too small to be a help."""
+    rules = [
+        Rule(panel, at, style, label)
+        for panel in dict.fromkeys(mark.panel for mark in marks)
+        for at, style, label in ((0, "-", ""), (-BAND, ":", ""), (BAND, ":", f"±{BAND:g} points"))
+    ]
+    figure = dots_figure(marks, xlabel, rules, share=True)
+    for axes in figure.axes if isinstance(figure, BookFigure) else []:
+        axes.axvspan(-BAND, BAND, color="#e6eaed", alpha=0.6, zorder=0)
+    return figure
+
+
 def dot_plot(summary: pd.DataFrame) -> BookFigure | Html:
     """Return :func:`fd2lib.analyse.summarise` as a figure; colours and markers are the methods'."""
     methods, marks = list(dict.fromkeys(summary["method"])), []
@@ -118,20 +132,21 @@ def difference_plot(differences: pd.DataFrame) -> BookFigure | Html:
             color, decided = method_style(row["a"]).color, row["verdict"] in DECIDED
             marks.append(Mark(panel, row["line"], Interval.of(row), color, filled=decided, note=f"n {row['n']}"))
     rules = [Rule(panel, 0) for panel in dict.fromkeys(mark.panel for mark in marks)]
-    return dots_figure(marks, "difference in test accuracy, percentage points", rules, share=True)
+    return dots_figure(marks, PAIRED, rules, share=True)
 
 
 def study_plot(*studies: StudyResults) -> BookFigure | Html:
     """Return every arm's mean with its 95 % interval and its seeds, a panel for each study and IPC.
 
     The line is the reference's mean. A mark is filled where the arm's paired difference from the reference, not its
-    own interval, excludes zero.
+    own interval, excludes zero. Scale and images that all panels share stand below the axis, once.
     """
+    several = len(_places(studies)) > 1
     marks, rules = [], []
     for results in studies:
         gaps = {(row["ipc"], row["a"]): row["verdict"] for row in records(arm_differences(results))}
         for ipc, arm in itertools.product(results.ipcs, results.measured):
-            panel = _panel(results, ipc, named=len(studies) > 1)
+            panel = _panel(results, ipc, named=len(studies) > 1, placed=several)
             seeds = results.accuracies(arm, ipc).tolist()
             if seeds:
                 mean, decided = results.accuracy(arm, ipc), gaps.get((ipc, arm)) in DECIDED
@@ -156,10 +171,17 @@ def factorial_plot(results: StudyResults) -> BookFigure | Html:
     return _fitted(marks, [], [results])
 
 
-def _panel(results: StudyResults, ipc: int, named: bool = False) -> str:
-    title = f"{results.title.rstrip('?')}\n" if named else ""
-    place = {name: results.place[name] for name in ("scale", "dataset", "image_set")}
-    return f"{title}{place_title(place)}, {per_class(ipc)}"
+def _panel(results: StudyResults, ipc: int, named: bool = False, placed: bool = False) -> str:
+    title, place = results.title.rstrip("?") if named else "", _place(results) if placed else ""
+    return "\n".join(filter(None, [title, ", ".join(filter(None, [place, per_class(ipc)]))]))
+
+
+def _places(studies: Sequence[StudyResults]) -> list[str]:
+    return list(dict.fromkeys(_place(results) for results in studies if len(results.rows)))
+
+
+def _place(results: StudyResults) -> str:
+    return place_title({name: results.place.get(name, "") for name in ("scale", "dataset", "image_set")})
 
 
 def _fitted(marks: Sequence[Mark], rules: Sequence[Rule], studies: Sequence[StudyResults]) -> BookFigure | Html:
@@ -169,7 +191,8 @@ def _fitted(marks: Sequence[Mark], rules: Sequence[Rule], studies: Sequence[Stud
     """
     if not marks:
         return sentences(*[f"{results.title}: not measured." for results in studies] or ["Nothing was measured."])
-    figure = dots_figure(marks, ACCURACY, rules, share=True)
+    shared = places if len(places := _places(studies)) == 1 else []
+    figure = dots_figure(marks, "\n".join([ACCURACY, *shared]), rules, share=True)
     ends = [end for mark in marks if mark.value.n > 2 for end in (mark.value.low, mark.value.high)]
     shown = [*ends, *(seed for mark in marks for seed in mark.seeds)]
     margin = 0.05 * (max(shown) - min(shown)) + 1

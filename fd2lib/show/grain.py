@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from fd2lib.analyse import BAND, Interval, Ladder, gains, parts, records
+from fd2lib.analyse import BAND, NOT_MEASURED, Interval, Ladder, gains, parts, records
 from fd2lib.data.plumage import draw_class, draw_scene
-from fd2lib.show.contrasts import NOT_ALL, NOT_MEASURED, probability
+from fd2lib.show.contrasts import NOT_ALL, probability
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.grids import image_grid, wrap
 from fd2lib.show.style import INK, RIGHT, SMALL, WRONG, BookFigure, add_legend, new_figure

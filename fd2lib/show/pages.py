@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from fd2lib.analyse import Interval
+from fd2lib.analyse import Interval, named
 from fd2lib.ground import Recipe
 from fd2lib.measure import ExperimentLike
 from fd2lib.record import file_digest, provenance, read_manifest
@@ -60,6 +60,12 @@ def glue_intervals(prefix: str, intervals: Mapping[str, Interval], **form: Any) 
     They are written in a form that :meth:`fd2lib.analyse.Interval.text` takes.
     """
     glue_numbers(**{f"{prefix}_{name}": one.text(**form) for name, one in intervals.items()})
+
+
+def glue_table(prefix: str, table: pd.DataFrame, *columns: str, **form: Any) -> dict[str, Interval]:
+    """Return :func:`fd2lib.analyse.named` of a table, after :func:`glue_intervals` gave a page's text these names."""
+    glue_intervals(prefix, intervals := named(table, *columns), **form)
+    return intervals
 
 
 def glue_spans(prefix: str, spans: pd.DataFrame, digits: int = 1) -> None:

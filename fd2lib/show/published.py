@@ -7,14 +7,13 @@ from typing import Any
 
 import pandas as pd
 
-from fd2lib.analyse import Interval, parts, records
+from fd2lib.analyse import NOT_MEASURED, Interval, parts, records
 from fd2lib.analyse.paper import BESIDE, PAPER_SCALE
 from fd2lib.data import list_datasets
 from fd2lib.show.frames import Html, folded, sentences
 from fd2lib.show.tables import html_table
 from fd2lib.show.titles import REMARKS, place_title, word
 
-NOT_MEASURED = "not measured"
 _MARK = "†"
 
 

@@ -154,15 +154,24 @@ def results_tables(summary: pd.DataFrame, rows: pd.DataFrame | None = None) -> H
 
 
 def study_table(*studies: StudyResults) -> Html:
-    """Return one table for each study and IPC: every arm's mean with its 95 % interval, and its paired difference."""
-    made = []
+    """Return one table for each study and IPC: every arm's mean with its 95 % interval, and its paired difference.
+
+    Scale and images that several studies share are said above the first, once.
+    """
+    places = list(dict.fromkeys(_guessed(results) for results in studies if len(results.rows)))
+    shared = len(studies) > 1 and len(places) == 1
+    made = [sentences(places[0])] if shared else []
     for results in studies:
         made += [] if len(results.rows) else [sentences(f"{results.title}: not measured.")]
-        made += [_study_table(results, ipc) for ipc in results.ipcs]
+        made += [_study_table(results, ipc, placed=not shared) for ipc in results.ipcs]
     return Html("<br>".join(made or [sentences("Nothing was measured.")]))
 
 
-def _study_table(results: StudyResults, ipc: int) -> Html:
+def _guessed(results: StudyResults) -> str:
+    return f"{place_title(results.place)}, guessing {100 / results.place['num_classes']:.1f} %"
+
+
+def _study_table(results: StudyResults, ipc: int, placed: bool) -> Html:
     verdicts = {row["a"]: row["verdict"] for row in records(arm_differences(results)) if row["ipc"] == ipc}
     change = 100 * results.rows[results.rows["ipc"] == ipc].groupby("arm")["mean_pixel_change"].mean()
     lines = []
@@ -178,8 +187,8 @@ def _study_table(results: StudyResults, ipc: int) -> Html:
         table = table.drop(columns="pairs")
     if not change.min() == 0 < change.max():  # unless images that were not moved stand beside some that were
         table = table.drop(columns="moved")
-    caption = f"{results.title.rstrip('?')}, {per_class(ipc)}; {place_title(results.place)}"
-    caption += f", guessing {100 / results.place['num_classes']:.1f} %"
+    caption = f"{results.title.rstrip('?')}, {per_class(ipc)}"
+    caption += f"; {_guessed(results)}" if placed else ""
     return html_table(table, caption, COLUMNS["study"], signed=SIGNED["study"])
 
 

@@ -99,11 +99,11 @@ def test_main_effects_of_a_full_factorial(cells):
     assert means == {
         ("constraints on", "constraints off"): pytest.approx(3),
         ("images by CAL", "images by plain"): pytest.approx(5),
-        ("images by plain + crops", "images by plain"): pytest.approx(2),
-        ("images by CAL", "images by plain + crops"): pytest.approx(3),
+        ("images by crops", "images by plain"): pytest.approx(2),
+        ("images by CAL", "images by crops"): pytest.approx(3),
         ("CAL labels", "plain labels"): pytest.approx(22 / 3),
-        ("plain + crops labels", "plain labels"): pytest.approx(4),
-        ("CAL labels", "plain + crops labels"): pytest.approx(10 / 3),
+        ("crops labels", "plain labels"): pytest.approx(4),
+        ("CAL labels", "crops labels"): pytest.approx(10 / 3),
     }
     labels = found["CAL labels", "plain labels"]
     low, high = stats.t.interval(0.95, 2, loc=22 / 3, scale=stats.sem([7, 8, 7]))

@@ -28,7 +28,7 @@ def test_table_says_difference_p_and_verdict(judged):
     assert ">better<" in table and ">no difference of 2 points<" in table and "1.000" in table
     assert "not all seeds were run" not in table
     assert "not all seeds were run" in show.verdict_table(judged(planned=5))
-    assert "No contrast was planned." in show.verdict_table(judged()[:0])
+    assert "Planned contrasts: not measured." in show.verdict_table(judged()[:0])
 
 
 def test_figure_has_the_band_and_fills_what_is_decided(judged):

@@ -1,5 +1,6 @@
 """Dots with intervals: what is drawn is what was measured, apart where it must not be compared."""
 
+import dataclasses
 import itertools
 from types import SimpleNamespace
 
@@ -89,7 +90,11 @@ def test_several_studies_share_one_figure(many, results):
     other = analyse.StudyResults("Other", "none", measured.titles, measured.rows, measured.place)
     found = titles(show.study_plot(measured, results(), other))
     assert [title.split()[0] for title in found] == ["Parts", "Parts", "Other", "Other"]
-    assert found[0] == "Parts reduced scale, cub200, 1 image per class"
+    assert found[0] == "Parts 1 image per class"
+    mine = {**measured.place, "image_set": "mine"}
+    apart = dataclasses.replace(other, place=mine, rows=measured.rows)
+    found = titles(show.study_plot(measured, apart))
+    assert found[0] == "Parts reduced scale, cub200, 1 image per class" and "mine (cub200)" in found[2]
     assert "Nothing was measured." in show.study_plot()
 
 
@@ -108,7 +113,7 @@ def test_factorial_plot_puts_labels_side_by_side(arm_row):
     names = [text.get_text().replace("\n", " ") for text in axes.get_yticklabels()]
     assert names[0] == "images by plain, constraints off" and len(names) == 6
     legend = [text.get_text() for text in figure.legends[0].texts]
-    assert legend == ["plain labels", "plain + crops labels", "CAL labels"]
+    assert legend == ["plain labels", "crops labels", "CAL labels"]
     heights = {round(line.get_ydata()[0], 2) for line in marks if line.get_marker() == "^"}
     assert heights == {round(place + 0.26, 2) for place in range(6)}
 
@@ -167,6 +172,7 @@ def test_nothing_to_draw_is_said():
 def test_studies_and_tables_of_ones_own_images_have_their_name(many, results):
     own = {"dataset": "folder", "image_set": "finches", "images_fingerprint": "b" * 64}
     measured = results(*many("none", [10, 20, 30], **own), *many("cal", [15, 25, 36], **own))
-    assert "finches (folder)" in titles(show.study_plot(measured))[0]
+    figure = show.study_plot(measured)
+    assert "finches (folder)" in figure.axes[-1].get_xlabel() and "finches" not in titles(figure)[0]
     assert "finches (folder)" in show.study_table(measured) and "finches (folder)" in show.shares_table(measured, "cal")
     assert set(analyse.compared({"own": measured})["image_set"]) == {"finches"}

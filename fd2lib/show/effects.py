@@ -1,0 +1,57 @@
+"""Effects at several images per class: paired differences around zero and the band of no help, and as tables."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from fd2lib.analyse import DECIDED, Interval, records
+from fd2lib.show.dots import PAIRED, Mark, band_figure
+from fd2lib.show.frames import Html, sentences
+from fd2lib.show.style import OTHER, RIGHT, WRONG, BookFigure
+from fd2lib.show.tables import html_table
+from fd2lib.show.titles import per_class, place_title
+
+_LOOKS = ((RIGHT, "o"), (WRONG, "^"), (OTHER, "s"))  # of IPC, in turn
+_NONE = "Nothing was measured."
+
+
+def effect_plot(groups: Mapping[str, pd.DataFrame]) -> BookFigure | Html:
+    """Return paired differences as a figure: a panel for each group, a line for each effect, a mark for each IPC.
+
+    Groups are tables with ``effect, ipc, mean, low, high, n, verdict``, such as those of
+    :func:`fd2lib.analyse.factor_effects` and ``contrast_differences``. A mark is filled where its interval excludes
+    zero; the grey band is that of differences which are no help.
+    """
+    ipcs, marks = _ipcs(groups), list[Mark]()
+    for title, table in groups.items():
+        for row in records(table.sort_values("ipc", kind="stable")):
+            place = ipcs.index(row["ipc"])
+            shift = (place - (len(ipcs) - 1) / 2) * 0.7 / len(ipcs)
+            look, filled = _LOOKS[place % len(_LOOKS)], row["verdict"] in DECIDED
+            at = (title, row["effect"], Interval.of(row), *look)
+            marks.append(Mark(*at, label=per_class(row["ipc"]), shift=shift, filled=filled, note=f"n {row['n']}"))
+    return band_figure(marks, "\n".join([PAIRED, *_places(groups)]))
+
+
+def effect_table(groups: Mapping[str, pd.DataFrame]) -> Html:
+    """Return what :func:`effect_plot` draws as one table for each group: an effect a row, an IPC a column."""
+    ipcs, made = _ipcs(groups), []
+    titles = {str(ipc): f"{per_class(ipc)}, points" for ipc in ipcs}
+    for title, table in groups.items():
+        lines = []
+        for effect, part in table.groupby("effect", sort=False):
+            found = {row["ipc"]: Interval.of(row) for row in records(part)}
+            pairs = ", ".join(dict.fromkeys(str(one.n) for one in found.values()))
+            lines.append({"effect": effect} | {str(ipc): found.get(ipc) for ipc in ipcs} | {"n": pairs})
+        names = titles | {"effect": "", "n": "n (pairs)"}
+        made += [html_table(pd.DataFrame(lines, dtype=object), title, names, signed=titles)] if lines else []
+    return Html("<br>".join([*map(sentences, _places(groups)), *made]) if made else sentences(_NONE))
+
+
+def _ipcs(groups: Mapping[str, pd.DataFrame]) -> list[int]:
+    return sorted({ipc for table in groups.values() for ipc in table["ipc"]})
+
+
+def _places(groups: Mapping[str, pd.DataFrame]) -> list[str]:
+    """Scale and images of the groups, each once."""
+    return list(dict.fromkeys(place_title(row) for table in groups.values() for row in records(table)))
