@@ -25,6 +25,7 @@ from fd2lib.measure.classes import (
 )
 from fd2lib.measure.explore import Explored, ExploredSet, brightest, explore, nearest_places, said_of
 from fd2lib.measure.features import Look, Plane, embed, imagenet_network, look, part_attention, principal_plane
+from fd2lib.measure.label_views import likeliest_shares
 from fd2lib.measure.maps import (
     ReceptiveFields,
     attention_maps,
