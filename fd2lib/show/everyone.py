@@ -73,7 +73,7 @@ def _shown(rows: pd.DataFrame) -> pd.DataFrame:
         place=[f"{place_title(row)} {part}".strip() for row, part in zip(records(named), rows["classes"], strict=True)],
         method=[word("method", value) for value in rows["method"]],
         start=[word("start", value) for value in rows["start"]],
-        known=[f"{one.low:.1f} to {one.high:.1f} ({one.n})" for one in rows["interval"]],
+        known=[f"{one.low:.1f} to {one.high:.1f} ({one.n})" if one.n else "–" for one in rows["interval"]],
     )
 
 
@@ -95,6 +95,6 @@ def write_everyone(rows: pd.DataFrame, folder: str | Path, name: str = "students
         whole.to_parquet(files[1], index=False)
     except ImportError as error:
         raise SettingError(
-            "no package writes Parquet files; install the book's, as pip install 'fd2lib[book]'."
+            "no package here writes Parquet files; install pyarrow, as requirements.txt does."
         ) from error
     return files
