@@ -9,7 +9,7 @@ from fd2lib.analyse import load_students
 from fd2lib.ground import SettingError
 from fd2lib.record import STUDENTS, put_rows
 from fd2lib.show import everyone_table, write_everyone
-from fd2lib.show.everyone import FIRST, NARROW
+from fd2lib.show.students import FIRST, NARROW
 from fd2lib.show.titles import COLUMNS
 
 
