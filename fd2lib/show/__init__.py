@@ -14,8 +14,8 @@ from fd2lib.show.charts import (
 from fd2lib.show.contrasts import scores_table, verdict_plot, verdict_table, verdict_text
 from fd2lib.show.dots import difference_plot, dot_plot, factorial_plot, mass_figure, study_plot
 from fd2lib.show.frames import Html, class_viewer, folded, is_live, points, sentences, viewer
-from fd2lib.show.grain import gains_figure, gains_table, grain_pictures, trends_table, trends_text
 from fd2lib.show.grids import captioned_images, image_grid, over_under, overlay, strip, to_pixels
+from fd2lib.show.ladders import gains_figure, gains_table, grain_pictures, trends_table, trends_text
 from fd2lib.show.pages import (
     file_provenance,
     gallery_viewer,
