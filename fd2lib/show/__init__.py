@@ -16,8 +16,8 @@ from fd2lib.show.dots import difference_plot, dot_plot, factorial_plot, mass_fig
 from fd2lib.show.effects import effect_plot, effect_table
 from fd2lib.show.explorer import explorer
 from fd2lib.show.frames import Html, class_viewer, folded, is_live, points, sentences, viewer
-from fd2lib.show.grain import gains_figure, gains_table, grain_pictures, trends_table, trends_text
 from fd2lib.show.grids import captioned_images, image_grid, over_under, overlay, strip, to_pixels
+from fd2lib.show.ladders import gains_figure, gains_table, grain_pictures, trends_table, trends_text
 from fd2lib.show.pages import (
     file_provenance,
     gallery_viewer,
