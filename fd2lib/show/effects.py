@@ -1,18 +1,26 @@
-"""Effects at several images per class: paired differences around zero and the band of no help, and as tables."""
+"""Effects as figures and tables: at several IPC, around zero and the band of no help; and on the paper's two claims."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
 from fd2lib.analyse import DECIDED, Interval, records
-from fd2lib.show.dots import PAIRED, Mark, band_figure
+from fd2lib.analyse.learned import MEASURED
+from fd2lib.show.dots import PAIRED, Mark, Rule, band_figure, dots_figure
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.style import OTHER, RIGHT, WRONG, BookFigure
 from fd2lib.show.tables import html_table
-from fd2lib.show.titles import per_class, place_title
+from fd2lib.show.titles import per_class, place_title, titled, word
 
 _LOOKS = ((RIGHT, "o"), (WRONG, "^"), (OTHER, "s"))  # of IPC, in turn
 _NONE = "Nothing was measured."
+# What FD² is claimed to do to a set of images, by the quantity that shows it.
+_CLAIMS = {
+    "distinctness": "distinctness (claimed: above zero)",
+    "similarity": "similarity of images of a class (claimed: below zero)",
+    "diversity": "diversity of images of a class (claimed: above zero)",
+}
 
 
 def effect_plot(groups: Mapping[str, pd.DataFrame]) -> BookFigure | Html:
@@ -55,3 +63,40 @@ def _ipcs(groups: Mapping[str, pd.DataFrame]) -> list[int]:
 def _places(groups: Mapping[str, pd.DataFrame]) -> list[str]:
     """Scale and images of the groups, each once."""
     return list(dict.fromkeys(place_title(row) for table in groups.values() for row in records(table)))
+
+
+def claims_plot(differences: pd.DataFrame) -> BookFigure | Html:
+    """Return :func:`fd2lib.analyse.geometry_differences` of the claims, a panel each, of the first set of images.
+
+    Quantities have units of their own, so panels have axes of their own. A mark is filled where its interval excludes
+    zero.
+    """
+    places = titled(differences, MEASURED)[:1]
+    marks = [
+        Mark(_CLAIMS[quantity], line, Interval.of(row), RIGHT, filled=row["verdict"] in DECIDED, note=f"n {row['n']}")
+        for _, part in places
+        for quantity in _CLAIMS
+        for line, row in _seen(part[part["what"] == quantity])
+    ]
+    rules = [Rule(panel, 0) for panel in dict.fromkeys(mark.panel for mark in marks)]
+    names = [f"paired difference (within a seed), own units\n{title}" for title, _ in places]
+    return dots_figure(marks, "".join(names), rules)
+
+
+def claims_table(differences: pd.DataFrame) -> Html:
+    """Return what :func:`claims_plot` draws, of every set of images: a row for each space and start."""
+    made = []
+    for title, part in titled(differences, MEASURED):
+        lines: dict[str, dict[str, object]] = {}
+        for quantity in _CLAIMS:
+            for line, row in _seen(part[part["what"] == quantity]):
+                lines.setdefault(line, {"": line}).update({quantity: Interval.of(row), "n": row["n"]})
+        columns = ["", *_CLAIMS, "n"]
+        shown = pd.DataFrame(list(lines.values()), columns=columns, dtype=object)
+        made.append(html_table(shown, title, {"n": "n (paired seeds)"}, digits=3, signed=columns))
+    return Html("<br>".join(made)) if made else sentences(_NONE)
+
+
+def _seen(differences: pd.DataFrame) -> list[tuple[str, dict[str, Any]]]:
+    """Rows, each after what it was seen in and what its images start from."""
+    return [(f"{word('space', row['space'])}, {word('start', row['start'])}", row) for row in records(differences)]
