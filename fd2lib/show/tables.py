@@ -58,7 +58,7 @@ def html_table(
     head = line("th", [(titles or {}).get(name, column_title(name)) for name in names])
     above = f'<p style="margin:.8em 0 .3em">{html.escape(caption)}</p>' if caption else ""
     return Html(
-        f'{above}<div style="overflow-x:auto;max-width:100%" tabindex="0" role="region" '
+        f'{above}<div style="overflow-x:auto;max-width:100%" tabindex="0" role="group" '
         f'aria-label="{html.escape(caption or "table")}"><table style="border-collapse:collapse;font-size:.92em">'
         f"<thead>{head}</thead><tbody>{''.join(line('td', texts) for texts in shown)}</tbody></table></div>"
     )
