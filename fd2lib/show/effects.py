@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from fd2lib.analyse import DECIDED, Interval, records
+from fd2lib.analyse import DECIDED, Interval, StudyResults, arm_means, records
 from fd2lib.analyse.learned import MEASURED
 from fd2lib.show.dots import PAIRED, Mark, Rule, band_figure, dots_figure
 from fd2lib.show.frames import Html, sentences
@@ -42,18 +42,31 @@ def effect_plot(groups: Mapping[str, pd.DataFrame]) -> BookFigure | Html:
 
 
 def effect_table(groups: Mapping[str, pd.DataFrame]) -> Html:
-    """Return what :func:`effect_plot` draws as one table for each group: an effect a row, an IPC a column."""
-    ipcs, made = _ipcs(groups), []
-    titles = {str(ipc): f"{per_class(ipc)}, points" for ipc in ipcs}
-    for title, table in groups.items():
-        lines = []
+    """Return what :func:`effect_plot` draws as one table: an effect a row, an IPC a column."""
+    ipcs, lines = _ipcs(groups), []
+    for table in groups.values():
         for effect, part in table.groupby("effect", sort=False):
-            found = {row["ipc"]: Interval.of(row) for row in records(part)}
-            pairs = ", ".join(dict.fromkeys(str(one.n) for one in found.values()))
-            lines.append({"effect": effect} | {str(ipc): found.get(ipc) for ipc in ipcs} | {"n": pairs})
-        names = titles | {"effect": "", "n": "n (pairs)"}
-        made += [html_table(pd.DataFrame(lines, dtype=object), title, names, signed=titles)] if lines else []
-    return Html("<br>".join([*map(sentences, _places(groups)), *made]) if made else sentences(_NONE))
+            lines.append({"": effect} | _by_ipc(part, ipcs))
+    return _ipc_table(lines, ipcs, ", ".join(["paired differences, points", *_places(groups)]), signed=True)
+
+
+def level_table(results: StudyResults) -> Html:
+    """Return every measured arm's mean accuracy with its interval: an arm a row, an IPC a column."""
+    means, ipcs = arm_means(results), results.ipcs
+    lines = [{"": results.titles[arm]} | _by_ipc(part, ipcs) for arm, part in means.groupby("arm", sort=False)]
+    return _ipc_table(lines, ipcs, f"test accuracy, %, not paired, {place_title(results.place)}")
+
+
+def _by_ipc(rows: pd.DataFrame, ipcs: list[int]) -> dict[str, object]:
+    found = {row["ipc"]: Interval.of(row) for row in records(rows)}
+    numbers = ", ".join(dict.fromkeys(str(one.n) for one in found.values()))
+    return {per_class(ipc): found.get(ipc) for ipc in ipcs} | {"n": numbers}
+
+
+def _ipc_table(lines: list[dict[str, object]], ipcs: list[int], caption: str, signed: bool = False) -> Html:
+    if not lines:
+        return sentences(_NONE)
+    return html_table(pd.DataFrame(lines, dtype=object), caption, signed=[per_class(ipc) for ipc in ipcs if signed])
 
 
 def _ipcs(groups: Mapping[str, pd.DataFrame]) -> list[int]:

@@ -36,8 +36,15 @@ def test_a_mark_for_each_ipc_around_zero_and_the_band(groups):
 def test_table_has_a_column_for_each_ipc(groups):
     table = show.effect_table(groups).replace("\N{NO-BREAK SPACE}", " ")
     assert table.count("<table") == 1 and table.count("<tr>") == 3
-    assert "3 images per class, points" in table and "+5.2 [+4.4, +5.9]" in table and ">–<" in table
+    assert "3 images per class<" in table and "+5.2 [+4.4, +5.9]" in table and ">–<" in table
     assert "Nothing was measured." in show.effect_table({})
+
+
+def test_levels_have_a_column_for_each_ipc(many, results):
+    measured = results(*many("none", [10, 20, 30]), *many("cal", [15, 25, 35], ipc=3))
+    table = show.level_table(measured).replace("\N{NO-BREAK SPACE}", " ")
+    assert table.count("<tr>") == 3 and "20.0 [−4.8, 44.8]" in table and ">–<" in table and "not paired" in table
+    assert "Nothing was measured." in show.level_table(results())
 
 
 def test_claims_have_a_panel_each_and_every_set_a_table(geometry_rows):
