@@ -53,7 +53,7 @@ def effect_table(groups: Mapping[str, pd.DataFrame]) -> Html:
 def level_table(results: StudyResults) -> Html:
     """Return every measured arm's mean accuracy with its interval: an arm a row, an IPC a column."""
     means, ipcs = arm_means(results), results.ipcs
-    lines = [{"": results.titles[arm]} | _by_ipc(part, ipcs) for arm, part in means.groupby("arm", sort=False)]
+    lines = [{"": results.titles[str(arm)]} | _by_ipc(part, ipcs) for arm, part in means.groupby("arm", sort=False)]
     return _ipc_table(lines, ipcs, f"test accuracy, %, not paired, {place_title(results.place)}")
 
 
@@ -92,8 +92,8 @@ def claims_plot(differences: pd.DataFrame) -> BookFigure | Html:
         for line, row in _seen(part[part["what"] == quantity])
     ]
     rules = [Rule(panel, 0) for panel in dict.fromkeys(mark.panel for mark in marks)]
-    names = [f"paired difference (within a seed), own units\n{title}" for title, _ in places]
-    return dots_figure(marks, "".join(names), rules)
+    names = [place_title(records(part)[0]) for _, part in places]
+    return dots_figure(marks, "\n".join(["difference within a seed (paired), own units", *names]), rules)
 
 
 def claims_table(differences: pd.DataFrame) -> Html:
@@ -112,4 +112,8 @@ def claims_table(differences: pd.DataFrame) -> Html:
 
 def _seen(differences: pd.DataFrame) -> list[tuple[str, dict[str, Any]]]:
     """Rows, each after what it was seen in and what its images start from."""
-    return [(f"{word('space', row['space'])}, {word('start', row['start'])}", row) for row in records(differences)]
+    spaces = {"imagenet": "ImageNet"}
+    return [
+        (f"{spaces.get(row['space'], row['space'])}, {word('start', row['start'])}", row)
+        for row in records(differences)
+    ]
