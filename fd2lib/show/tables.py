@@ -240,7 +240,7 @@ def _from(students: float) -> str:
     """Return a number of students as a person writes it: ``student 12 on``, ``never``, or a dash."""
     if students != students:
         return "–"
-    return "never" if math.isinf(students) else f"student {students:,.0f} on"
+    return "never" if math.isinf(students) else f"student {students:,.0f} on".replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def geometry_table(summary: pd.DataFrame) -> Html:
