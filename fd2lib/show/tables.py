@@ -27,7 +27,7 @@ from fd2lib.show.titles import (
 )
 
 _EDGE = "padding:.3em .5em;border-bottom:1px solid #ccd3d8;"
-_WHOLE = {"start", "method", "verdict", "set"}  # columns whose words stay on one line
+_WHOLE = {"start", "method", "verdict", "set", "by_images", "by_seconds", "pays"}  # columns whose words stay on one line
 _WIDE = {"difference", "arm", "what"}  # columns that must not be squeezed
 
 
@@ -240,7 +240,7 @@ def _from(students: float) -> str:
     """Return a number of students as a person writes it: ``student 12 on``, ``never``, or a dash."""
     if students != students:
         return "–"
-    return "never" if math.isinf(students) else f"student {students:,.0f} on".replace(" ", "\N{NO-BREAK SPACE}")
+    return "never" if math.isinf(students) else f"student {students:,.0f} on"
 
 
 def geometry_table(summary: pd.DataFrame) -> Html:
