@@ -27,7 +27,15 @@ from fd2lib.show.titles import (
 )
 
 _EDGE = "padding:.3em .5em;border-bottom:1px solid #ccd3d8;"
-_WHOLE = {"start", "method", "verdict", "set", "by_images", "by_seconds", "pays"}  # columns whose words stay on one line
+_WHOLE = {
+    "start",
+    "method",
+    "verdict",
+    "set",
+    "by_images",
+    "by_seconds",
+    "pays",
+}  # whose words stay on one line
 _WIDE = {"difference", "arm", "what"}  # columns that must not be squeezed
 
 
