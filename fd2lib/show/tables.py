@@ -27,7 +27,7 @@ from fd2lib.show.titles import (
 )
 
 _EDGE = "padding:.3em .5em;border-bottom:1px solid #ccd3d8;"
-_WHOLE = {"start", "method", "verdict", "set", "page"}  # columns whose words stay on one line
+_WHOLE = {"start", "method", "verdict", "set", "page", "by_images", "by_seconds", "pays"}  # words stay on one line
 _WIDE = {"difference", "arm", "what", "claim", "how"}  # columns that must not be squeezed
 
 
