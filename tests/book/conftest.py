@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 HTML = ROOT / "_build" / "html"
@@ -11,7 +12,7 @@ HTML = ROOT / "_build" / "html"
 @pytest.fixture(scope="session")
 def pages() -> list[Path]:
     """Every page of the built book, without the theme's own templates."""
-    index = HTML / "book" / "index.html"
+    index = HTML / f"{yaml.safe_load((ROOT / '_toc.yml').read_text(encoding='utf-8'))['root']}.html"
     if not index.exists():
         pytest.skip("the book is not built; make book builds it")
     if index.stat().st_mtime < (ROOT / "_toc.yml").stat().st_mtime:
