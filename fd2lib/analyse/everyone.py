@@ -1,12 +1,15 @@
 """Every student that was measured, whichever file of results its row is in."""
 
 import csv
+import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from fd2lib.analyse.reading import load_rows, records
-from fd2lib.analyse.statistics import binomial_interval
+from fd2lib.analyse.statistics import Interval, binomial_interval
 from fd2lib.ground import ArtefactError
 from fd2lib.record import STUDENTS
 
@@ -29,8 +32,15 @@ def load_students(folder: str | Path) -> pd.DataFrame:
             f"no file in {folder} holds rows of students; expected a folder such as results/, with runs.csv in it."
         )
     rows = pd.concat(filled, ignore_index=True)
-    known = [binomial_interval(row["last_top1"], int(row["test_images"])) for row in records(rows)]
-    return rows.assign(interval=pd.Series(known, dtype=object))
+    return rows.assign(interval=pd.Series([_interval(row) for row in records(rows)], dtype=object))
+
+
+def _interval(row: Mapping[str, Any]) -> Interval:
+    """The accuracy of a student with its interval; without one where a row of old says no number of test images."""
+    accuracy, number = row["last_top1"], row["test_images"]
+    if accuracy != accuracy or not number >= 1:
+        return Interval(accuracy, math.nan, math.nan, 0)
+    return binomial_interval(accuracy, int(number))
 
 
 def _of_students(path: Path) -> bool:

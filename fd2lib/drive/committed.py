@@ -37,13 +37,13 @@ def committed_studies(name: str, folder: str | Path) -> list[PlannedStudy]:
         SettingError: there is no such plan, or it asks for no studies.
     """
     plan = load_plan(name)
-    wanted: dict[tuple[str, GridRequest], tuple[set[int], set[int]]] = {}
+    wanted: dict[tuple[str, GridRequest], tuple[set[int], set[int]]] = {}  # IPC and seeds of parts that are one
     for part, title in zip(plan.parts, plan.titles, strict=True):
         if not isinstance(part, GridRequest) or not part.study:
             raise SettingError(f"plan {name!r} asks for no studies; expected one whose parts do, such as 'answer'.")
-        ipcs, seeds = wanted.setdefault((title, dataclasses.replace(part, ipc="", seeds="")), (set(), set()))
-        ipcs.update(parse_numbers("ipc", part.ipc))
-        seeds.update(parse_numbers("seeds", part.seeds))
+        numbers = wanted.setdefault((title, dataclasses.replace(part, ipc="", seeds="")), (set(), set()))
+        numbers[0].update(parse_numbers("ipc", part.ipc))
+        numbers[1].update(parse_numbers("seeds", part.seeds))
     there, found = read_rows(Path(folder) / plan.file), []
     for (title, part), numbers in wanted.items():
         own = [row for row in there if row["dataset"] == part.dataset]

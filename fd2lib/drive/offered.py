@@ -5,7 +5,7 @@ from fd2lib.drive.experiment import Experiment
 from fd2lib.drive.jobs import Job, gather_rows, plan_jobs, run_job
 from fd2lib.drive.notebooks import run_notebook
 from fd2lib.drive.plans import Plan, list_plans, load_plan, planned, run_plan
-from fd2lib.drive.questions import evidence, planned_verdicts
+from fd2lib.drive.questions import differences, evidence, planned_verdicts
 from fd2lib.drive.request import GridRequest, Request, load_plugin
 from fd2lib.drive.studies import (
     Arm,

@@ -18,7 +18,9 @@ from fd2lib.analyse import (
     geometry_differences,
     load_attention,
     load_geometry,
+    load_rows,
     mass_differences,
+    paired_difference,
     records,
     study_results,
     verdicts,
@@ -32,6 +34,7 @@ from fd2lib.ground import SettingError, read_tables
 from fd2lib.record import read_rows
 
 _TOLD = ("how", "page", "source", "claimed", "points")  # of a measure; the rest are columns of its source's differences
+SOURCES = ("plan", "study", "factors", "trial", "attention", "geometry")  # of evidence; two words with a name
 AS_CLAIMED, AGAINST = "as claimed", "against the claim"
 
 
@@ -69,65 +72,61 @@ def evidence(folder: str | Path) -> pd.DataFrame:
     Args:
         folder: the project, below which ``results`` lies.
     """
-    sources = _Sources(Path(folder))
-    found = []
+    known, found = dict[str, pd.DataFrame](), []
     for key, claim in read_tables("claims").items():
         for place, one in enumerate(claim["measures"], 1):
-            said = {
-                "name": f"{key}_{place}",
-                "by": claim["by"],
-                "claim": claim["claim"],
-                "how": one["how"],
-                "digits": one.get("digits", 1),
-            }
-            found.append(said | sources.found(one) | {"page": one.get("page", claim["page"])})
+            said = {"name": f"{key}_{place}", "by": claim["by"], "claim": claim["claim"], "how": one["how"]}
+            said |= {"points": one.get("points", True)}
+            source = one.get("source", "")
+            if source not in known:
+                known[source] = differences(source, folder)
+            found.append(said | _found(known[source], one) | {"page": one.get("page", claim["page"])})
     return pd.DataFrame(found, columns=["name", "by", "claim", "how", "points", *NUMBERS, "verdict", "page"])
 
 
-class _Sources:
-    """Committed rows as tables of differences, each file read once."""
+def differences(source: str, folder: str | Path) -> pd.DataFrame:
+    """Return the differences that a source of evidence holds, with ``mean, low, high, n`` and ``verdict``.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.results = folder / "results"
-        self.known: dict[str, pd.DataFrame] = {}
+    Args:
+        source: ``plan NAME`` (:func:`planned_verdicts`), ``study NAME`` or ``NAME:ARM,ARM`` (its contrasts) and
+            ``factors NAME`` (its main effects), both of the early studies in ``results/studies.csv``; ``trial``, FD²
+            and its base in the first trial, ``results/runs.csv``; ``attention`` or ``geometry``; or nothing: none.
+        folder: the project.
 
-    def found(self, measure: Mapping[str, Any]) -> dict[str, Any]:
-        """Mean, interval, n and verdict of one measure."""
-        where = {key: value for key, value in measure.items() if key not in _TOLD}
-        table = self._table(measure.get("source", ""))
-        for column, value in where.items() if len(table) else ():
-            table = table[table[column] == value]
-        if len(table) > 1:
-            raise SettingError(f"{len(table)} differences fit the measure {dict(measure)}; expected one.")
-        if table.empty or not table["n"].iloc[0]:
-            return dict.fromkeys(NUMBERS, float("nan")) | {"n": 0, "verdict": NOT_MEASURED}
-        (row,) = records(table)
-        gap = Interval.of(row)
-        planned = "adjusted" in row
-        return gap._asdict() | {"verdict": row["verdict"] if planned else _says(gap, measure)}
+    Raises:
+        SettingError: another source.
+    """
+    kind, _, name = source.partition(" ")
+    results = Path(folder) / "results"
+    if not kind:
+        return pd.DataFrame(columns=[*NUMBERS, "verdict"])
+    if kind == "plan":
+        return planned_verdicts(name, folder)
+    if kind == "trial":
+        return paired_difference(load_rows(results / "runs.csv"), "sre2lpp_fd2", "sre2lpp")
+    if kind == "attention":
+        return mass_differences(load_attention(results / "attention.csv"))
+    if kind == "geometry":
+        return geometry_differences(load_geometry(results / "geometry.csv"), "sre2lpp_fd2", "sre2lpp")
+    if kind not in SOURCES:
+        raise SettingError(f"a source of evidence is {source!r}; expected {', '.join(SOURCES)}.")
+    (study,), there = parse_studies(name), load_plan("studies").parts[0].only(Common)
+    found = study_results(study, study_rows(study, read_rows(results / "studies.csv"), **there))
+    return factor_effects(found) if kind == "factors" else contrast_differences(found, study.contrasts)
 
-    def _table(self, source: str) -> pd.DataFrame:
-        """Differences of a source: ``plan NAME``, ``study NAME``, ``factors NAME``, ``attention`` or ``geometry``."""
-        if source not in self.known:
-            kind, _, rest = source.partition(" ")
-            self.known[source] = self._read(kind, rest)
-        return self.known[source]
 
-    def _read(self, kind: str, name: str) -> pd.DataFrame:
-        if not kind:
-            return pd.DataFrame(columns=[*NUMBERS])
-        if kind == "plan":
-            return planned_verdicts(name, self.folder)
-        if kind == "attention":
-            return mass_differences(load_attention(self.results / "attention.csv"))
-        if kind == "geometry":
-            return geometry_differences(load_geometry(self.results / "geometry.csv"), "sre2lpp_fd2", "sre2lpp")
-        if kind in ("study", "factors"):
-            (study,), there = parse_studies(name), load_plan("studies").parts[0].only(Common)
-            results = study_results(study, study_rows(study, read_rows(self.results / "studies.csv"), **there))
-            return factor_effects(results) if kind == "factors" else contrast_differences(results, study.contrasts)
-        raise SettingError(f"a measure's source is {kind!r}; expected plan, study, factors, attention or geometry.")
+def _found(table: pd.DataFrame, measure: Mapping[str, Any]) -> dict[str, Any]:
+    """Mean, interval, n and verdict of the one difference of a source that a measure means."""
+    where = {key: value for key, value in measure.items() if key not in _TOLD}
+    for column, value in where.items() if len(table) else ():
+        table = table[table[column] == value]
+    if len(table) > 1:
+        raise SettingError(f"{len(table)} differences fit the measure {dict(measure)}; expected one.")
+    if table.empty or not table["n"].iloc[0]:
+        return dict.fromkeys(NUMBERS, float("nan")) | {"n": 0, "verdict": NOT_MEASURED}
+    (row,) = records(table)
+    gap = Interval.of(row)
+    return gap._asdict() | {"verdict": row["verdict"] if "adjusted" in row else _says(gap, measure)}
 
 
 def _says(gap: Interval, measure: Mapping[str, Any]) -> str:

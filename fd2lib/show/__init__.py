@@ -13,12 +13,11 @@ from fd2lib.show.charts import (
 )
 from fd2lib.show.contrasts import evidence_table, scores_table, verdict_plot, verdict_table, verdict_text
 from fd2lib.show.dots import difference_plot, dot_plot, factorial_plot, mass_figure, study_plot
-from fd2lib.show.effects import effect_plot, effect_table
-from fd2lib.show.everyone import everyone_table, write_everyone
+from fd2lib.show.effects import claims_plot, claims_table, effect_plot, effect_table, level_table
 from fd2lib.show.explorer import explorer
 from fd2lib.show.frames import Html, class_viewer, folded, is_live, points, sentences, viewer
-from fd2lib.show.grain import gains_figure, gains_table, grain_pictures, trends_table, trends_text
 from fd2lib.show.grids import captioned_images, image_grid, over_under, overlay, strip, to_pixels
+from fd2lib.show.ladders import gains_figure, gains_table, grain_pictures, trends_table, trends_text
 from fd2lib.show.pages import (
     file_provenance,
     gallery_viewer,
@@ -33,6 +32,7 @@ from fd2lib.show.pages import (
 )
 from fd2lib.show.pictures import attention_figure, class_frames, class_rows, copies_figure, maps_figure, side_by_side
 from fd2lib.show.published import paper_table
+from fd2lib.show.students import everyone_table, write_everyone
 from fd2lib.show.style import BookFigure, method_style
 from fd2lib.show.tables import (
     break_even_table,

@@ -117,13 +117,13 @@ class Frames:
         rows = []
         for number, place in enumerate(places[:ROWS], 1):
             start, image, attention = (of[place] for of in (shown.made.starts, shown.made.images, shown.attention))
-            this, where = f"image {number} of {self.names[index]}", brightest(attention)
+            of_class, where = f"{number} of {self.names[index]}", brightest(attention)
             moved = "image" if (image != start).any() else "image: its start"
             glowing = self.album.add(overlay(image[None], attention[None])[0])
             pictures = [
-                Picture(self._keep(start), "start", f"The start of {this}"),
-                Picture(self._keep(image), moved, f"{this.capitalize()}, made by {method_title(shown.method)}"),
-                Picture(glowing, f"looked at: {where}", f"Where the judge looks in {this}, most at the {where}"),
+                Picture(self._keep(start), "start", f"Start of image {of_class}"),
+                Picture(self._keep(image), moved, f"Image {of_class}, {method_title(shown.method)}"),
+                Picture(glowing, f"looked at: {where}", f"Where the judge looks in image {of_class}: {where}"),
                 *self._nearest(shown, place, index),
             ]
             rows.append(Row(f"Image {number} of {len(places)}, and the training images nearest to it", pictures))
@@ -132,11 +132,9 @@ class Frames:
     def _nearest(self, shown: Explored, place: int, index: int) -> list[Picture]:
         """The training images nearest to the image at a place; one of another class than ``index`` is marked."""
         train, near = self.whole.dataset.train, shown.nearest[place]
-        found = zip(
-            train.take(near).cpu(), train.labels.cpu()[near].tolist(), shown.distance[place].tolist(), strict=True
-        )
+        labels, distances = train.labels.cpu()[near].tolist(), shown.distance[place].tolist()
         pictures = []
-        for number, (image, label, away) in enumerate(found, 1):
+        for number, (image, label, away) in enumerate(zip(train.take(near).cpu(), labels, distances, strict=True), 1):
             words = ["this class" if label == index else self.names[label], f"{away:.2f}"]
             words += ["its start"] if (image == shown.made.starts[place]).all() else []
             alt = f"Training image of {self.names[label]}, number {number} of the nearest"

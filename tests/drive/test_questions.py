@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fd2lib import analyse
-from fd2lib.drive import evidence, load_plan, planned_verdicts
-from fd2lib.drive.questions import AGAINST, AS_CLAIMED
+from fd2lib.drive import differences, evidence, load_plan, planned_verdicts
+from fd2lib.drive.questions import AGAINST, AS_CLAIMED, SOURCES
 from fd2lib.ground import SettingError, read_tables
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +58,11 @@ def test_a_plan_without_contrasts_is_refused():
         planned_verdicts("variance", ROOT)
 
 
+def test_a_source_that_is_none_is_refused():
+    with pytest.raises(SettingError, match="'rumour'; expected plan, study"):
+        differences("rumour", ROOT)
+
+
 def test_an_empty_project_has_claims_and_no_evidence(tmp_path):
     found = evidence(tmp_path)
     assert set(found["verdict"]) == {analyse.NOT_MEASURED} and set(found["n"]) == {0}
@@ -89,7 +94,7 @@ def test_every_claim_is_measured_by_what_exists(name):
     assert claim["by"] in ("abstract", "paper's table", "this book") and claim["claim"][0].isupper()
     for one in claim["measures"]:
         kind, _, source = one.get("source", "").partition(" ")
-        assert kind in ("", "plan", "study", "factors", "attention", "geometry")
+        assert kind in ("", *SOURCES)
         if kind == "plan":
             contrasts = planned_verdicts(source, ROOT)[["a", "b", "ipc"]].itertuples(index=False, name=None)
             assert (one["a"], one["b"], one["ipc"]) in set(contrasts) and load_plan(source)

@@ -12,11 +12,13 @@ from fd2lib import show
 ROOT = Path(__file__).parents[2]
 # Page -> the cells that read committed rows or define how, by id, and the one that checks what the text says.
 PAGES = {
-    "60_results": (["60-22"], "runs.csv"),
+    "01_answer": (["01-04", "01-07"], "studies.csv"),
+    "02_evidence": (["02-04", "02-11"], "studies.csv"),
+    "60_results": (["60-04", "60-23"], "runs.csv"),
     "70_ablations": (["70-09", "70-18"], "studies.csv"),
     "75_controls": (["75-09", "75-12"], "studies.csv"),
     "80_what_it_learned": (["80-21"], "attention.csv"),
-    "90_cost": (["90-06", "90-31", "90-34", "90-20", "90-23"], "studies.csv"),
+    "90_cost": (["90-04", "90-06", "90-36", "90-20", "90-32", "90-31", "90-34", "90-23"], "studies.csv"),
 }
 
 
@@ -105,6 +107,10 @@ def test_the_text_fits_the_committed_rows(page, project):
 @pytest.mark.parametrize(
     ("page", "edit"),
     [
+        ("01_answer", equal_accuracies),
+        ("01_answer", one_seed_less),
+        ("02_evidence", equal_accuracies),
+        ("02_evidence", one_seed_less),
         ("60_results", equal_accuracies),
         ("60_results", swapped),
         ("60_results", one_seed_less),
@@ -145,7 +151,7 @@ def test_rows_of_ones_own_need_not_fit_the_text(page, project, capsys):
     """A page made of another file says of the committed rows what it always says, and does not check that."""
     file = PAGES[page][1]
     project(file, one_seed_less)
-    own = {"attention": show.project_path(f"results/{file}")} if page.startswith("80") else {
-        "results": show.project_path(f"results/{file}")}  # fmt: skip
-    check(page, **own)
+    whole, table = show.project_path("."), show.project_path(f"results/{file}")
+    told = {"01": {"project": whole}, "02": {"project": whole}, "60": {"project": whole}, "80": {"attention": table}}
+    check(page, **told.get(page[:2], {"results": table}))
     assert "committed rows: False" in capsys.readouterr().out

@@ -81,7 +81,7 @@ def trends_table(trends: pd.DataFrame, caption: str = "") -> Html:
     lines = trends.assign(
         mean=pd.Series([Interval.of(row) for row in records(trends)], trends.index, dtype=object),
         p=[probability(value) for value in trends["p"]],
-        adjusted=[probability(value) for value in trends["adjusted"]],
+        adjusted=[probability(value) for value in trends["adjusted"].where(trends["n"] > 0)],
         trend=_said(trends),
     )
     return html_table(lines[list(COLUMNS["trends"])], caption, COLUMNS["trends"], signed=SIGNED["trends"])

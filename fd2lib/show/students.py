@@ -1,6 +1,7 @@
 """The table of every trained student: to sort, to filter, to choose columns of, and to take away as files."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -10,7 +11,7 @@ from fd2lib.show.frames import Html
 from fd2lib.show.tables import html_table
 from fd2lib.show.titles import COLUMNS, place_title, word
 
-FIRST = ("method", "place", "ipc", "last_top1", "known", "start", "seed", "scale", "file")  # others can be chosen
+FIRST = ("method", "scale", "place", "ipc", "last_top1", "known", "start", "seed")  # others can be chosen
 NARROW = ("method", "place", "ipc", "last_top1")  # and on a phone
 _WORDS = {
     "info": "Rows _START_ to _END_ of _TOTAL_",
@@ -36,8 +37,8 @@ def everyone_table(rows: pd.DataFrame, name: str = "students", interactive: bool
         return html_table(shown[list(FIRST)], "", titles)
     if interactive:
         itables.init_notebook_mode(all_interactive=False, connected=False)
-    places = {column: place for place, column in enumerate(titles)}
     wide = itables.JavascriptCode("!matchMedia('(max-width: 600px)').matches")
+    visible = {name: name in FIRST for name in titles} | {name: wide for name in FIRST if name not in NARROW}
     with pd.option_context("display.float_format", "{:.1f}".format):
         text = itables.to_html_datatable(
             shown.rename(columns=titles),
@@ -47,17 +48,22 @@ def everyone_table(rows: pd.DataFrame, name: str = "students", interactive: bool
             pageLength=15,
             classes="display compact nowrap",
             style="width:100%",
+            css=".fd2-everyone th { white-space: normal }",
             text_in_header_can_be_selected=False,
             columnDefs=[
-                {"targets": [places[one] for one in titles if one not in FIRST], "visible": False},
-                {"targets": [places[one] for one in FIRST if one not in NARROW], "visible": wide},
+                {"targets": place, "visible": visible[column], "columnControl": [_list(titles[column])]}
+                for place, column in enumerate(titles)
             ],
-            columnControl=[{"target": 1, "content": [["searchList"]]}],  # in a second row, so that columns stay narrow
             layout={"topStart": "buttons", "topEnd": "search", "bottomStart": "info", "bottomEnd": "paging"},
             buttons=[{"extend": "colvis", "text": "Columns"}],
             language=_WORDS,
         )
-    return Html(f'<div class="fd2-everyone" style="overflow-x:auto;max-width:100%;font-size:.85em">{text}</div>')
+    return Html(f'<div class="fd2-everyone" style="overflow-x:auto;max-width:100%;font-size:.8em">{text}</div>')
+
+
+def _list(title: str) -> dict[str, Any]:
+    """A column's values to choose from, in the second row of the head, so that columns stay narrow."""
+    return {"target": 1, "content": [{"extend": "dropdown", "text": f"choose: {title}", "content": ["searchList"]}]}
 
 
 def _shown(rows: pd.DataFrame) -> pd.DataFrame:
@@ -67,7 +73,7 @@ def _shown(rows: pd.DataFrame) -> pd.DataFrame:
         place=[f"{place_title(row)} {part}".strip() for row, part in zip(records(named), rows["classes"], strict=True)],
         method=[word("method", value) for value in rows["method"]],
         start=[word("start", value) for value in rows["start"]],
-        known=[f"{one.low:.1f} to {one.high:.1f} ({one.n})" for one in rows["interval"]],
+        known=[f"{one.low:.1f} to {one.high:.1f} ({one.n})" if one.n else "–" for one in rows["interval"]],
     )
 
 
@@ -89,6 +95,6 @@ def write_everyone(rows: pd.DataFrame, folder: str | Path, name: str = "students
         whole.to_parquet(files[1], index=False)
     except ImportError as error:
         raise SettingError(
-            "no package writes Parquet files; install the book's, as pip install 'fd2lib[book]'."
+            "no package here writes Parquet files; install pyarrow, as requirements.txt does."
         ) from error
     return files

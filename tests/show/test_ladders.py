@@ -10,7 +10,7 @@ import pytest
 from fd2lib import analyse, show
 from fd2lib.analyse import Contrast, Ladder, StudyResults
 from fd2lib.show.contrasts import NOT_ALL
-from fd2lib.show.grain import trends_text
+from fd2lib.show.ladders import trends_text
 
 TESTED = (Contrast("fd2", "base", "FD² − base"), Contrast("fd2", "rival", "FD² − rival"))
 
