@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from fd2lib.drive import committed_studies, committed_study, load_plan
+from fd2lib.drive import committed_studies, committed_study, grid_requests, load_plan
+from fd2lib.drive.experiment import resolve_recipe
 from fd2lib.ground import SettingError
+from fd2lib.views import plan_epoch
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,3 +57,11 @@ def test_titles_stay_with_their_parts_when_seeds_are_chosen():
     plan = load_plan("labels_budget").of_seeds("1")
     assert len(plan.parts) == len(plan.titles) == 1
     assert load_plan("sets").of_seeds("3").titles == ("25 flowers", "ten breeds of dogs")
+
+
+def test_the_part_without_crops_and_mixtures_sees_whole_images():
+    plan = load_plan("regimes")
+    still = plan.parts[plan.titles.index("a vector per view, without crops and mixtures")]
+    recipe = resolve_recipe(next(iter(grid_requests(still))))
+    for batch in plan_epoch(recipe.relabel, 75, recipe.image_size, epoch=2):
+        assert batch.boxes.tolist() == [[0, 0, 96, 96]] * len(batch) and batch.cutmix_box is None
