@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup book test lint unit nbval notebooks
+.PHONY: help setup book pdf test lint unit nbval notebooks
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -21,7 +21,8 @@ unexport MPLBACKEND
 help:
 	@echo "make book    run the notebooks at toy scale, build the book, say which page to open"
 	@echo "make test    style and types, unit tests, and the notebooks against their stored outputs"
-	@echo "make setup   only create $(VENV) and install into it (the two above do it too)"
+	@echo "make pdf     print the whole book as one file; needs Chromium"
+	@echo "make setup   only create $(VENV) and install into it (the others do it too)"
 	@echo "Other scales and data: make book CONFIG=\"scale=reduced dataset=cub200 data_root=/data\""
 
 setup: $(STAMP)
@@ -63,6 +64,11 @@ book: notebooks
 	@# A failed build forgets its pages: otherwise the next one would skip them and their warnings.
 	@$(VENV)/bin/jupyter-book build . -W -n --keep-going --quiet || { rm -rf _build/.doctrees; exit 1; }
 	@echo "The book is built. Open $(CURDIR)/_build/html/index.html"
+
+# All pages as one, so that numbers of figures and links between pages lead within the file.
+pdf: book
+	@$(VENV)/bin/jupyter-book build . --builder custom --custom-builder singlehtml -n --keep-going --quiet
+	@$(PY) book/print.py _build/singlehtml _build/book.pdf
 
 test: lint unit nbval
 

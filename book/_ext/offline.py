@@ -19,7 +19,9 @@ from sphinx.config import Config
 # What a formula needs, without the context menu: MathJax's loader finds the parts beside startup.js.
 PARTS = ["core.js", "input/tex.js", "output/chtml.js", "output/chtml/fonts/tex.js", "a11y/assistive-mml.js"]
 FONTS = "output/chtml/fonts/woff-v2"
-UNUSED = re.compile(r'\s*<script[^>]*src="[^"]*(?:fontawesome|searchtools|language_data|searchindex)\.js[^>]*></script>')
+UNUSED = re.compile(
+    r'\s*<script[^>]*src="[^"]*(?:fontawesome|searchtools|language_data|searchindex)\.js[^>]*></script>'
+)
 
 
 def _use(app: Sphinx, config: Config) -> None:

@@ -16,6 +16,7 @@ FACTORS: dict[str, dict[str, str]] = {
     "constraints": {"off": "constraints off", "on": "constraints on"},
     "labels": {"plain": "plain labels", "crops": "crops labels", "cal": "CAL labels"},
 }
+_SHORT = {"teacher": "images by", "constraints": "constraints", "labels": "labels of", "cal": "CAL"}
 _TEACHERS = (("cal", "plain"), ("crops", "plain"), ("cal", "crops"))
 CONTRASTS = [("constraints", "on", "off"), *((name, *pair) for name in ("teacher", "labels") for pair in _TEACHERS)]
 
@@ -37,7 +38,7 @@ def factor_effects(results: StudyResults) -> pd.DataFrame:
             gaps = _gaps(part, factor, a, b, others)
             if len(gaps):
                 titles = {"contrast": f"{factor}_{a}_{b}", "a": FACTORS[factor][a], "b": FACTORS[factor][b]}
-                titles["effect"] = f"{titles['a']} − {titles['b']}"
+                titles["effect"] = f"{_SHORT[factor]} {_SHORT.get(a, a)} − {_SHORT.get(b, b)}"
                 over = {"over": f"{gaps.shape[1]} of {len(others)}"}
                 found.append(place | key | titles | over | difference(gaps.mean(axis=1)))
     return pd.DataFrame(found, columns=[*PLACE, "ipc", "contrast", "effect", "a", "b", "over", *NUMBERS, "verdict"])

@@ -17,7 +17,7 @@ from fd2lib.show.style import INK, MUTED, OTHER, RIGHT, SMALL, WRONG, BookFigure
 from fd2lib.show.titles import VALUES, group_labels, method_title, pair_titles, per_class, place_title, titled, word
 
 ACCURACY = "test accuracy, % (top-1, last epoch; not paired)"
-PAIRED = "paired difference (within a seed) in test accuracy, points"
+PAIRED = "accuracy difference within a seed (paired), points"
 TITLE_WIDTH, NAME_WIDTH = 60, 26  # letters; of a title, less those of the longest name
 
 

@@ -27,7 +27,7 @@ from fd2lib.show.titles import (
 )
 
 _EDGE = "padding:.3em .5em;border-bottom:1px solid #ccd3d8;"
-_WHOLE = {"start", "method", "verdict", "set", "page"}  # columns whose words stay on one line
+_WHOLE = {"start", "method", "verdict", "set", "page", "by_images", "by_seconds", "pays"}  # words stay on one line
 _WIDE = {"difference", "arm", "what", "claim", "how"}  # columns that must not be squeezed
 
 
@@ -50,10 +50,11 @@ def html_table(
     numeric = [name for name in names if pd.api.types.is_numeric_dtype(rows[name]) or _intervals(rows[name])]
 
     def line(tag: str, texts: Sequence[str]) -> str:
-        cells = [
-            f'<{tag} style="{_EDGE}{_room(name, name in numeric, tag)}">{_escaped(text)}</{tag}>'
-            for name, text in zip(names, texts, strict=True)
-        ]
+        cells = []
+        for name, text in zip(names, texts, strict=True):
+            kind = tag if text else "td"  # a heading without words would be announced, and head nothing
+            room = _room(name, name in numeric, tag)
+            cells.append(f'<{kind} style="{_EDGE}{room}">{_escaped(text)}</{kind}>')
         return f"<tr>{''.join(cells)}</tr>"
 
     head = line("th", [(titles or {}).get(name, column_title(name)) for name in names])

@@ -108,6 +108,7 @@ def test_main_effects_of_a_full_factorial(cells):
     labels = found["CAL labels", "plain labels"]
     low, high = stats.t.interval(0.95, 2, loc=22 / 3, scale=stats.sem([7, 8, 7]))
     assert (labels["low"], labels["high"]) == pytest.approx((low, high))
+    assert "labels of CAL − crops" in set(effects["effect"]) and "constraints on − off" in set(effects["effect"])
     assert set(effects["over"]) == {"6 of 6", "9 of 9"} and set(effects["n"]) == {3}
     assert set(effects["scale"]) == {"reduced"} and set(effects["image_set"]) == {"cub200"}
 

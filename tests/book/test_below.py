@@ -1,17 +1,11 @@
 """Cells tagged `below` move into one fold; text, glue, numbers of figures and the order of execution stay right."""
 
 import re
-from io import StringIO
-from pathlib import Path
 
 import nbformat
 import pytest
+from small_book import build_book
 
-pytest.importorskip("myst_nb", reason="the book's packages are not installed")
-from sphinx.application import Sphinx
-from sphinx.util.docutils import docutils_namespace
-
-EXTENSIONS = Path(__file__).parents[2] / "book" / "_ext"
 PICTURE = (
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg=="  # one pixel
 )
@@ -58,22 +52,7 @@ PAGES = {
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory) -> dict[str, str]:
-    """The HTML of each page, built with the extension."""
-    folder = tmp_path_factory.mktemp("book")
-    for name, cells in PAGES.items():
-        notebook = nbformat.v4.new_notebook(cells=cells, metadata={"orphan": True})
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        nbformat.write(notebook, folder / f"{name}.ipynb")
-    settings = {"extensions": ["myst_nb", "below"], "nb_execution_mode": "off", "numfig": True}
-    (folder / "conf.py").write_text(
-        f"import sys\nsys.path.insert(0, {str(EXTENSIONS)!r})\n"
-        + "\n".join(f"{name} = {value!r}" for name, value in settings.items())
-    )
-    out, warnings = folder / "html", StringIO()
-    with docutils_namespace():
-        Sphinx(folder, folder, out, folder / "trees", "html", status=None, warning=warnings).build()
-    assert not warnings.getvalue()
-    return {name: (out / f"{name}.html").read_text("utf-8") for name in PAGES}
+    return build_book(tmp_path_factory.mktemp("book"), PAGES, extensions=["myst_nb", "below"], numfig=True)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The built pages: complete, and readable without a network. Skipped, saying so, where nothing is built."""
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -9,19 +10,10 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 HTML = ROOT / "_build" / "html"
+FORMULA = re.compile(r'class="[^"]*\bmath\b')
 LOADED_LINKS = {"stylesheet", "preload", "modulepreload", "prefetch", "preconnect", "dns-prefetch", "icon", "manifest"}
 LOADED_SOURCES = {"script", "img", "iframe", "source", "video", "audio", "embed", "track", "input"}
 REMOTE = re.compile(r"^\s*(?:https?:)?//", re.I)
-
-
-@pytest.fixture(scope="module")
-def pages() -> list[Path]:
-    index = HTML / f"{yaml.safe_load((ROOT / '_toc.yml').read_text())['root']}.html"
-    if not index.exists():
-        pytest.skip("the book is not built; make book builds it")
-    if index.stat().st_mtime < (ROOT / "_toc.yml").stat().st_mtime:
-        pytest.skip("the built book is older than its contents; make book builds it")
-    return sorted(path for path in HTML.rglob("*.html") if "_static" not in path.parts)
 
 
 class Page(HTMLParser):
@@ -71,6 +63,11 @@ def remote_in_style(text: str) -> list[str]:
     return [url for url in urls if REMOTE.match(url)]
 
 
+@pytest.fixture(scope="module")
+def parsed(pages) -> dict[Path, Page]:
+    return {path: Page(path.read_text("utf-8")) for path in pages}
+
+
 def test_every_entry_of_the_contents_has_a_page(pages):
     text = (ROOT / "_toc.yml").read_text(encoding="utf-8")
     names = re.findall(r"^\s*(?:- file|root): (\S+)", text, re.M)
@@ -79,8 +76,8 @@ def test_every_entry_of_the_contents_has_a_page(pages):
     assert not missing
 
 
-def test_nothing_is_fetched_from_elsewhere(pages):
-    found = {str(path.relative_to(HTML)): Page(path.read_text("utf-8")).remote for path in pages}
+def test_nothing_is_fetched_from_elsewhere(parsed):
+    found = {str(path.relative_to(HTML)): page.remote for path, page in parsed.items()}
     assert not {name: urls for name, urls in found.items() if urls}
 
 
@@ -91,24 +88,38 @@ def test_style_sheets_fetch_nothing_from_elsewhere(pages):
     assert not found
 
 
-def test_local_scripts_and_styles_exist(pages):
+def test_local_scripts_and_styles_exist(parsed):
     missing = set()
-    for path in pages:
-        for url in Page(path.read_text("utf-8")).fetched:
+    for path, page in parsed.items():
+        for url in page.fetched:
             name = url.split("?")[0].split("#")[0]
             if name and not REMOTE.match(url) and not name.startswith("data:") and not (path.parent / name).exists():
                 missing.add(f"{path.relative_to(HTML)}: {name}")
     assert not missing
 
 
-def test_formulas_come_from_the_build(pages):
-    text = (HTML / "book" / "method.html").read_text("utf-8")
-    (script,) = re.findall(r'src="([^"]*mathjax[^"]*)"', text)
-    assert (HTML / "book" / script.split("?")[0]).stat().st_size > 1e6
+def test_formulas_come_from_the_build_and_only_to_pages_that_have_some(pages):
+    texts = {path: path.read_text("utf-8") for path in pages}
+    scripts = {path: re.findall(r'src="([^"]*mathjax[^"]*)"', text) for path, text in texts.items()}
+    assert {path for path in pages if scripts[path]} == {path for path in pages if FORMULA.search(texts[path])}
+    (script,) = scripts[HTML / "book" / "method.html"]
+    folder = (HTML / "book" / script).parent
+    (settings,) = re.findall(r"window\.MathJax = ({.*?})</script>", texts[HTML / "book" / "method.html"])
+    assert all((folder / f"{part}.js").exists() for part in json.loads(settings)["loader"]["load"])
+    assert list(folder.rglob("*.woff"))
 
 
-def test_pictures_have_alternative_text(pages):
-    found = {str(path.relative_to(HTML)): page.mute for path in pages if (page := Page(path.read_text("utf-8"))).mute}
+def test_pages_have_words_for_sharing(pages):
+    text = (HTML / "book" / "index.html").read_text("utf-8")
+    for name in ("og:title", "og:description", "og:site_name"):
+        (words,) = re.findall(rf'<meta property="{name}" content="([^"]+)"', text)
+        assert len(words) > 10
+    (icon,) = re.findall(r'<link rel="icon" href="([^"]+)"', text)
+    assert (HTML / "book" / icon.split("?")[0]).exists()
+
+
+def test_pictures_have_alternative_text(parsed):
+    found = {str(path.relative_to(HTML)): page.mute for path, page in parsed.items() if page.mute}
     assert not found
 
 

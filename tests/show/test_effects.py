@@ -36,5 +36,25 @@ def test_a_mark_for_each_ipc_around_zero_and_the_band(groups):
 def test_table_has_a_column_for_each_ipc(groups):
     table = show.effect_table(groups).replace("\N{NO-BREAK SPACE}", " ")
     assert table.count("<table") == 1 and table.count("<tr>") == 3
-    assert "3 images per class, points" in table and "+5.2 [+4.4, +5.9]" in table and ">–<" in table
+    assert "3 images per class<" in table and "+5.2 [+4.4, +5.9]" in table and ">–<" in table
     assert "Nothing was measured." in show.effect_table({})
+
+
+def test_levels_have_a_column_for_each_ipc(many, results):
+    measured = results(*many("none", [10, 20, 30]), *many("cal", [15, 25, 35], ipc=3))
+    table = show.level_table(measured).replace("\N{NO-BREAK SPACE}", " ")
+    assert table.count("<tr>") == 3 and "20.0 [−4.8, 44.8]" in table and ">–<" in table and "not paired" in table
+    assert "Nothing was measured." in show.level_table(results())
+
+
+def test_claims_have_a_panel_each_and_every_set_a_table(geometry_rows):
+    rows = analyse.load_geometry(geometry_rows() + geometry_rows(scale="reduced", image_set="mine"))
+    found = analyse.geometry_differences(rows, "sre2lpp_fd2", "sre2lpp")
+    figure, quantities = show.claims_plot(found), ["distinctness", "similarity", "diversity"]
+    assert [axes.get_title(loc="left").split()[0] for axes in figure.axes] == quantities
+    drawn = [line.get_xdata()[0] for axes in figure.axes for line in axes.lines if line.get_marker() == "o"]
+    first = found[found["scale"] == found["scale"].iloc[0]].set_index("what")["mean"]
+    assert drawn == pytest.approx(first[quantities].tolist())
+    table = show.claims_table(found)
+    assert table.count("<table") == 2 and "mine (plumage)" in table
+    assert "no such row" in show.claims_plot(found[:0]) and "Nothing was measured." in show.claims_table(found[:0])

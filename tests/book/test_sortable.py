@@ -14,8 +14,8 @@ pytest.importorskip("sphinx")
 
 @pytest.fixture
 def extension():
-    path = Path(__file__).parents[2] / "book" / "_ext" / "tables.py"
-    spec = importlib.util.spec_from_file_location("tables_extension", path)
+    path = Path(__file__).parents[2] / "book" / "_ext" / "sortable.py"
+    spec = importlib.util.spec_from_file_location("sortable_extension", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
