@@ -25,9 +25,9 @@ _WORDS = {
 def everyone_table(rows: pd.DataFrame, name: str = "students", interactive: bool = False) -> Html:
     """Return rows of :func:`fd2lib.analyse.load_students` as a table that a reader sorts, filters and searches.
 
-    The script that does this is the book's (``book/_ext/tables.py``); with ``interactive``, for a notebook that someone
-    is working in, it is put into the notebook. Without the package ``itables`` it is a plain table of the columns that
-    are shown first. ``name`` is the table's own on its page.
+    The script that does this is the book's (``book/_ext/sortable.py``); with ``interactive``, for a notebook that
+    someone is working in, it is put into the notebook. Without the package ``itables`` it is a plain table of the
+    columns that are shown first. ``name`` is the table's own on its page.
     """
     titles = COLUMNS["everyone"]
     shown = _shown(rows)[list(titles)]
@@ -45,6 +45,7 @@ def everyone_table(rows: pd.DataFrame, name: str = "students", interactive: bool
             table_id=name,
             connected=False,
             maxBytes=0,
+            display_logo_when_loading=False,  # a link without words
             pageLength=15,
             classes="display compact nowrap",
             style="width:100%",
