@@ -14,10 +14,12 @@
     return places.length ? Math.min(...places) : -1;
   };
 
+  const found = (text) => terms.filter((term) => text.toLowerCase().includes(term)).length;
+
   const excerpt = (page, anchor) => {
     const sections = BOOK_TEXTS[page].sections;
-    const own = sections[anchor];
-    const text = own || Object.values(sections).find((words) => firstOf(words) >= 0) || Object.values(sections)[0] || "";
+    const most = Object.values(sections).reduce((best, text) => (found(text) > found(best) ? text : best), "");
+    const text = sections[anchor] || most || Object.values(sections)[0] || "";
     let start = Math.max(0, firstOf(text) - BEFORE);
     if (start > 0) start = text.indexOf(" ", start) + 1;
     let end = Math.min(text.length, start + LENGTH);

@@ -95,6 +95,7 @@ def visits(browser, pages, axe) -> dict[str, Visit]:
         page.evaluate("() => Promise.all([document.fonts.ready, window.MathJax?.startup?.promise])")
         for width in (DESK, PHONE):
             page.set_viewport_size({"width": width, "height": 900})
+            page.evaluate("() => new Promise(requestAnimationFrame)")
             visit.cut[width] = page.evaluate(CUT)
             if page.evaluate("document.scrollingElement.scrollWidth") > width:
                 visit.cut[width].append("the page moves sideways")
