@@ -75,11 +75,17 @@ def evidence_table(evidence: pd.DataFrame) -> Html:
         lines = part.assign(
             claim=part["claim"].where(~part["claim"].duplicated(), ""),
             effect=[Interval.of(row).text(signed=True, digits=1 if row["points"] else 3) for row in records(part)],
-            page=[Html(f'<a href="{name}.html">{name.replace("_", " ")}</a>') for name in part["page"]],
+            page=pd.Series(
+                [_link(name) for name in part["page"]], part.index, dtype=object
+            ),  # texts would be no markup
         )
         caption = VALUES["by"][key["by"]]
         made.append(html_table(lines[list(COLUMNS["evidence"])], caption, COLUMNS["evidence"]))
     return Html("<br>".join(made))
+
+
+def _link(page: str) -> Html:
+    return Html(f'<a href="{page}.html">{page.replace("_", " ")}</a>')
 
 
 def scores_table(scores: pd.DataFrame) -> Html:

@@ -28,7 +28,7 @@ from fd2lib.show.titles import (
 
 _EDGE = "padding:.3em .5em;border-bottom:1px solid #ccd3d8;"
 _WHOLE = {"start", "method", "verdict", "set", "page", "by_images", "by_seconds", "pays"}  # words stay on one line
-_WIDE = {"difference", "arm", "what", "claim", "how"}  # columns that must not be squeezed
+_WIDE = {"difference": 8, "arm": 8, "what": 8, "claim": 9, "how": 14}  # columns that must not be squeezed, em
 
 
 def html_table(
@@ -76,7 +76,7 @@ def _intervals(values: pd.Series) -> list[Interval]:
 
 def _room(column: str, right: bool, tag: str) -> str:
     whole = tag == "td" and (right or column in _WHOLE)
-    width = "white-space:nowrap;" if whole else "min-width:8em;" if column in _WIDE else ""
+    width = "white-space:nowrap;" if whole else f"min-width:{_WIDE[column]}em;" if column in _WIDE else ""
     return f"{width}text-align:{'right' if right else 'left'}"
 
 

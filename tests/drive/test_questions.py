@@ -1,12 +1,13 @@
 """Verdicts of committed rows, and the state of the evidence: recomputed from the files."""
 
 import csv
+import html
 import json
 from pathlib import Path
 
 import pytest
 
-from fd2lib import analyse
+from fd2lib import analyse, show
 from fd2lib.drive import differences, evidence, load_plan, planned_verdicts
 from fd2lib.drive.questions import AGAINST, AS_CLAIMED, SOURCES
 from fd2lib.ground import SettingError, read_tables
@@ -100,3 +101,12 @@ def test_every_claim_is_measured_by_what_exists(name):
             assert (one["a"], one["b"], one["ipc"]) in set(contrasts) and load_plan(source)
         elif kind:
             assert one["claimed"] in ("above", "below")
+
+
+def test_the_state_of_the_evidence_links_each_measure_to_its_page(tmp_path):
+    state = evidence(ROOT)
+    table = show.evidence_table(state)
+    assert table.count('<a href="') == len(state) and '<a href="70_ablations.html">70 ablations</a>' in table
+    assert table.count("<table") == state["by"].nunique() and "−1.4" in table and "not measured" in table
+    assert table.count(html.escape(state["claim"].iloc[0])) == 1  # said once, whatever the number of its measures
+    assert show.evidence_table(evidence(tmp_path)).count("not measured") == len(state)
