@@ -92,7 +92,8 @@ def test_correction_can_undo_a_difference():
     assert paired_p(weak) < 0.05
     assert analyse.decide([weak])["verdict"].tolist() == [BETTER]
     assert analyse.decide([weak] * 2)["verdict"].tolist() == [UNDECIDED] * 2
-    assert analyse.decide([weak, []])["verdict"].tolist() == [UNDECIDED] * 2  # a planned one without rows counts
+    # A planned one without rows counts.
+    assert analyse.decide([weak, []])["verdict"].tolist() == [UNDECIDED, analyse.NOT_MEASURED]
 
 
 def test_only_planned_seeds_of_every_arm_count(many, study, results):
@@ -139,7 +140,9 @@ def test_without_rows_nothing_is_decided(study, results):
     study.arms = {name: study.arms[name] for name in ("none", "cal")}
     found = analyse.verdicts([results()], CONTRASTS[:1], [1, 3], range(3))
     assert (
-        found["n"].tolist() == [0, 0] and found["verdict"].tolist() == [UNDECIDED] * 2 and not found["complete"].any()
+        found["n"].tolist() == [0, 0]
+        and found["verdict"].tolist() == [analyse.NOT_MEASURED] * 2
+        and not found["complete"].any()
     )
 
 
