@@ -16,6 +16,7 @@ import io
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from fd2lib.analyse.costs import STAGES
 from fd2lib.analyse.estimates import PEAKS, USED, stage_operations
 from fd2lib.data import list_datasets
 from fd2lib.drive import load_plan, plan_jobs
@@ -28,7 +29,6 @@ PLAN = ROOT / "examples" / "cluster" / "paper_table.toml"
 GPU = "H100"
 PRICE = 3.0  # $ for an hour of that GPU: an assumption, put in your own
 STEP = 0.025  # seconds of a small batch, forwards and backwards, most of them to start kernels: an assumption
-STAGES = ("pretrain", "distill", "relabel", "evaluate")
 Counts = dict[str, float]  # of each stage
 
 

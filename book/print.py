@@ -5,9 +5,11 @@ import shutil
 import sys
 from pathlib import Path
 
+import yaml
 from playwright.sync_api import sync_playwright
 
-ROOT = "book/index.html"  # the first entry of _toc.yml
+CONTENTS = Path(__file__).parents[1] / "_toc.yml"
+ROOT = f"{yaml.safe_load(CONTENTS.read_text(encoding='utf-8'))['root']}.html"  # of the single page
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FOOT = (
     '<div style="width:100%;text-align:center;font-size:8pt;font-family:sans-serif">'

@@ -107,8 +107,8 @@ def test_modules_of_a_room_do_not_import_in_a_circle(room):
     assert not edges, f"a circle among {sorted(edges)}"
 
 
-def test_the_room_of_figures_offers_at_most_ninety_names():
+def test_the_room_of_figures_offers_at_most_eighty_names():
     offered = [
         name for name, value in vars(fd2lib.show).items() if name[0] != "_" and not isinstance(value, ModuleType)
     ]
-    assert len(offered) <= 90
+    assert len(offered) <= 80

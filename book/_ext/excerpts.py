@@ -32,12 +32,12 @@ class Words(HTMLParser):
             return
         given = {name: value or "" for name, value in attrs}
         section = given.get("id", "") if tag == "section" else ""
-        self._open.append((tag, section))
+        skipped = tag in SKIPPED or "headerlink" in given.get("class", "")
+        self._open.append((f"{tag}!" if skipped else tag, section))
+        self._skip += skipped
         if section:
             self._ids.append(section)
             self.sections.setdefault(section, [])
-        self._skip += tag in SKIPPED or "headerlink" in given.get("class", "")
-        self._open[-1] = (f"{tag}!" if tag in SKIPPED or "headerlink" in given.get("class", "") else tag, section)
         self.answers |= tag == "details" and given.get("class") == "below"
 
     def handle_endtag(self, tag: str) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from fd2lib.analyse import (
-    BAND,
     DECIDED,
     NOT_MEASURED,
     NUMBERS,
@@ -22,14 +21,13 @@ from fd2lib.analyse import (
     mass_differences,
     paired_difference,
     records,
-    study_results,
     verdicts,
 )
-from fd2lib.analyse.verdicts import NONE, UNDECIDED
+from fd2lib.analyse.verdicts import NONE
 from fd2lib.drive.committed import committed_studies
 from fd2lib.drive.plans import load_plan
 from fd2lib.drive.request import Common
-from fd2lib.drive.studies import parse_studies, study_rows
+from fd2lib.drive.studies import parse_studies, studies_found
 from fd2lib.ground import SettingError, read_tables
 from fd2lib.record import read_rows
 
@@ -111,7 +109,7 @@ def differences(source: str, folder: str | Path) -> pd.DataFrame:
     if kind not in SOURCES:
         raise SettingError(f"a source of evidence is {source!r}; expected {', '.join(SOURCES)}.")
     (study,), there = parse_studies(name), load_plan("studies").parts[0].only(Common)
-    found = study_results(study, study_rows(study, read_rows(results / "studies.csv"), **there))
+    found = studies_found([study], read_rows(results / "studies.csv"), **there)[study.name]
     return factor_effects(found) if kind == "factors" else contrast_differences(found, study.contrasts)
 
 
@@ -133,5 +131,4 @@ def _says(gap: Interval, measure: Mapping[str, Any]) -> str:
     """What a difference that was not planned says of a claim that it lies ``above`` or ``below`` zero."""
     if gap.verdict in DECIDED:
         return AS_CLAIMED if gap.verdict == f"{measure['claimed']} zero" else AGAINST
-    within = measure.get("points", True) and gap.low > -BAND and gap.high < BAND
-    return NONE if within and gap.verdict == UNDECIDED else gap.verdict
+    return NONE if measure.get("points", True) and gap.small else gap.verdict

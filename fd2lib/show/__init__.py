@@ -11,13 +11,13 @@ from fd2lib.show.charts import (
     student_curves,
     term_panels,
 )
-from fd2lib.show.contrasts import evidence_table, scores_table, verdict_plot, verdict_table, verdict_text
+from fd2lib.show.contrasts import evidence_table, scores_table, verdict_plot, verdict_table
 from fd2lib.show.dots import difference_plot, dot_plot, factorial_plot, mass_figure, study_plot
 from fd2lib.show.effects import claims_plot, claims_table, effect_plot, effect_table, level_table
 from fd2lib.show.explorer import explorer
 from fd2lib.show.frames import Html, class_viewer, folded, is_live, points
-from fd2lib.show.grids import captioned_images, image_grid, over_under, overlay, strip, to_pixels
-from fd2lib.show.ladders import gains_figure, gains_table, grain_pictures, trends_table, trends_text
+from fd2lib.show.grids import captioned_images, over_under, strip, to_pixels
+from fd2lib.show.ladders import gains_figure, gains_table, grain_pictures, trends_table
 from fd2lib.show.pages import (
     file_provenance,
     gallery_viewer,
@@ -33,7 +33,7 @@ from fd2lib.show.pages import (
 from fd2lib.show.pictures import attention_figure, class_frames, class_rows, copies_figure, maps_figure, side_by_side
 from fd2lib.show.published import paper_table
 from fd2lib.show.students import everyone_table, write_everyone
-from fd2lib.show.style import BookFigure, method_style
+from fd2lib.show.style import BookFigure
 from fd2lib.show.tables import (
     break_even_table,
     bytes_table,
@@ -53,5 +53,5 @@ from fd2lib.show.tables import (
     students_table,
     study_table,
 )
-from fd2lib.show.timing import estimates_table, growth_figure, profile_table, speed_table, time_tables
+from fd2lib.show.timing import estimates_table, growth_figure, time_tables
 from fd2lib.show.titles import method_title

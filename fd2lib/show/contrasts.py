@@ -10,7 +10,7 @@ from fd2lib.show.dots import PAIRED, Mark, band_figure
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.grids import wrap
 from fd2lib.show.style import MUTED, RIGHT, WRONG, BookFigure
-from fd2lib.show.tables import html_table
+from fd2lib.show.tables import html_table, interval_column
 from fd2lib.show.titles import COLUMNS, SIGNED, VALUES, per_class, titled
 
 NOTE_WIDTH = 16  # letters
@@ -26,7 +26,7 @@ def verdict_table(verdicts: pd.DataFrame, question: str = "") -> Html:
     made = []
     for title, part in titled(verdicts, APART):
         lines = part.assign(
-            mean=pd.Series([Interval.of(row) for row in records(part)], part.index, dtype=object),
+            mean=interval_column(part),
             p=[probability(value) for value in part["p"]],
             adjusted=[probability(value) for value in part["adjusted"]],
             verdict=_said(part),
@@ -72,12 +72,11 @@ def evidence_table(evidence: pd.DataFrame) -> Html:
     """Return :func:`fd2lib.drive.evidence` as one table for each of those who claim, with links to the pages."""
     made = []
     for key, part in parts(evidence, ["by"]):
+        links = [_link(name) for name in part["page"]]
         lines = part.assign(
             claim=part["claim"].where(~part["claim"].duplicated(), ""),
             effect=[Interval.of(row).text(signed=True, digits=1 if row["points"] else 3) for row in records(part)],
-            page=pd.Series(
-                [_link(name) for name in part["page"]], part.index, dtype=object
-            ),  # texts would be no markup
+            page=pd.Series(links, part.index, dtype=object),  # as texts they would be no markup
         )
         caption = VALUES["by"][key["by"]]
         made.append(html_table(lines[list(COLUMNS["evidence"])], caption, COLUMNS["evidence"]))

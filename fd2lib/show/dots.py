@@ -112,12 +112,17 @@ def band_figure(marks: Sequence[Mark], xlabel: str) -> BookFigure | Html:
     return figure
 
 
+def beside(place: int, count: int) -> float:
+    """Return how far the mark at a place among ``count`` on one line lies from its middle, as a share of its height."""
+    return (place - (count - 1) / 2) * 0.7 / count
+
+
 def dot_plot(summary: pd.DataFrame) -> BookFigure | Html:
     """Return :func:`fd2lib.analyse.summarise` as a figure; colours and markers are the methods'."""
     methods, marks = list(dict.fromkeys(summary["method"])), []
     for title, part in titled(summary):
         for label, row in zip(group_labels(part, SETTING), records(part), strict=True):
-            shift = (methods.index(row["method"]) - (len(methods) - 1) / 2) * 0.7 / len(methods)
+            shift = beside(methods.index(row["method"]), len(methods))
             name, style = method_title(row["method"]), method_style(row["method"])
             marks.append(Mark(title, label, Interval.of(row), *style, label=name, shift=shift))
     return dots_figure(marks, ACCURACY)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from fd2lib.analyse import DECIDED, Interval, StudyResults, arm_means, records
 from fd2lib.analyse.learned import MEASURED
-from fd2lib.show.dots import PAIRED, Mark, Rule, band_figure, dots_figure
+from fd2lib.show.dots import PAIRED, Mark, Rule, band_figure, beside, dots_figure
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.style import OTHER, RIGHT, WRONG, BookFigure
 from fd2lib.show.tables import html_table
@@ -34,7 +34,7 @@ def effect_plot(groups: Mapping[str, pd.DataFrame]) -> BookFigure | Html:
     for title, table in groups.items():
         for row in records(table.sort_values("ipc", kind="stable")):
             place = ipcs.index(row["ipc"])
-            shift = (place - (len(ipcs) - 1) / 2) * 0.7 / len(ipcs)
+            shift = beside(place, len(ipcs))
             look, filled = _LOOKS[place % len(_LOOKS)], row["verdict"] in DECIDED
             at = (title, row["effect"], Interval.of(row), *look)
             marks.append(Mark(*at, label=per_class(row["ipc"]), shift=shift, filled=filled, note=f"n {row['n']}"))

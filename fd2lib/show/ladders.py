@@ -13,7 +13,7 @@ from fd2lib.show.contrasts import NOT_ALL, probability
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.grids import image_grid, wrap
 from fd2lib.show.style import INK, RIGHT, SMALL, WRONG, BookFigure, add_legend, new_figure
-from fd2lib.show.tables import html_table
+from fd2lib.show.tables import html_table, interval_column
 from fd2lib.show.titles import COLUMNS, SIGNED
 
 LOOKS = ((WRONG, "^", -0.08), (RIGHT, "o", 0.08), (INK, "s", 0.0))  # of contrasts: colour, marker, place beside a set
@@ -79,7 +79,7 @@ def gains_table(ladder: Ladder) -> Html:
 def trends_table(trends: pd.DataFrame, caption: str = "") -> Html:
     """Return :func:`fd2lib.analyse.trends` as a table."""
     lines = trends.assign(
-        mean=pd.Series([Interval.of(row) for row in records(trends)], trends.index, dtype=object),
+        mean=interval_column(trends),
         p=[probability(value) for value in trends["p"]],
         adjusted=[probability(value) for value in trends["adjusted"].where(trends["n"] > 0)],
         trend=_said(trends),

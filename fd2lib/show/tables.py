@@ -66,6 +66,11 @@ def html_table(
     )
 
 
+def interval_column(table: pd.DataFrame) -> pd.Series:
+    """Return the intervals that stand in a table's ``mean, low, high, n``, as one column for :func:`html_table`."""
+    return pd.Series([Interval.of(row) for row in records(table)], table.index, dtype=object)
+
+
 def _escaped(text: str) -> str:
     return text if isinstance(text, Html) else html.escape(text)
 
@@ -108,7 +113,7 @@ def grouped_tables(
     if table.empty:
         return sentences("There is no such row.")
     if {"mean", "low", "high", "n"} <= set(table):
-        table = table.assign(mean=pd.Series([Interval.of(row) for row in records(table)], table.index, dtype=object))
+        table = table.assign(mean=interval_column(table))
     made = []
     for title, part in titled(table, MEASURED):
         keys = [name for name in _KEYS if name in part and name not in COLUMNS[kind]]

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from fd2lib import analyse, show
+from fd2lib.show.contrasts import verdict_text
 
 CONTRASTS = [("cal", "none", "CAL − base"), ("both", "none", "FD² − base")]
 
@@ -67,8 +68,8 @@ def test_parts_of_a_plan_get_tables_and_panels_of_their_own(judged):
 
 
 def test_text_says_what_the_figure_draws(judged):
-    text = show.verdict_text(judged(planned=6)).replace("\N{NO-BREAK SPACE}", " ")
+    text = verdict_text(judged(planned=6)).replace("\N{NO-BREAK SPACE}", " ")
     assert text.startswith("reduced scale, cub200, classes Warbler, 96 px. not all seeds were run. CAL − base, 1 image")
     assert "CAL − base, 1 image per class: +5.1 [+4.7, +5.5] points, n 4, better; FD² − base" in text
     assert text.endswith("n 4, no difference of 2 points.")
-    assert "n 0, not measured" in show.verdict_text(judged(seeds=0))
+    assert "n 0, not measured" in verdict_text(judged(seeds=0))

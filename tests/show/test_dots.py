@@ -10,6 +10,7 @@ import pytest
 from fd2lib import analyse, show
 from fd2lib.analyse import Interval
 from fd2lib.show.dots import Mark, dots_figure
+from fd2lib.show.style import method_style
 
 LEVELS = (("plain", "crops", "cal"), ("off", "on"), ("plain", "crops", "cal"))
 NAMES = ["_".join(key) for key in itertools.product(*LEVELS)]
@@ -57,7 +58,7 @@ def test_differences_are_filled_where_they_exclude_zero():
     ])  # fmt: skip
     figure = show.difference_plot(gaps)
     fills = [line.get_markerfacecolor() for line in figure.axes[0].lines if line.get_marker() == "o"]
-    assert fills == [show.method_style("sre2lpp_fd2").color, "white"] and titles(figure) == ["SRe²L++ + FD² − SRe²L++"]
+    assert fills == [method_style("sre2lpp_fd2").color, "white"] and titles(figure) == ["SRe²L++ + FD² − SRe²L++"]
     both = show.difference_plot(pd.concat([gaps, gaps.assign(scale="reduced")]))
     assert titles(both) == [f"SRe²L++ + FD² − SRe²L++ {scale} scale, plumage" for scale in ("toy", "reduced")]
     assert "no such row" in show.difference_plot(gaps[:0])

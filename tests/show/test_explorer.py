@@ -2,35 +2,14 @@
 
 import json
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from elements import Elements
 
 from fd2lib.ground import SettingError
 from fd2lib.show import explorer
 from fd2lib.show.explorer_frames import RIGHT, SIDE, WRONG, Album, Frames
-
-
-class Elements(HTMLParser):
-    """The elements of a page; fails where one is closed that is not open."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
-        if tag not in ("img", "input"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def of(self, tag):
-        return [attrs for name, attrs in self.found if name == tag]
 
 
 def data_of(text: str) -> dict:

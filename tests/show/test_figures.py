@@ -15,6 +15,8 @@ from fd2lib.data import ImageSplit, load_dataset
 from fd2lib.ground import Fd2Error
 from fd2lib.measure import Look, Neighbours, principal_plane
 from fd2lib.show.dots import Mark, dots_figure
+from fd2lib.show.grids import image_grid, overlay
+from fd2lib.show.style import method_style
 
 IMAGES = torch.randint(0, 256, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 CLASSES = ["001.Red_bird", "002.Blue_bird", "Green bird"]
@@ -41,7 +43,7 @@ def test_to_pixels_scales_floats_and_refuses_other_shapes():
 
 
 def test_image_grid_places_each_image():
-    figure = show.image_grid([IMAGES[:2], IMAGES[2:5]], ["a", "b"], ["one", "two", "three"])
+    figure = image_grid([IMAGES[:2], IMAGES[2:5]], ["a", "b"], ["one", "two", "three"])
     canvas = figure.axes[0].images[0].get_array()
     pixels = show.to_pixels(IMAGES)
     assert (canvas[:16, :16] == pixels[0]).all() and (canvas[-16:, -16:] == pixels[4]).all()
@@ -70,9 +72,9 @@ def test_curves():
 
 
 def test_method_colours_are_stable_and_differ():
-    known = [show.method_style(name).color for name in ("random", "random_cal", "sre2lpp", "sre2lpp_fd2")]
+    known = [method_style(name).color for name in ("random", "random_cal", "sre2lpp", "sre2lpp_fd2")]
     assert len(set(known)) == 4
-    assert show.method_style("mine") == show.method_style("mine")
+    assert method_style("mine") == method_style("mine")
 
 
 def test_strip_lays_pictures_out_in_rows():
@@ -83,7 +85,7 @@ def test_overlay_darkens_where_attention_is_low():
     attention = torch.zeros(1, 4, 4)
     attention[0, 0, 0] = 1
     grey = torch.full((1, 3, 32, 32), 200, dtype=torch.uint8)
-    (mixed,) = show.overlay(grey, attention)
+    (mixed,) = overlay(grey, attention)
     assert mixed[2, 2].mean() > 150 > 80 > mixed[-3, -3].mean()
     (both,) = show.over_under(grey, attention)
     assert (both[:32] == 200).all() and (both[-32:] == mixed).all()

@@ -1,35 +1,16 @@
 """The viewer: whole, self-contained, safe for any class name, and usable by everyone."""
 
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from elements import Elements
 
 from fd2lib.ground import Fd2Error
 from fd2lib.show.frames import browse, frames_html, viewer
 
 FRAMES = [np.full((8, 12, 3), value, np.uint8) for value in (0, 100, 200)]
 LABELS = ["first", "<b>second</b>", 'third "quoted"']
-
-
-class Elements(HTMLParser):
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.found.append((tag, dict(attrs)))
-        if tag not in ("img", "input"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def of(self, tag):
-        return [attrs for name, attrs in self.found if name == tag]
 
 
 def test_viewer_is_well_formed_and_shows_one_frame():

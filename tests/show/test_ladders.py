@@ -69,7 +69,7 @@ def test_trends_are_said_with_interval_n_and_verdict(ladders):
     assert NOT_ALL not in table
     more = [dataclasses.replace(one, seeds=range(9)) for one in ladders]
     assert f">grows; {NOT_ALL}<" in show.trends_table(analyse.trends(more))
-    text = show.trends_text(found).replace("\N{NO-BREAK SPACE}", " ")
+    text = trends_text(found).replace("\N{NO-BREAK SPACE}", " ")
     assert text.startswith("toy scale: drawn birds, FD² − base: +4.0 [+3.9, +4.1] points from the coarsest to the")
 
 

@@ -8,6 +8,7 @@ import pytest
 from fd2lib import analyse, show
 from fd2lib.measure import bench_cases
 from fd2lib.record import BENCH
+from fd2lib.show.timing import profile_table, speed_table
 
 PAPER = Path(__file__).parents[2] / "results" / "paper.csv"
 
@@ -24,7 +25,7 @@ def speed():
 
 
 def test_a_table_says_what_was_measured_on_what(speed):
-    table = show.speed_table(speed)
+    table = speed_table(speed)
     assert "cpu (X), 1 thread, processor time" in table and table.count("<table") == 2
     assert "less in a step: cpu (X)" in table
     assert "distill, resnet18, 64 px, K 200, M 8, batch 50" in table and "student, resnet18" in table
@@ -35,7 +36,7 @@ def test_a_table_says_what_was_measured_on_what(speed):
 
 def test_machines_and_clocks_have_tables_of_their_own(speed):
     other = speed.assign(device="cuda (Y)", clock="wall", threads=2)
-    table = show.speed_table(pd.concat([speed, other], ignore_index=True))
+    table = speed_table(pd.concat([speed, other], ignore_index=True))
     assert table.count("<table") == 4 and "cuda (Y), 2 threads, elapsed time" in table
 
 
@@ -48,13 +49,13 @@ def test_growth_has_a_panel_for_each_size(speed):
 
 def test_a_profile_is_a_table_of_its_case():
     row = {"case": "some-case", "operation": "matrix products", "calls": 3.0, "full_ms": 2.0, "bare_ms": 1.0}
-    table = show.profile_table(pd.DataFrame([row | {"share": 50.0, "more_ms": 1.0, "device": "cpu", "threads": 1}]))
+    table = profile_table(pd.DataFrame([row | {"share": 50.0, "more_ms": 1.0, "device": "cpu", "threads": 1}]))
     assert "some-case" in table and "matrix products" in table
 
 
 def test_without_rows_a_sentence_says_so(speed):
     none = speed.iloc[:0]
-    assert all("fd2lib bench" in made for made in (show.speed_table(none), show.profile_table(none)))
+    assert all("fd2lib bench" in made for made in (speed_table(none), profile_table(none)))
     assert "fd2lib bench" in show.growth_figure(analyse.growth(none))
 
 
