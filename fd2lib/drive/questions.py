@@ -31,7 +31,8 @@ from fd2lib.drive.studies import parse_studies, studies_found
 from fd2lib.ground import SettingError, read_tables
 from fd2lib.record import read_rows
 
-_TOLD = ("how", "page", "source", "claimed", "points")  # of a measure; the rest are columns of its source's differences
+_SHOWN = ("how", "points", "page")  # of a measure
+_TOLD = (*_SHOWN, "source", "claimed")  # the rest are columns of its source's differences
 SOURCES = ("plan", "study", "factors", "trial", "attention", "geometry")  # of evidence; two words with a name
 AS_CLAIMED, AGAINST = "as claimed", "against the claim"
 
@@ -72,14 +73,20 @@ def evidence(folder: str | Path) -> pd.DataFrame:
     """
     known, found = dict[str, pd.DataFrame](), []
     for key, claim in read_tables("claims").items():
-        for place, one in enumerate(claim["measures"], 1):
-            said = {"name": f"{key}_{place}", "by": claim["by"], "claim": claim["claim"], "how": one["how"]}
-            said |= {"points": one.get("points", True)}
+        said = {name: claim[name] for name in ("by", "claim")}
+        for place, one in enumerate(measures(claim), 1):
             source = one.get("source", "")
             if source not in known:
                 known[source] = differences(source, folder)
-            found.append(said | _found(known[source], one) | {"page": one.get("page", claim["page"])})
+            told = {"name": f"{key}_{place}", "points": True} | {name: one[name] for name in _SHOWN if name in one}
+            found.append(said | told | _found(known[source], one))
     return pd.DataFrame(found, columns=["name", "by", "claim", "how", "points", *NUMBERS, "verdict", "page"])
+
+
+def measures(claim: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the measures of a claim, each with what the claim says of all."""
+    shared = {name: value for name, value in claim.items() if name not in ("by", "claim", "measures")}
+    return [shared | one for one in claim["measures"]]
 
 
 def differences(source: str, folder: str | Path) -> pd.DataFrame:

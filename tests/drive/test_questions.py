@@ -9,7 +9,7 @@ import pytest
 
 from fd2lib import analyse, show
 from fd2lib.drive import differences, evidence, load_plan, planned_verdicts
-from fd2lib.drive.questions import AGAINST, AS_CLAIMED, SOURCES
+from fd2lib.drive.questions import AGAINST, AS_CLAIMED, SOURCES, measures
 from fd2lib.ground import SettingError, read_tables
 
 ROOT = Path(__file__).parents[2]
@@ -93,7 +93,7 @@ def test_evidence_agrees_with_the_files():
 def test_every_claim_is_measured_by_what_exists(name):
     claim = read_tables("claims")[name]
     assert claim["by"] in ("abstract", "paper's table", "this book") and claim["claim"][0].isupper()
-    for one in claim["measures"]:
+    for one in measures(claim):
         kind, _, source = one.get("source", "").partition(" ")
         assert kind in ("", *SOURCES)
         if kind == "plan":
