@@ -88,8 +88,8 @@ def _room(column: str, right: bool, tag: str) -> str:
 def _text(value: Any, digits: int = 1, signed: bool = False) -> str:
     if isinstance(value, Html):
         return value
-    if isinstance(value, Interval):
-        return value.text(signed, digits)
+    if isinstance(value, Interval):  # kept on one line by its cell, but on a phone, where it may break
+        return value.text(signed, digits).replace("\N{NO-BREAK SPACE}", " ")
     if value is None or value != value:
         return "–"
     if isinstance(value, bool):
