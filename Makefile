@@ -80,8 +80,9 @@ lint: $(STAMP)
 	@$(PY) -m check_jsonschema --quiet --builtin-schema custom.github-workflows-require-timeout .github/workflows/*.yml
 	@$(PY) -m check_jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 
+# As many processes as cores, so each has one thread: more would wait for each other.
 unit: $(STAMP)
-	@$(PY) -m pytest -n auto --dist loadfile
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile
 
 nbval: $(STAMP)
-	@$(PY) -m pytest --nbval notebooks -n auto --dist loadfile
+	@OMP_NUM_THREADS=1 $(PY) -m pytest --nbval notebooks -n auto --dist loadfile

@@ -21,6 +21,10 @@ from pathlib import Path
 GRID = "datasets" in config or "plan" in config
 OUT = str(config.get("out", "runs/grid" if GRID else "book/executed"))
 NOTEBOOKS = sorted(path.stem for path in Path("notebooks").glob("*.ipynb"))
+# The first page runs every stage; pages that run none follow, rather than that others wait for what it makes; of those
+# the last, which are the longest, come first.
+RUNNING = [name for name in NOTEBOOKS if "runs_dir = " in Path(f"notebooks/{name}.ipynb").read_text(encoding="utf-8")]
+IN_TURN = [RUNNING[0], *(name for name in NOTEBOOKS if name not in RUNNING), *reversed(RUNNING[1:])]
 LIBRARY = sorted(str(path) for pattern in ("*.py", "*.toml", "*.css", "*.js") for path in Path("fd2lib").rglob(pattern))
 RESULTS = sorted(str(path) for path in Path("results").rglob("*") if path.suffix in {".csv", ".png"})
 # Snakemake reads config values as YAML; the command line reads the text again, as each parameter's own type.
@@ -192,7 +196,7 @@ if GRID:
 
 else:
 
-    for position, name in enumerate(NOTEBOOKS):
+    for position, name in enumerate(IN_TURN):
 
         rule:
             name:
@@ -207,6 +211,6 @@ else:
                 given=parameters_for(name),
             threads: workflow.cores if GIVEN else 1  # PyTorch gets so many; the toy networks are faster on one
             priority:
-                len(NOTEBOOKS) - position  # in order, so that a stage is run by its own page and loaded by later ones
+                len(NOTEBOOKS) - position
             shell:
                 "{PYTHON:q} -m fd2lib notebook {input.notebook:q} {output:q} {params.given}"

@@ -57,7 +57,7 @@ def train(network, images, labels, epochs, batch=32):
 
 def test_small_network_learns_eight_classes_from_a_hundred_images_each():
     def prepare(split, per_class):
-        images, labels, _ = render_split(8, per_class, 64, split)
+        images, labels, _ = render_split(8, per_class, 48, split)
         return ((images.float() / 255 - 0.5) / 0.25).contiguous(memory_format=torch.channels_last), labels
 
     with seeded_initialisation(0, "plumage test"):
