@@ -19,8 +19,7 @@ import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from fd2lib.drive.request import fitting_option
-from fd2lib.ground import Fd2Error, SettingError, require, unknown
+from fd2lib.ground import Fd2Error, SettingError, fitting_option, require, unknown
 
 _KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")

@@ -19,7 +19,6 @@ from fd2lib.drive.request import (
     Machine,
     MeasureRequest,
     Request,
-    split_names,
     todays_names,
 )
 from fd2lib.drive.studies import experiments_of, grid_requests, request_identity, run_grid
@@ -31,6 +30,7 @@ from fd2lib.ground import (
     read_tables,
     require,
     setting_values,
+    split_names,
     unknown,
 )
 from fd2lib.measure import attention_rows, fixed_spaces, geometry_rows, judge_space, part_masks

@@ -13,8 +13,17 @@ from tqdm.auto import tqdm
 from fd2lib.analyse import Contrast, StudyResults, study_results
 from fd2lib.data import image_set_name
 from fd2lib.drive.experiment import Experiment, resolve_recipe, settings_text
-from fd2lib.drive.request import Common, GridRequest, Request, split_names, todays_names
-from fd2lib.ground import ArtefactError, SettingError, join_overrides, load_recipe, parse_numbers, read_tables, require
+from fd2lib.drive.request import Common, GridRequest, Request, todays_names
+from fd2lib.ground import (
+    ArtefactError,
+    SettingError,
+    join_overrides,
+    load_recipe,
+    parse_numbers,
+    read_tables,
+    require,
+    split_names,
+)
 from fd2lib.record import row_identity
 
 OWN = "recipe"  # among starts: each method's own

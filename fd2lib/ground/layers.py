@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2lib.ground.declaration import fitting, setting_fields
-from fd2lib.ground.errors import SettingError, require, unknown
+from fd2lib.ground.errors import SettingError, require, shortened, unknown
 from fd2lib.ground.settings import STAGES, GeneralSettings, build_settings
 
 Entry = dict[str, Any]  # {"value": …, "from": where it comes from}
@@ -62,7 +61,7 @@ def add_recipes(path: str | Path) -> None:
     path = Path(path)
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingError(f"cannot read recipes from {path} ({error}); expected a TOML file.") from error
     for name in tables:
         if name not in (*SCALES, *NAMED):
@@ -179,7 +178,7 @@ class Layers:
             of_pieces = [self.fixing[piece].get(stage, {}) for piece in pieces]
             backbone = given["student"] if stage == "evaluate" else given["backbone"]
             for layer in [self.stage(stage, backbone, pieces), _of_caller(stage, given), *of_pieces]:
-                values |= {f"{stage}.{name}": _finite(entry) for name, entry in layer.items()}
+                values |= {f"{stage}.{name}": entry["value"] for name, entry in layer.items()}
                 sources |= {f"{stage}.{name}": entry["from"] for name, entry in layer.items()}
             fixed |= {f"{stage}.{name}": entry["from"] for layer in of_pieces for name, entry in layer.items()}
         refused = {}
@@ -212,13 +211,6 @@ def _of_caller(stage: str, given: Mapping[str, Any]) -> dict[str, Entry]:
     return caller | {name: {"value": given[name], "from": f"general.{name}"} for name in general}
 
 
-def _finite(entry: Entry) -> Any:
-    value = entry["value"]
-    if isinstance(value, float) and not math.isfinite(value):
-        raise SettingError(f"a recipe holds the value {value}; expected a finite number.")
-    return value
-
-
 def parse_overrides(overrides: Mapping[str, Any] | str | None) -> dict[str, Any]:
     """Return overrides as a dictionary; text is split at white space or commas into ``stage.setting=value``.
 
@@ -235,25 +227,15 @@ def parse_overrides(overrides: Mapping[str, Any] | str | None) -> dict[str, Any]
             key, sign, text = item.partition("=")
             if not sign or "." not in key or "#" in item:
                 raise SettingError(
-                    f"override {item!r} is not of the form stage.setting=value, as in distill.iterations=100."
+                    f"override {shortened(item)} is not of the form stage.setting=value, as in distill.iterations=100."
                 )
             parsed[key] = _literal(text)
     for key in parsed:
+        if not isinstance(key, str):
+            raise SettingError(f"override {key!r} is no name of a setting; expected text, as 'distill.iterations'.")
         if key in CALLERS:
             raise SettingError(f"override {key} is not followed: give {CALLERS[key]} instead.")
     return parsed
-
-
-def parse_numbers(name: str, text: str) -> list[int]:
-    """Return whole numbers from a text such as ``"1,3"``; ``name`` is what an error calls the text.
-
-    Raises:
-        SettingError: something else stands there, or nothing.
-    """
-    try:
-        return [int(item) for item in text.split(",")]
-    except ValueError as error:
-        raise SettingError(f"{name} is {text!r}; expected whole numbers separated by commas, as 1,3.") from error
 
 
 def join_overrides(*texts: str) -> str:
@@ -264,5 +246,5 @@ def join_overrides(*texts: str) -> str:
 def _literal(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # also a number of thousands of digits, and brackets as deep
         return text  # a bare word such as whole
