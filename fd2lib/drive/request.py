@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2lib.ground import SCALES, SettingError, add_recipes, fitting_option, require, shortened
+from fd2lib.ground.typed import LARGEST, LARGEST_IMAGE
 
 
 def option(
@@ -24,14 +25,17 @@ def option(
     name: str = "",
     formerly: Sequence[str] = (),
     path: bool = False,
+    high: float | None = None,
 ) -> Any:
     """Declare an option as a dataclass field, with its help for people and the words that it may be.
 
     Without a default it is required; empty texts and zeros take the recipe's. ``name`` is the command line's, where it
     is another than the field's, and ``formerly`` are earlier ones, which files and command lines that exist may have.
-    Of a ``path`` the tilde of a home folder is understood.
+    Of a ``path`` the tilde of a home folder is understood. Numbers are at least 0, and at most ``high`` where that is
+    given.
     """
-    metadata = {"help": help, "choices": tuple(choices), "name": name, "formerly": tuple(formerly), "path": path}
+    metadata = {"help": help, "choices": tuple(choices), "name": name, "formerly": tuple(formerly)}
+    metadata |= {"path": path, "high": high}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -52,6 +56,8 @@ class Options:
 def _as_declared(field: dataclasses.Field[Any], value: Any) -> Any:
     default = "" if field.default is dataclasses.MISSING else field.default  # required ones are texts
     given, about = fitting_option(field.name, value, default), field.metadata
+    if isinstance(given, int | float) and not 0 <= given <= (high := about["high"] or LARGEST[int]):
+        raise SettingError(f"{field.name} is {given}; expected {type(given).__name__} between 0 and {high}.")
     if about["path"]:
         return os.path.expanduser(given)
     if not about["choices"]:
@@ -103,7 +109,7 @@ class Common(Machine):
     dataset: str = option("plumage", "image set, as `fd2lib data` lists them; folder: your own images")
     image_set: str = option("", "name of your own for the images; by default the folder's", name="name")
     classes: str = option("", "subset: a pattern (Warbler), a count (10) or both (Warbler:10)")
-    image_size: int = option(0, "pixels, square")
+    image_size: int = option(0, "pixels, square", high=LARGEST_IMAGE)
     backbone: str = option("", "network of teacher and student, a timm name")
     bundle: str = option("", "paper or release: all their readings at once")
     teacher_kind: str = option(
@@ -154,7 +160,7 @@ class MeasureRequest(Common):
 class AttentionRequest(MeasureRequest):
     """How much of the teachers' attention lies on the parts of the bird, with and without attention head."""
 
-    radius: float = option(0.0, "of discs around parts, share of the image's side; by default a sixteenth")
+    radius: float = option(0.0, "of discs around parts, share of the image's side; by default a sixteenth", high=1)
     occluded: int = option(0, "images that are occluded place by place; by default 200")
 
 
@@ -180,6 +186,8 @@ def todays_names(given: Mapping[str, Any], kind: type[Common]) -> dict[str, Any]
     for name in given:
         if name not in today:
             require("option", name, fields)
+        elif today[name] in given:
+            raise SettingError(f"{name} is an earlier name of {today[name]}, and both are given; give one of the two.")
     return {today.get(name, name): value for name, value in given.items()}
 
 
