@@ -54,8 +54,9 @@ def shortened(value: object) -> str:
 def unknown(kind: str, value: object, choices: Iterable[object]) -> str:
     """Return the sentence for an unknown name of a kind, such as ``"method"``: its nearest choice, and all choices."""
     names = list(dict.fromkeys(map(str, choices)))
-    close = difflib.get_close_matches(str(value)[:200], names, n=1, cutoff=0.5)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    folded = {name.casefold(): name for name in reversed(names)}
+    close = difflib.get_close_matches(str(value)[:200].casefold(), folded, n=1, cutoff=0.5)
+    hint = f" Did you mean {folded[close[0]]!r}?" if close else ""
     return f"unknown {kind} {shortened(value)}.{hint} Choose one of: {', '.join(names)}."
 
 

@@ -4,9 +4,10 @@ import contextlib
 import numbers
 import os
 import re
+from collections.abc import Collection
 from typing import Any
 
-from fd2lib.ground.errors import SettingError, shortened
+from fd2lib.ground.errors import SettingError, require, shortened
 
 # What a number may be that declares no bounds of its own: seeds are of 64 bits, and a weight of more than this drowns
 # every other in single precision.
@@ -62,6 +63,22 @@ def parse_numbers(name: str, text: str | int) -> list[int]:
     if twice := [item for place, item in enumerate(given) if item in given[:place]]:
         raise SettingError(f"{name} is {shortened(text)}, with {twice[0]} twice; expected each number once.")
     return given
+
+
+def parse_names(what: str, text: str, choices: Collection[str]) -> list[str]:
+    """Return names from a text that separates them by commas, each one of the choices; upper case is taken as lower.
+
+    Raises:
+        SettingError: an unknown name, one that is there twice, or none.
+    """
+    names = [name if name in choices else name.lower() for name in split_names(text)]
+    if not names:
+        raise SettingError(f"{what} are {shortened(text)}; name at least one of: {', '.join(choices)}.")
+    for place, name in enumerate(names):
+        require(f"name among {what}:", name, choices)
+        if name in names[:place]:
+            raise SettingError(f"{what} are {shortened(text)}, with {name!r} twice; expected each name once.")
+    return names
 
 
 def split_names(text: str) -> list[str]:

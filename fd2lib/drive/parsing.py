@@ -1,0 +1,129 @@
+"""From words to a command: tyro reads them as its options say, and what is wrong is one sentence."""
+
+import contextlib
+import dataclasses
+import functools
+import inspect
+import io
+import operator
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import tyro
+from tyro.conf import FlagCreatePairsOff, OmitSubcommandPrefixes, arg, subcommand
+
+from fd2lib.drive.request import Options
+from fd2lib.ground import SettingError, require, unknown
+
+Group = Sequence[type["Command"]]  # what stands under one name: a command, or what it does alone and others
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Options):
+    """One command: a dataclass of its options that can be run."""
+
+    shared: ClassVar[bool] = False  # whether several processes can run it together
+
+    def run(self) -> None:
+        """Do it."""
+        raise NotImplementedError
+
+
+def parse_command(words: Sequence[str], groups: Mapping[str, Group]) -> Command:
+    """Return the command that the words of a command line say; where they ask for help, print it and leave.
+
+    Raises:
+        SettingError: there is no such command or option, or a value that it does not take.
+        SystemExit: help was asked for.
+    """
+    if not words:
+        raise SettingError(f"no command was given; expected one of: {', '.join(groups)}. See `fd2lib --help`.")
+    first = words[0]
+    if not first.startswith("-"):
+        require("command", first, groups)
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told):
+            read = tyro.cli(
+                functools.reduce(operator.or_, (_group(name, group) for name, group in groups.items())),
+                args=list(words),
+                prog="fd2lib",
+                description="Fine-grained dataset distillation with FD².",
+                config=(OmitSubcommandPrefixes, FlagCreatePairsOff),
+            )
+    except SystemExit as ended:
+        if not ended.code:
+            raise
+        raise SettingError(_in_one_line(told.getvalue(), first, groups)) from ended
+    command: Command = read.command(**vars(read))
+    return command
+
+
+def _in_one_line(told: str, first: str, groups: Mapping[str, Group]) -> str:
+    """What tyro tells in a box over several lines, or for a word that there is not the nearest that there is."""
+    lines = [line.strip("│ ") for line in told.splitlines() if line.startswith("│")]
+    end = next((place for place, line in enumerate(lines) if line.startswith("──")), len(lines))
+    text = " ".join(line for line in lines[:end] if line)
+    help_ = f"See `fd2lib {first} --help`." if first in groups else "See `fd2lib --help`."
+    if found := re.match(r"Unrecognized options: ([^,]*)", text):
+        word = found[1].split("=")[0]
+        if word.startswith("-"):
+            options = [f"--{name}" for kind in groups.get(first, ()) for name in _written(kind)] or [
+                "--help",
+                "--version",
+            ]
+            return f"{unknown('option', word, options)} {help_}"
+        others = [_name(kind) for kind in groups.get(first, ())]
+        return (
+            unknown(f"command of {first}", word, others)
+            if len(others) > 1
+            else (f"{word!r} is one word too many; options have a name, as --seeds 0,1. {help_}")
+        )
+    return f"{text.rstrip('.')}. {help_}"
+
+
+def _written(kind: Any) -> list[str]:
+    """The names of a command's options, as they are typed."""
+    names = {(field.metadata["name"] or field.name).replace("_", "-"): field for field in dataclasses.fields(kind)}
+    return [f"no-{name}" if field.default is True else name for name, field in names.items()]
+
+
+def _group(name: str, group: Group) -> Any:
+    """What tyro reads for a name: one command, or several that stand as words behind it."""
+    if len(group) == 1:
+        return _named(group[0])
+    kinds = functools.reduce(operator.or_, (_named(kind) for kind in group))
+    alone = group[0]
+    return Annotated[kinds, subcommand(name=name, description=inspect.getdoc(alone), default=_options(alone)())]
+
+
+def _name(kind: Any) -> str:
+    return str(kind.__name__.lower())
+
+
+def _named(kind: Any) -> Any:
+    return Annotated[_options(kind), subcommand(name=_name(kind), description=inspect.getdoc(kind))]
+
+
+@functools.cache
+def _options(kind: Any) -> Any:
+    """The options of a command for tyro, which reads texts: the command brings them to its types."""
+    fields = []
+    for field in dataclasses.fields(kind):
+        about, default = field.metadata, field.default
+        old = [f"--{name.replace('_', '-')}" for name in about["formerly"]]
+        old += [f"-{about['name']}"] * (len(about["name"]) == 1)
+        place = (about["name"] or field.name).upper() if default is dataclasses.MISSING else None
+        type_: Any = field.type
+        if type_ in (int, float):
+            place, type_, default = type_.__name__.upper(), str, str(default)
+        elif about["choices"]:
+            place = f"{{{','.join(about['choices'])}}}"
+        shown = arg(name=about["name"] or None, aliases=old or None, help=about["help"], metavar=place)
+        copy = dataclasses.field(default=default)
+        fields.append((field.name, Annotated[type_, shown], copy))
+    texts = dataclasses.make_dataclass(kind.__name__, fields, frozen=True, kw_only=True)
+    texts.command = kind  # type: ignore[attr-defined]
+    return texts
