@@ -40,7 +40,7 @@ def parse_recipe(name: str) -> Recipe:
 
 
 def _require_known(scale: str, dataset: str, backbone: str) -> None:
-    """Check names that recipes do not have to mention; who lists them takes seconds to import, and most are mentioned."""
+    """Check names that recipes need not mention; most do, and what lists them all takes seconds to import."""
     tables = read_tables(scale)
     if dataset not in ("plumage", "cub200", *tables.get("dataset", {})):
         from fd2lib.data import list_datasets

@@ -144,7 +144,7 @@ def read_rows(path: str | Path, table: Table = STUDENTS, *, missing_ok: bool = F
 
     Raises:
         SettingError: there is no such file.
-        ArtefactError: it cannot be read, is cut, has columns that the table never had, or none of what tells rows apart.
+        ArtefactError: it cannot be read, is cut, has columns that the table never had, or not those of a key.
     """
     path = Path(path).expanduser()
     if missing_ok and not path.exists():
