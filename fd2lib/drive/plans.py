@@ -219,9 +219,10 @@ def load_plan(name: str) -> Plan:
 def _read_plan(path: str) -> dict[str, Any]:
     """The table of a user's file; folders and devices are not a plan's, which runs anywhere."""
     told = read_toml(os.path.expanduser(path), "a plan")
-    parts = told.get("parts", [{}])
+    parts = told.get("parts", [])
+    tables = [told, *(part for part in parts if isinstance(part, dict))] if isinstance(parts, list) else [told]
     for field in dataclasses.fields(Machine):
-        if any(field.name in table for table in (told, *parts) if isinstance(table, dict)):
+        if any(field.name in table for table in tables):
             raise SettingError(f"{path} says {field.name}, which is its caller's; take it out and give it apart.")
     return told
 

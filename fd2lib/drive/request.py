@@ -56,7 +56,8 @@ class Options:
 def _as_declared(field: dataclasses.Field[Any], value: Any) -> Any:
     default = "" if field.default is dataclasses.MISSING else field.default  # required ones are texts
     given, about = fitting_option(field.name, value, default), field.metadata
-    if isinstance(given, int | float) and not 0 <= given <= (high := about["high"] or LARGEST[int]):
+    high = about["high"] or LARGEST[int]
+    if isinstance(given, int | float) and not 0 <= given <= high:
         raise SettingError(f"{field.name} is {given}; expected {type(given).__name__} between 0 and {high}.")
     if about["path"]:
         return os.path.expanduser(given)

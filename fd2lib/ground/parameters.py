@@ -1,7 +1,7 @@
 """Parameters of notebooks: the defaults that a cell says, and what papermill injected beside them.
 
-papermill only warns about a parameter that a notebook does not have and runs on with the default. It puts its cell behind
-the notebook's own, so that the first import of the library, in the cell after, can look at both.
+papermill only warns about a parameter that a notebook does not have and runs on with the default. It puts its cell
+behind the notebook's own, so that the first import of the library, in the cell after, can look at both.
 """
 
 import ast

@@ -28,11 +28,18 @@ def require_output_folder(path: str | Path) -> None:
     _require_writable(Path(path), Path(path))
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True  # a name that is too long raises
+
+
 def _require_writable(folder: Path, path: Path) -> None:
     nearest = folder
     try:
-        os.stat(f"{path}.tmp") if os.path.lexists(f"{path}.tmp") else None  # a name that is too long
-        nearest = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+        nearest = next(one for one in (path, *path.parents) if _is_there(one) and not one == path != folder)
         with tempfile.TemporaryDirectory(dir=nearest, prefix=".fd2lib-"):
             pass
     except (OSError, ValueError) as error:

@@ -43,7 +43,8 @@ def _as_number(value: Any, kind: type[int] | type[float]) -> Any:
     """A number, or a text that is one, as a kind of number where nothing is lost by it, else what was given."""
     if isinstance(value, str):  # Python itself reads 1_0 and the digits of other alphabets
         text = value.strip()
-        return kind(text) if _WRITTEN[kind].fullmatch(text) and len(text) <= 1000 else value
+        number = kind(text) if _WRITTEN[kind].fullmatch(text) and len(text) <= 1000 else None
+        return value if number is None or abs(number) > LARGEST[int] else number
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         with contextlib.suppress(ValueError, OverflowError):  # neither whole nor finite
             return kind(value) if kind(value) == value else value
@@ -57,7 +58,7 @@ def parse_numbers(name: str, text: str | int) -> list[int]:
         SettingError: something else stands there, or nothing, or one number twice.
     """
     given = [_as_number(item, int) for item in str(text).split(",")]
-    if wrong := [item for item in given if not isinstance(item, int) or abs(item) > LARGEST[int]]:
+    if wrong := [item for item in given if not isinstance(item, int)]:
         seen = f", with {shortened(wrong[0])}" if len(given) > 1 else ""
         raise SettingError(f"{name} is {shortened(text)}{seen}; expected whole numbers separated by commas, as 1,3.")
     if twice := [item for place, item in enumerate(given) if item in given[:place]]:

@@ -66,7 +66,7 @@ def test_listing_names_every_set_with_licence_and_source(capsys):
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(own_images, tmp_path, capsys, extra, words):
-    assert _run(own_images, tmp_path, *extra) == 1
+    assert _run(own_images, tmp_path, *extra) == 2
     error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("fd2lib:")]
     assert len(error) == 1
     assert all(word in error[0] for word in words), error[0]
@@ -86,7 +86,7 @@ def test_a_plan_is_narrowed_to_some_of_its_seeds_and_by_nothing_else(capsys):
         ("geometry", ["--seeds", "0"], "compares its seeds"),
         ("warblers", ["--seeds", "0", "--ipc", "1"], "and so does ipc"),
     ):
-        assert main(["run", "--plan", name, *options]) == 1
+        assert main(["run", "--plan", name, *options]) == 2
         assert words in capsys.readouterr().err
 
 
@@ -94,12 +94,12 @@ def test_a_corrupt_image_is_named(own_images, tmp_path, capsys):
     broken = tmp_path / "broken"
     shutil.copytree(own_images, broken)
     (broken / "train" / "wren" / "2.png").write_bytes(b"no image")
-    assert _run(broken, tmp_path) == 1
+    assert _run(broken, tmp_path) == 2
     assert "wren/2.png" in capsys.readouterr().err
 
 
 def test_an_unknown_notebook_parameter_is_refused(capsys):
-    assert main(["notebook", "notebooks/30_distill.ipynb", "out.ipynb", "-p", "datset", "plumage"]) == 1
+    assert main(["notebook", "notebooks/30_distill.ipynb", "out.ipynb", "-p", "datset", "plumage"]) == 2
     assert "dataset" in capsys.readouterr().err
 
 
@@ -137,5 +137,5 @@ def test_benchmarks_are_rows_and_lines(tmp_path, capsys):
         main(["bench", "--quick", "--quiet", "--cases", "decoding-folder", "--device", "cpu", "--out", str(out)]) == 0
     )
     assert "decoding-folder" in out.read_text() and "ratio" in capsys.readouterr().out
-    assert main(["bench", "--cases", "distil", "--out", str(out)]) == 1
+    assert main(["bench", "--cases", "distil", "--out", str(out)]) == 2
     assert "'distil'" in capsys.readouterr().err
