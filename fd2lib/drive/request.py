@@ -216,7 +216,7 @@ def load_plugin(plugin: str) -> None:
         except BaseException:
             del sys.modules[name]
             raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SettingError(
             f"plugin {shortened(plugin)} could not be loaded ({type(error).__name__}: {error}); "
             "expected a Python file or the name of a module that imports without errors."
