@@ -30,11 +30,17 @@ PYTHON = sys.executable  # each process asks anew: a job elsewhere has another
 
 
 def require_notebook_parameters():
-    """Fill in what notebooks accept; leave with an error for what none does."""
-    from fd2lib.drive.notebooks import notebook_parameters
-    from fd2lib.ground import unknown
+    """Fill in what notebooks accept; leave with an error for what none does, and for a value that does not fit."""
+    from fd2lib.drive.notebooks import notebook_parameters, parse_parameters
+    from fd2lib.ground import Fd2Error, unknown
 
-    ACCEPTED.update({name: set(notebook_parameters(f"notebooks/{name}.ipynb")) for name in NOTEBOOKS})
+    try:
+        for name in NOTEBOOKS:
+            ACCEPTED[name] = set(notebook_parameters(f"notebooks/{name}.ipynb"))
+            mine = {key: value for key, value in GIVEN.items() if key in ACCEPTED[name]}
+            parse_parameters(f"notebooks/{name}.ipynb", mine)
+    except Fd2Error as error:
+        sys.exit(str(error))
     known = sorted(set().union(*ACCEPTED.values()))
     for key in GIVEN:
         if key not in known:

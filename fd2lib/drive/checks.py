@@ -2,16 +2,21 @@
 
 from pathlib import Path
 
+import torch
+
 from fd2lib.data import Dataset
 from fd2lib.ground import DataError, DistillSettings, PretrainSettings, Recipe, SettingError
 from fd2lib.ground.paths import require_output_folder
 from fd2lib.ground.typed import parse_phases
 from fd2lib.models.available import require_backbone
+from fd2lib.stages.common import compiled
 from fd2lib.stages.objective import require_heads
 from fd2lib.stages.starts import require_images
 
 
-def require_ready(recipe: Recipe, images: DistillSettings, data: Dataset, runs_dir: str | Path) -> None:
+def require_ready(
+    recipe: Recipe, images: DistillSettings, data: Dataset, runs_dir: str | Path, device: torch.device
+) -> None:
     """Check what a recipe asks of images, networks and folders; its settings were checked when it was resolved.
 
     ``images`` are the settings that images are made with, perhaps more per class than the recipe asks for.
@@ -19,9 +24,11 @@ def require_ready(recipe: Recipe, images: DistillSettings, data: Dataset, runs_d
     Raises:
         DataError: too few images, or of one class; or a file of weights is missing.
         SettingError: a network or its weights do not exist or do not take the images, a term lacks the head that it
-            reads, or nothing can be written below ``runs_dir``.
+            reads, the device compiles nothing, or nothing can be written below ``runs_dir``.
     """
     require_output_folder(runs_dir)
+    for settings in (recipe.relabel, recipe.evaluate):
+        compiled(require_ready, settings.compiled, device)  # compiles nothing before it is called
     if data.num_classes < 2:
         raise DataError(
             f"{data.image_set or data.name} has {data.num_classes} class; expected at least 2, which can be told "

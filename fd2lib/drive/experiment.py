@@ -114,7 +114,7 @@ class Experiment:
     def check(self) -> None:
         """Check what can be known before anything is computed; see :func:`fd2lib.drive.checks.require_ready`."""
         if not self._is_ready:
-            require_ready(self.recipe, self.distill_settings, self.dataset, self.request.runs_dir)
+            require_ready(self.recipe, self.distill_settings, self.dataset, self.request.runs_dir, self.device)
         self._is_ready = True
 
     def _run(self, stage: Any, settings: Any, make_inputs: Callable[[], Any]) -> Any:

@@ -9,6 +9,9 @@ from collections.abc import Collection, Iterable
 from typing import ClassVar
 
 
+_MOST_NAMES = 60  # that a message lists
+
+
 class Fd2Error(Exception):
     """Base of every error that fd2lib raises on purpose."""
 
@@ -57,7 +60,8 @@ def unknown(kind: str, value: object, choices: Iterable[object]) -> str:
     folded = {name.casefold(): name for name in reversed(names)}
     close = difflib.get_close_matches(str(value)[:200].casefold(), folded, n=1, cutoff=0.5)
     hint = f" Did you mean {folded[close[0]]!r}?" if close else ""
-    return f"unknown {kind} {shortened(value)}.{hint} Choose one of: {', '.join(names)}."
+    told = ", ".join(names[:_MOST_NAMES]) + f" and {len(names) - _MOST_NAMES} more" * (len(names) > _MOST_NAMES)
+    return f"unknown {kind} {shortened(value)}.{hint} Choose one of: {told}."
 
 
 def require(kind: str, value: object, choices: Collection[object]) -> None:

@@ -427,6 +427,9 @@ def test_fields_of_experiments(fields):
         (["--overrides", "evaluate.student_init=TAKEN"], "TAKEN"),
         (["--overrides", "evaluate.student_init=imagenet"], "ImageNet"),
         (["--overrides", "pretrain.init=imagenet"], "ImageNet"),
+        (["--overrides", "evaluate.compiled=graphs"], "CUDA device"),
+        (["--overrides", "relabel.label_source=head"], "no attention head"),
+        (["--overrides", "evaluate.stem=small", "--student", "vit_tiny_patch16_224"], "small stem"),
     ],
 )  # fmt: skip
 def test_paths_and_weights(words, said, tmp_path):
