@@ -8,7 +8,6 @@ import math
 from collections.abc import Collection, Iterable
 from typing import ClassVar
 
-
 _MOST_NAMES = 60  # that a message lists
 
 
