@@ -17,7 +17,7 @@ from tyro.conf import FlagCreatePairsOff, OmitSubcommandPrefixes, arg, subcomman
 from fd2lib.drive.request import Options
 from fd2lib.ground import SettingError, require, unknown
 
-Group = Sequence[type["Command"]]  # what stands under one name: a command, or what it does alone and others
+Group = Sequence[Any]  # classes of commands under one name: one, or what the name does alone and others
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ def option(
     Of a ``path`` the tilde of a home folder is understood. Numbers are at least 0, and at most ``high`` where that is
     given.
     """
-    metadata = {"help": help, "choices": tuple(choices), "name": name, "formerly": tuple(formerly)}
+    metadata: dict[str, Any] = {"help": help, "choices": tuple(choices), "name": name, "formerly": tuple(formerly)}
     metadata |= {"path": path, "high": high}
     return dataclasses.field(default=default, metadata=metadata)
 

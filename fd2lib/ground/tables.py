@@ -130,9 +130,9 @@ def _require_form(path: Path, name: str, table: Any) -> None:
 def _require_says(path: Path, kind: str, name: str, table: Any) -> None:
     for key, type_ in _SAYS.get(kind, {}).items():
         if not isinstance(table, Mapping) or not isinstance(table.get(key), type_):
-            wanted = {str: "text", list: "list of names", dict: "table"}[type_]
+            words: dict[Any, str] = {str: "text", list: "list of names", dict: "table"}
             seen = table.get(key) if isinstance(table, Mapping) else table
-            raise SettingError(f"{path}: {key} of {kind}.{name} is {shortened(seen)}; expected a {wanted}.")
+            raise SettingError(f"{path}: {key} of {kind}.{name} is {shortened(seen)}; expected a {words[type_]}.")
 
 
 def _require_layers(path: Path, where: str, table: Any) -> None:

@@ -47,7 +47,8 @@ def _as_number(value: Any, kind: type[int] | type[float]) -> Any:
         return value if number is None or abs(number) > LARGEST[int] else number
     if isinstance(value, numbers.Real) and not isinstance(value, bool):
         with contextlib.suppress(ValueError, OverflowError):  # neither whole nor finite
-            return kind(value) if kind(value) == value else value
+            number = kind(value)  # type: ignore[call-overload]  # a Real is one that both take
+            return number if number == value else value
     return value
 
 
