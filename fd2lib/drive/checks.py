@@ -45,7 +45,8 @@ def _require_teachers(recipe: Recipe, data: Dataset) -> None:
     for teacher in recipe.image_teachers:
         _require_teacher(teacher, data, sizes)
         if recipe.distill.iterations:
-            ratio = teacher.attention_ratio if recipe.distill.own_ratio else recipe.distill.attention_ratio
+            own = teacher.attention_ratio if teacher.attention else 0.0
+            ratio = own if recipe.distill.own_ratio else recipe.distill.attention_ratio
             require_heads(recipe.distill, ratio, teacher.attention)
     for teacher in recipe.label_teachers:
         _require_teacher(teacher, data, [])
