@@ -57,21 +57,15 @@ def parse_command(words: Sequence[str], groups: Mapping[str, Group]) -> Command:
 
 def _read(words: Sequence[str], groups: Mapping[str, Group]) -> Any:
     """What tyro makes of words; it reads the options of one command faster than those of all."""
-    if words[0] in groups:
-        group, prog, words = groups[words[0]], f"fd2lib {words[0]}", words[1:]
-        kinds, told = _kinds(group), inspect.getdoc(group[0])
-    else:
-        prog, told = "fd2lib", "Fine-grained dataset distillation with FD²."
+    config = (OmitSubcommandPrefixes, FlagCreatePairsOff)
+    if words[0] not in groups:
         kinds = functools.reduce(operator.or_, (_group(name, group) for name, group in groups.items()))
-    known = {"default": _options(group[0])()} if prog != "fd2lib" and len(group) > 1 else {}
-    return tyro.cli(
-        kinds,
-        args=list(words),
-        prog=prog,
-        description=told,
-        config=(OmitSubcommandPrefixes, FlagCreatePairsOff),
-        **known,
-    )
+        about = "Fine-grained dataset distillation with FD²."
+        return tyro.cli(kinds, args=list(words), prog="fd2lib", description=about, config=config)
+    group = groups[words[0]]
+    alone: dict[str, Any] = {"default": _options(group[0])()} if len(group) > 1 else {}
+    prog, about = f"fd2lib {words[0]}", inspect.getdoc(group[0]) or ""
+    return tyro.cli(_kinds(group), args=list(words[1:]), prog=prog, description=about, config=config, **alone)
 
 
 def _in_one_line(told: str, first: str, groups: Mapping[str, Group]) -> str:
@@ -80,21 +74,15 @@ def _in_one_line(told: str, first: str, groups: Mapping[str, Group]) -> str:
     end = next((place for place, line in enumerate(lines) if line.startswith("──")), len(lines))
     text = " ".join(line for line in lines[:end] if line)
     help_ = f"See `fd2lib {first} --help`." if first in groups else "See `fd2lib --help`."
-    if found := re.match(r"Unrecognized options: ([^,]*)", text):
-        word = found[1].split("=")[0]
-        if word.startswith("-"):
-            options = [f"--{name}" for kind in groups.get(first, ()) for name in _written(kind)] or [
-                "--help",
-                "--version",
-            ]
-            return f"{unknown('option', word, options)} {help_}"
-        others = [_name(kind) for kind in groups.get(first, ())]
-        return (
-            unknown(f"command of {first}", word, others)
-            if len(others) > 1
-            else (f"{word!r} is one word too many; options have a name, as --seeds 0,1. {help_}")
-        )
-    return f"{text.rstrip('.')}. {help_}"
+    if not (found := re.match(r"Unrecognized options: ([^,]*)", text)):
+        return f"{text.rstrip('.')}. {help_}"
+    word, kinds = found[1].split("=")[0], groups.get(first, ())
+    if word.startswith("-"):
+        options = [f"--{name}" for kind in kinds for name in _written(kind)]
+        return f"{unknown('option', word, options or ['--help', '--version'])} {help_}"
+    if len(kinds) > 1:
+        return unknown(f"command of {first}", word, [_name(kind) for kind in kinds])
+    return f"{word!r} is one word too many; options have a name, as --seeds 0,1. {help_}"
 
 
 def _written(kind: Any) -> list[str]:
