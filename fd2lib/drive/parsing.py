@@ -62,10 +62,12 @@ def _read(words: Sequence[str], groups: Mapping[str, Group]) -> Any:
         kinds = functools.reduce(operator.or_, (_group(name, group) for name, group in groups.items()))
         about = "Fine-grained dataset distillation with FD²."
         return tyro.cli(kinds, args=list(words), prog="fd2lib", description=about, config=config)
-    group = groups[words[0]]
+    group, rest = groups[words[0]], list(words[1:])
+    if len(group) > 1 and rest and rest[0].startswith("-") and rest[0] not in ("-h", "--help"):
+        rest = [_name(group[0]), *rest]  # options of what the name does alone
     alone: dict[str, Any] = {"default": _options(group[0])()} if len(group) > 1 else {}
     prog, about = f"fd2lib {words[0]}", inspect.getdoc(group[0]) or ""
-    return tyro.cli(_kinds(group), args=list(words[1:]), prog=prog, description=about, config=config, **alone)
+    return tyro.cli(_kinds(group), args=rest, prog=prog, description=about, config=config, **alone)
 
 
 def _in_one_line(told: str, first: str, groups: Mapping[str, Group]) -> str:
