@@ -34,11 +34,17 @@ PYTHON = sys.executable  # each process asks anew: a job elsewhere has another
 
 
 def require_notebook_parameters():
-    """Fill in what notebooks accept; leave with an error for what none does."""
-    from fd2lib.drive.notebooks import notebook_parameters
-    from fd2lib.ground import unknown
+    """Fill in what notebooks accept; leave with an error for what none does, and for a value that does not fit."""
+    from fd2lib.drive.notebooks import notebook_parameters, parse_parameters
+    from fd2lib.ground import Fd2Error, unknown
 
-    ACCEPTED.update({name: set(notebook_parameters(f"notebooks/{name}.ipynb")) for name in NOTEBOOKS})
+    try:
+        for name in NOTEBOOKS:
+            ACCEPTED[name] = set(notebook_parameters(f"notebooks/{name}.ipynb"))
+            mine = {key: value for key, value in GIVEN.items() if key in ACCEPTED[name]}
+            parse_parameters(f"notebooks/{name}.ipynb", mine)
+    except Fd2Error as error:
+        sys.exit(str(error))
     known = sorted(set().union(*ACCEPTED.values()))
     for key in GIVEN:
         if key not in known:
@@ -49,6 +55,18 @@ def parameters_for(name):
     """Command-line words for the parameters given that this notebook has."""
     mine = {key: value for key, value in sorted(GIVEN.items()) if key in ACCEPTED[name]}
     return " ".join(f"-p {key} {shlex.quote(value)}" for key, value in mine.items())
+
+
+def behind(name):
+    """What lies behind a page besides its parameters: another text where images or tables that it is given changed."""
+    from fd2lib.ground.paths import folder_state, images_state
+
+    mine = {key: os.path.expanduser(value) for key, value in GIVEN.items() if key in ACCEPTED[name]}
+    tables = ("project", "attention", "geometry", "gallery", *(["results"] if name >= "55" else []))
+    # Notebooks run in their own folder.
+    seen = folder_state(*(os.path.join("notebooks", mine[key]) for key in tables if mine.get(key)))
+    root = os.path.join("notebooks", mine["data_root"]) if mine.get("data_root") else ""
+    return " ".join([seen, *(images_state(one, root) for one in mine.get("dataset", "plumage").split())])
 
 
 def written_plan(given):
@@ -72,6 +90,7 @@ def grid():
     from fd2lib.drive import GridRequest, load_plan, plan_jobs
     from fd2lib.drive.request import Machine, todays_names
     from fd2lib.ground import Fd2Error, SettingError, write_json
+    from fd2lib.ground.paths import images_state
 
     try:
         asked = {key: value for key, value in GIVEN.items() if key not in ("datasets", "plan")}
@@ -88,7 +107,9 @@ def grid():
         told = {name: {key: getattr(job, key) for key in ("kind", "needs", "threads")} for name, job in jobs.items()}
         studies = {f"studies-{part.dataset}-{place}": part for place, part in enumerate(plan.parts, 1) if part.study}
         pages = {page: study_parameters(part) for page, part in studies.items()}
-        table = {"plan": name, "seeds": seeds, "machine": machine, "jobs": told, "pages": pages}
+        root, sets = machine.get("data_root", ""), sorted({part.dataset for part in plan.parts})
+        images = " ".join(images_state(one, root) for one in sets)  # other images, other rows
+        table = {"plan": name, "seeds": seeds, "machine": machine, "jobs": told, "pages": pages, "images": images}
         if workflow.is_main_process:
             TABLE.parent.mkdir(parents=True, exist_ok=True)
             write_json(TABLE, table)
@@ -144,6 +165,7 @@ if GRID:
         params:
             plan=ASKED["plan"],
             machine=MACHINE,
+            images=ASKED.get("images", ""),
         threads: lambda wildcards: JOBS[wildcards.job]["threads"]
         priority: 1
         shell:
@@ -157,6 +179,7 @@ if GRID:
         params:
             plan=ASKED["plan"],
             machine=MACHINE,
+            images=ASKED.get("images", ""),
         threads: lambda wildcards: JOBS[wildcards.job]["threads"]
         shell:
             "{PYTHON:q} -m fd2lib jobs {params.plan:q} --job {wildcards.job} --out {output:q} --quiet {params.machine}"
@@ -209,6 +232,7 @@ else:
                 f"{OUT}/{name}.ipynb",
             params:
                 given=parameters_for(name),
+                behind=lambda wildcards, name=name: behind(name) if GIVEN else "",
             threads: workflow.cores if GIVEN else 1  # PyTorch gets so many; the toy networks are faster on one
             priority:
                 len(NOTEBOOKS) - position

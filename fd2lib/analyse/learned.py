@@ -19,19 +19,19 @@ _BESIDE = ("chance", "centre", "average_map", "cell_spread", "cell_offset")  # m
 _DIFFERENCES = [*MEASURED, "ipc", "space", "start", "what", *NUMBERS, "verdict"]
 
 
-def load_attention(source: str | Path | Rows) -> pd.DataFrame:
-    """Return rows of ``attention.csv``, or of :func:`fd2lib.measure.attention_rows`; none for a missing file."""
-    return load_rows(source, ATTENTION)
+def load_attention(source: str | Path | Rows, *, missing_ok: bool = False) -> pd.DataFrame:
+    """Return rows of ``attention.csv``, or of :func:`fd2lib.measure.attention_rows`, as :func:`load_rows` does."""
+    return load_rows(source, ATTENTION, missing_ok=missing_ok)
 
 
-def load_geometry(source: str | Path | Rows) -> pd.DataFrame:
-    """Return rows of ``geometry.csv``, or of :func:`fd2lib.measure.geometry_rows`; none for a missing file.
+def load_geometry(source: str | Path | Rows, *, missing_ok: bool = False) -> pd.DataFrame:
+    """Return rows of ``geometry.csv``, or of :func:`fd2lib.measure.geometry_rows`, as :func:`load_rows` does.
 
     ``diversity`` is the difference of two images of one class over that of real images, ``distinctness`` the
     difference of images of two classes over that of images of one class, ``newness`` the difference to the nearest
     training image over that between nearest training images.
     """
-    table = load_rows(source, GEOMETRY)
+    table = load_rows(source, GEOMETRY, missing_ok=missing_ok)
     return table.assign(
         diversity=table["within"] / table["real_within"],
         distinctness=table["ratio"],

@@ -40,16 +40,19 @@ def parts(frame: pd.DataFrame, by: Sequence[str]) -> list[tuple[dict[str, Any], 
     return [(dict(zip(by, key, strict=True)), part) for key, part in frame.groupby(by, sort=False, dropna=False)]
 
 
-def load_rows(source: str | Path | Rows, table: Table = STUDENTS, **only: str) -> pd.DataFrame:
+def load_rows(
+    source: str | Path | Rows, table: Table = STUDENTS, *, missing_ok: bool = False, **only: str
+) -> pd.DataFrame:
     """Return result rows with numbers as numbers; students' rows with the column ``variant``.
 
-    They come from a results file, of which a missing one gives none, or are rows as a run returns them. Columns can be
-    asked for a value, such as ``scale="reduced"``; an empty one asks for nothing.
+    They come from a results file, of which with ``missing_ok`` a missing one gives none, or are rows as a run returns
+    them. Columns can be asked for a value, such as ``scale="reduced"``; an empty one asks for nothing.
 
     Raises:
+        SettingError: there is no such file.
         ArtefactError: the file is no such table, a number is none, or an experiment is there twice.
     """
-    found = read_rows(source, table) if isinstance(source, str | Path) else source
+    found = read_rows(source, table, missing_ok=missing_ok) if isinstance(source, str | Path) else source
     rows = [dict.fromkeys(table.columns, "") | dict(row) for row in found]
     require_single(rows, source if isinstance(source, str | Path) else "the table", table)
     frame = typed(rows, table)

@@ -24,11 +24,12 @@ def load_speed(results: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     The first have ``set``, ``without``, ``goal``, ``before`` and ``release`` of their case, or NaN; cases that are no
     longer declared are left out. The second have ``more_ms``, what a step spends above the bare passes.
     """
-    rows, cases, numbers = load_rows(Path(results) / "bench.csv", BENCH), bench_cases(), ("goal", "before", "release")
+    rows = load_rows(Path(results) / "bench.csv", BENCH, missing_ok=True)
+    cases, numbers = bench_cases(), ("goal", "before", "release")
     declared = rows["case"].map({name: place for place, name in enumerate(cases)})
     rows = rows.loc[declared.dropna().sort_values(kind="stable").index].reset_index(drop=True)
     told = {name: [getattr(cases[case], name) for case in rows["case"]] for name in ("set", "without", *numbers)}
-    profile = load_rows(Path(results) / "profile.csv", PROFILE)
+    profile = load_rows(Path(results) / "profile.csv", PROFILE, missing_ok=True)
     profile["more_ms"] = profile["full_ms"] - profile["bare_ms"]
     return rows.assign(**told).astype(dict.fromkeys(numbers, float)), profile
 

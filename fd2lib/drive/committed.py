@@ -44,7 +44,7 @@ def committed_studies(name: str, folder: str | Path) -> list[PlannedStudy]:
         numbers = wanted.setdefault((title, dataclasses.replace(part, ipc="", seeds="")), (set(), set()))
         numbers[0].update(parse_numbers("ipc", part.ipc))
         numbers[1].update(parse_numbers("seeds", part.seeds))
-    there, found = read_rows(Path(folder) / plan.file), []
+    there, found = read_rows(Path(folder) / plan.file, missing_ok=True), []
     for (title, part), numbers in wanted.items():
         own = [row for row in there if row["dataset"] == part.dataset]
         ipcs, seeds = (tuple(sorted(one)) for one in numbers)

@@ -11,8 +11,9 @@ from typing import Any
 
 from fd2lib.analyse import passes_per_image
 from fd2lib.data import Dataset, load_dataset
-from fd2lib.drive.request import Request
-from fd2lib.ground import DistillSettings, PretrainSettings, Recipe, load_recipe, setting_values
+from fd2lib.drive.checks import require_ready
+from fd2lib.drive.request import Request, todays_names
+from fd2lib.ground import DistillSettings, PretrainSettings, Recipe, SettingError, load_recipe, setting_values
 from fd2lib.ground.ranks import first_alone
 from fd2lib.measure import provenance_columns
 from fd2lib.models import Teacher
@@ -56,6 +57,11 @@ def resolve_recipe(request: Request, strict: bool = True) -> Recipe:
 def asked_images(request: Request, recipe: Recipe) -> DistillSettings:
     """Return the recipe's settings of images, with as many per class as the request asks to distill."""
     settings = recipe.distill
+    if 0 < request.distill_ipc < settings.ipc:
+        raise SettingError(
+            f"distill_ipc is {request.distill_ipc} and ipc {settings.ipc}, which are the first of them; expected at "
+            "least as many. Leave distill_ipc away, or ask for more."
+        )
     return dataclasses.replace(settings, ipc=(request.distill_ipc or settings.ipc) if settings.ipc else 0)
 
 
@@ -68,10 +74,12 @@ class Experiment:
         Raises:
             SettingError: an unknown scale, method or setting, or one that the method does not allow.
         """
-        self.request = Request(**request)
+        self.request = Request(**todays_names(request, Request))
         self.recipe = recipe or resolve_recipe(self.request)
+        asked_images(self.request, self.recipe)
         self.device = resolve_device(self.request.device)
         self._datasets: dict[tuple[Any, ...], Dataset] = {}
+        self._is_ready = False
         self._results: dict[tuple[str, Any], Any] = {}  # stages need each other's results; each is run or loaded once
 
     def with_(self, **changes: Any) -> "Experiment":
@@ -86,7 +94,7 @@ class Experiment:
 
     def derived(self, **changes: Any) -> "Experiment":
         """Return :meth:`with_` without its warning, for grids, which warn once."""
-        request = dataclasses.replace(self.request, **changes)
+        request = dataclasses.replace(self.request, **todays_names(changes, Request))
         other = Experiment(recipe=resolve_recipe(request, strict=False), **request.only(Request))
         other._datasets = self._datasets
         return other
@@ -103,11 +111,23 @@ class Experiment:
             )
         return self._datasets[key]
 
+    def check(self) -> None:
+        """Check what can be known before anything is computed; see :func:`fd2lib.drive.checks.require_ready`."""
+        if not self._is_ready:
+            require_ready(self.recipe, self.distill_settings, self.dataset, self.request.runs_dir, self.device)
+        self._is_ready = True
+
     def _run(self, stage: Any, settings: Any, make_inputs: Callable[[], Any]) -> Any:
         asked, key = self.request, (stage.__name__, settings)
+
+        def checked(settings: Any, inputs: Any, folder: Path, **how: Any) -> Any:
+            if not (folder / "manifest.json").is_file():  # what is finished is loaded, wherever its weights are today
+                self.check()
+            return stage(settings, inputs, folder, **how)
+
         if key not in self._results:
             self._results[key] = run_or_load(
-                stage, settings, make_inputs(), asked.runs_dir, device=self.device, progress=asked.progress
+                checked, settings, make_inputs(), asked.runs_dir, device=self.device, progress=asked.progress
             )
         return self._results[key]
 

@@ -6,6 +6,7 @@ twenty lines, a card, Croissant metadata, and a list of digests.
 
 import contextlib
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from torchvision.ops import box_convert
 from fd2lib.drive.card import write_card
 from fd2lib.drive.origin import Origin, trace
 from fd2lib.ground import ArtefactError, EvaluateSettings, RelabelSettings, SettingError
+from fd2lib.ground.paths import require_output_folder
 from fd2lib.stages import write_pngs
 from fd2lib.stages.label_store import CODES, LOGITS, SCALES, StoredLabels
 from fd2lib.views import BatchPlan, plan_epoch
@@ -59,9 +61,10 @@ def export_run(
             missing or changed.
         SettingError: the source set cannot be told, or the temperature is not positive.
     """
-    if not temperature > 0:
+    if not 0 < temperature < math.inf:
         raise SettingError(f"temperature is {temperature}; expected a number above 0.")
     out = Path(out)
+    require_output_folder(out)
     origin = trace(run, dataset)
     order = origin.images.labels.argsort(stable=True)  # class by class, as ImageFolder reads
     with _appearing(out) as folder:

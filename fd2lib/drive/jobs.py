@@ -18,6 +18,7 @@ from fd2lib.drive.plans import Plan, planned
 from fd2lib.drive.request import GridRequest, Request
 from fd2lib.drive.studies import experiments_of, grid_requests, request_identity
 from fd2lib.ground import ArtefactError, PretrainSettings, Recipe, SettingError, identity, require, write_json
+from fd2lib.ground.paths import require_output
 from fd2lib.record import put_rows, read_rows, row_identity
 
 TEACHER, STUDENTS = "teacher", "students"
@@ -76,7 +77,10 @@ def run_job(plan: Plan, name: str, out: str | Path, progress: bool = True) -> No
     jobs = plan_jobs(plan)
     require("job", name, jobs)
     job, out = jobs[name], Path(out)
+    require_output(out)
     experiments = experiments_of(job.requests, progress)
+    for experiment in experiments:
+        experiment.check()
     out.parent.mkdir(parents=True, exist_ok=True)
     if job.teacher:
         made = experiments[0].pretrain(job.teacher)

@@ -4,12 +4,14 @@ papermill itself only warns about a parameter that a notebook does not have, and
 unknown name or a value of the wrong type is refused before anything runs.
 """
 
-import ast
 import contextlib
+import glob
 import json
 import logging
 import os
 import re
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,10 +21,12 @@ import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
-from fd2lib.drive.request import fitting_option
-from fd2lib.ground import Fd2Error, SettingError, require, unknown
+from fd2lib.ground import Fd2Error, SettingError, fitting_option, require, unknown
+from fd2lib.ground.parameters import literal_defaults
+from fd2lib.ground.paths import require_output
 
 _KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+_THIS_PYTHON = "fd2lib"  # name of a kernel that is made for each call: one called python3 may be another Python's
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -41,18 +45,10 @@ def notebook_parameters(source: str | Path) -> dict[str, Any]:
     """
     source = Path(source)
     cells = [cell.source for cell in _read(source).cells if "parameters" in cell.metadata.get("tags", [])]
-    found = {}
-    for node in ast.parse("\n".join(cells)).body:
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            (target,) = node.targets if isinstance(node, ast.Assign) else (node.target,)
-            try:
-                found[ast.unparse(target)] = ast.literal_eval(node.value)
-            except ValueError as error:
-                code = ast.unparse(node)
-                raise NotebookError(
-                    f"{source.name}: parameter {code!r} is not a literal; expected number or text."
-                ) from error
-    return found
+    try:
+        return literal_defaults("\n".join(cells))
+    except SettingError as error:
+        raise NotebookError(f"{source.name}: {error}") from error
 
 
 def parse_parameters(source: str | Path, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,8 +101,10 @@ def run_notebook(
     folder = Path(working_directory) if working_directory else source.parent
     if not folder.is_dir():
         raise SettingError(f"working directory {folder} does not exist; expected a folder.")
+    require_output(target)
 
     target.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(target)
     partial = target.with_name(f".{target.stem}.{os.getpid()}.ipynb")
     template = str(partial.resolve()).replace("{", "{{").replace("}", "}}")  # papermill formats what stands in braces
     try:
@@ -115,7 +113,7 @@ def run_notebook(
                 notebook,
                 template,
                 parameters=values,
-                kernel_name=_KERNEL["name"],
+                kernel_name=_THIS_PYTHON,
                 cwd=str(folder.resolve()),
                 progress_bar=False,
             )
@@ -135,22 +133,31 @@ def _read(source: Path) -> nbformat.NotebookNode:
         raise SettingError(f"no notebook {source}: {hint}")
     try:
         return nbformat.read(source, as_version=4)  # type: ignore[no-untyped-call]  # nbformat gives no types
-    except (nbformat.reader.NotJSONError, nbformat.ValidationError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        reason = str(error).splitlines()[0][:120]
+    except Exception as error:  # JSON of any other form raises its own kinds
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
         raise NotebookError(f"{source} is not a notebook ({reason}); expected a Jupyter .ipynb file.") from error
 
 
 @contextlib.contextmanager
 def _kernel_environment() -> Iterator[None]:
-    """What the kernel inherits: inline figures (MPLBACKEND would lose them) and no progress bars in the page."""
-    before = {name: os.environ.get(name) for name in ("MPLBACKEND", "TQDM_DISABLE")}
+    """What the kernel inherits: inline figures (MPLBACKEND would lose them) and no progress bars in the page.
+
+    The kernel is this Python, whatever kernels lie on the paths of Jupyter.
+    """
+    before = {name: os.environ.get(name) for name in ("MPLBACKEND", "TQDM_DISABLE", "JUPYTER_PATH")}
     chatter = logging.getLogger("papermill")
     level = chatter.level
     os.environ.pop("MPLBACKEND", None)
     os.environ["TQDM_DISABLE"] = "1"
     chatter.setLevel(logging.WARNING)
     try:
-        yield
+        with tempfile.TemporaryDirectory(prefix="fd2lib-kernel-") as folder:
+            own = Path(folder, "kernels", _THIS_PYTHON, "kernel.json")
+            own.parent.mkdir(parents=True)
+            words = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            own.write_text(json.dumps({"argv": words, "display_name": "Python 3", "language": "python"}), "utf-8")
+            os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before["JUPYTER_PATH"]]))
+            yield
     finally:
         chatter.setLevel(level)
         for name, value in before.items():
@@ -158,6 +165,20 @@ def _kernel_environment() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+def _sweep(target: Path) -> None:
+    """Remove what killed processes left of a target that they were making."""
+    for left in target.parent.glob(f".{glob.escape(target.stem)}.*.ipynb"):
+        number = left.name.removeprefix(f".{target.stem}.").removesuffix(".ipynb")
+        if not number.isdecimal():
+            continue
+        try:
+            os.kill(int(number), 0)
+        except ProcessLookupError:
+            left.unlink(missing_ok=True)
+        except OSError:  # it runs, as someone else
+            continue
 
 
 def _keep(partial: Path, target: Path) -> str:

@@ -1,5 +1,6 @@
 """A page from a grid's rows: pictures of what was made, the results notebook on those rows, and HTML of both."""
 
+import importlib.util
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
@@ -13,9 +14,10 @@ from fd2lib import show
 from fd2lib.drive.experiment import Experiment
 from fd2lib.drive.notebooks import run_notebook
 from fd2lib.ground import ArtefactError, SettingError, atomic_path
+from fd2lib.ground.paths import require_output, require_output_folder
 
 _PROJECT = Path(fd2lib.__file__).resolve().parents[1]
-_NOTEBOOK = "55_read_results.ipynb"
+_NOTEBOOK, _EXECUTED = "55_read_results.ipynb", "results.ipynb"
 
 
 def write_gallery(experiments: Iterable[Experiment], folder: str | Path) -> list[Path]:
@@ -50,6 +52,24 @@ def write_gallery(experiments: Iterable[Experiment], folder: str | Path) -> list
     return written
 
 
+def require_page(out: str | Path) -> None:
+    """Check that a page can be made in a folder, before what it shows is computed.
+
+    Raises:
+        SettingError: the project's notebooks or the book's tools are not there, or the page cannot lie there.
+    """
+    notebook = _PROJECT / "notebooks" / _NOTEBOOK
+    if not notebook.is_file() or importlib.util.find_spec("jupyter_book") is None:
+        lacking = f"no notebook {notebook}" if not notebook.is_file() else "no package jupyter-book"
+        raise SettingError(
+            f"{lacking}; pages need a checkout of the project with all its requirements. Use --no-page for the rows "
+            "alone."
+        )
+    for name in ("gallery", "page", "page/_build"):
+        require_output_folder(Path(out) / name)
+    require_output(Path(out) / "page" / _EXECUTED)
+
+
 def write_page(experiments: Sequence[Experiment], out: str | Path) -> Path:
     """Make ``out/gallery`` and a page of ``out/runs.csv``; returns the HTML file to open.
 
@@ -58,17 +78,18 @@ def write_page(experiments: Sequence[Experiment], out: str | Path) -> Path:
         ArtefactError: the page could not be built.
     """
     out = Path(out).resolve()
+    require_page(out)
     notebook = _PROJECT / "notebooks" / _NOTEBOOK
-    if not notebook.is_file():
-        raise SettingError(
-            f"no notebook {notebook}; pages need a checkout of the project. Use --no-page for the rows alone."
-        )
     write_gallery(experiments, out / "gallery")
     page = out / "page"
-    executed = page / "results.ipynb"
+    executed = page / _EXECUTED
     run_notebook(notebook, executed, {"results": str(out / "runs.csv"), "gallery": str(out / "gallery")})
-    (page / "_toc.yml").write_text("format: jb-book\nroot: results\n", encoding="utf-8")
-    (page / "_config.yml").write_text(yaml.safe_dump(_page_config()), encoding="utf-8")
+    for name, text in {
+        "_toc.yml": "format: jb-book\nroot: results\n",
+        "_config.yml": yaml.safe_dump(_page_config()),
+    }.items():
+        with atomic_path(page / name) as path:
+            path.write_text(text, encoding="utf-8")
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(page), "--quiet"]
     done = subprocess.run(command, capture_output=True, text=True)
     html = page / "_build" / "html" / "results.html"

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import logging
-import tomllib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,23 +19,35 @@ from fd2lib.drive.request import (
     Machine,
     MeasureRequest,
     Request,
-    split_names,
     todays_names,
 )
-from fd2lib.drive.studies import experiments_of, grid_requests, request_identity, run_grid
+from fd2lib.drive.studies import (
+    OWN,
+    experiments_of,
+    grid_requests,
+    parse_starts,
+    request_identity,
+    require_ready,
+    run_grid,
+)
 from fd2lib.ground import (
     Recipe,
     SettingError,
     join_overrides,
+    list_methods,
+    parse_names,
     parse_numbers,
     read_tables,
+    read_toml,
     require,
     setting_values,
+    shortened,
     unknown,
 )
+from fd2lib.ground.paths import require_output
 from fd2lib.measure import attention_rows, fixed_spaces, geometry_rows, judge_space, part_masks
 from fd2lib.measure.measured import OCCLUDED, RADIUS
-from fd2lib.record import ATTENTION, GEOMETRY, STUDENTS, TABLES, Table, put_rows
+from fd2lib.record import ATTENTION, GEOMETRY, STUDENTS, TABLES, Table, put_rows, read_rows
 
 TEACHERS = {"plain": "sre2lpp", "cal": "sre2lpp_fd2"}  # kind of teacher -> a method that uses it
 logger = logging.getLogger(__name__)
@@ -43,6 +55,10 @@ logger = logging.getLogger(__name__)
 
 def measure(request: MeasureRequest, results: str | Path, progress: bool = True) -> None:
     """Measure what is asked for, adding each seed's rows to ``results`` at once; runs are made if they are missing."""
+    require_output(results)
+    table = ATTENTION if isinstance(request, AttentionRequest) else GEOMETRY
+    read_rows(results, table, missing_ok=True)
+    list(measured(request))  # each seed's settings
     if isinstance(request, AttentionRequest):
         _measure_attention(request, results, progress)
     elif isinstance(request, GeometryRequest):
@@ -78,6 +94,7 @@ def _place(request: MeasureRequest, recipe: Recipe) -> tuple[str, ...]:
 def _measure_attention(request: AttentionRequest, results: str | Path, progress: bool) -> None:
     """Load or train the teachers of each seed; one row for each kind of map."""
     first = Experiment(**request.only(Common), progress=progress)
+    first.check()
     parts = part_masks(first.dataset, request.data_root, request.radius or RADIUS)
     for seed, (kind, method) in itertools.product(_seeds(request), TEACHERS.items()):
         rows = attention_rows(first.with_(seed=seed, method=method), parts, request.occluded or OCCLUDED)
@@ -87,15 +104,18 @@ def _measure_attention(request: AttentionRequest, results: str | Path, progress:
 
 def _sets(request: GeometryRequest) -> Iterator[tuple[int, str, str]]:
     """Seed, method and the override of its start."""
-    for seed, method in itertools.product(_seeds(request), split_names(request.methods)):
+    for seed, method in itertools.product(_seeds(request), parse_names("methods", request.methods, list_methods())):
         optimised = _recipe(request, method, seed).distill.iterations > 0
-        for start in split_names(request.starts) if optimised else [""]:
-            yield seed, method, f"distill.start={start}" if start else ""
+        for start in parse_starts(request.starts) if optimised else [""]:
+            yield seed, method, f"distill.start={start}" if start not in ("", OWN) else ""
 
 
 def _measure_geometry(request: GeometryRequest, results: str | Path, progress: bool) -> None:
     """Load or make the images of each seed, method and start; the next seed's teacher judges."""
     first = Experiment(**request.only(Common), progress=progress, ipc=request.ipc, distill_ipc=request.distill_ipc)
+    if request.ipc < 2:
+        raise SettingError(f"ipc is {request.ipc}; expected at least 2, as images of a class are compared.")
+    first.check()
     fixed, seeds = fixed_spaces(first), _seeds(request)
     for seed, sets in itertools.groupby(_sets(request), key=lambda one: one[0]):
         place = seeds.index(seed)
@@ -179,32 +199,39 @@ def load_plan(name: str) -> Plan:
         require("plan", name, tables)
         given |= tables[name]
     title, file, rows, parts = (given.pop(key) for key in ("title", "file", "rows", "parts"))
+    if not isinstance(parts, list) or not parts or not all(isinstance(part, dict) for part in parts):
+        raise SettingError(f"plan {name!r}: parts are {shortened(parts)}; expected tables, each under [[parts]].")
+    for key, text in {"title": title, "file": file, "rows": rows}.items():
+        if not isinstance(text, str) or not text.strip():
+            raise SettingError(f"plan {name!r}: {key} is {shortened(text)}; expected a text, or leave it away.")
     if rows not in KINDS:
         raise SettingError(f"plan {name!r}: {unknown('kind of rows', rows, KINDS)}")
     kind = KINDS[rows]
-    titles = tuple(part.get("title", "") for part in parts)
+    titles = tuple(str(part.get("title", "")) for part in parts)
     options = [{**given, **part} for part in parts]
-    made = tuple(kind(**todays_names({key: one[key] for key in one if key != "title"}, kind)) for one in options)
+    try:
+        made = tuple(kind(**todays_names({key: one[key] for key in one if key != "title"}, kind)) for one in options)
+    except SettingError as error:
+        raise SettingError(f"plan {name!r}: {error}") from error
     return Plan(name, title, file, TABLES[rows], made, titles)
 
 
 def _read_plan(path: str) -> dict[str, Any]:
     """The table of a user's file; folders and devices are not a plan's, which runs anywhere."""
-    try:
-        told = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingError(f"cannot read a plan from {path} ({error}); expected a TOML file.") from error
+    told = read_toml(os.path.expanduser(path), "a plan")
     parts = told.get("parts", [])
-    if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
-        raise SettingError(f"{path}: parts is {parts!r}; expected tables, each under [[parts]].")
+    tables = [told, *(part for part in parts if isinstance(part, dict))] if isinstance(parts, list) else [told]
     for field in dataclasses.fields(Machine):
-        if any(field.name in table for table in (told, *parts)):
+        if any(field.name in table for table in tables):
             raise SettingError(f"{path} says {field.name}, which is its caller's; take it out and give it apart.")
     return told
 
 
 def run_plan(plan: Plan, results: str | Path, progress: bool = True) -> None:
     """Make every row of a plan that is not there yet, adding each to ``results`` as soon as it is there."""
+    for part in plan.parts[1:]:  # the last part's slip is told before the first part's days
+        if isinstance(part, GridRequest):
+            require_ready(experiments_of(grid_requests(part), progress, warn=False), results)
     for part in plan.parts:
         if isinstance(part, GridRequest):
             run_grid(experiments_of(grid_requests(part), progress), results, progress)

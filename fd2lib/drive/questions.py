@@ -108,15 +108,15 @@ def differences(source: str, folder: str | Path) -> pd.DataFrame:
     if kind == "plan":
         return planned_verdicts(name, folder)
     if kind == "trial":
-        return paired_difference(load_rows(results / "runs.csv"), "sre2lpp_fd2", "sre2lpp")
+        return paired_difference(load_rows(results / "runs.csv", missing_ok=True), "sre2lpp_fd2", "sre2lpp")
     if kind == "attention":
-        return mass_differences(load_attention(results / "attention.csv"))
+        return mass_differences(load_attention(results / "attention.csv", missing_ok=True))
     if kind == "geometry":
-        return geometry_differences(load_geometry(results / "geometry.csv"), "sre2lpp_fd2", "sre2lpp")
+        return geometry_differences(load_geometry(results / "geometry.csv", missing_ok=True), "sre2lpp_fd2", "sre2lpp")
     if kind not in SOURCES:
         raise SettingError(f"a source of evidence is {source!r}; expected {', '.join(SOURCES)}.")
     (study,), there = parse_studies(name), load_plan("studies").parts[0].only(Common)
-    found = studies_found([study], read_rows(results / "studies.csv"), **there)[study.name]
+    found = studies_found([study], read_rows(results / "studies.csv", missing_ok=True), **there)[study.name]
     return factor_effects(found) if kind == "factors" else contrast_differences(found, study.contrasts)
 
 

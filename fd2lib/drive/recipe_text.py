@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from fd2lib.ground import SCALES, Recipe, SettingError, list_bundles, list_methods, load_recipe, unknown
+from fd2lib.ground import (
+    SCALES,
+    Recipe,
+    SettingError,
+    list_bundles,
+    list_methods,
+    load_recipe,
+    read_tables,
+    require,
+    unknown,
+)
 
 DEFAULT_METHOD = "sre2lpp_fd2"
 NAME = "SCALE[/METHOD[/DATASET[/BACKBONE]]][@BUNDLE]"
@@ -15,17 +25,31 @@ def parse_recipe(name: str) -> Recipe:
     A bundle's name alone stands for that bundle at the paper's scale.
 
     Raises:
-        SettingError: there is no such recipe.
+        SettingError: there is no such recipe, or it names a bundle, data set or network that there is not.
     """
-    path, _, bundle = name.partition("@")
+    path, sign, bundle = name.strip().partition("@")
     if path not in SCALES and path in list_bundles() and not bundle:
         path, bundle = "paper", path
-    scale, *rest = path.split("/")
-    if scale not in SCALES or len(rest) > 3:
+    scale, *rest = path.rstrip("/").split("/")
+    if scale not in SCALES or len(rest) > 3 or (sign and not bundle):
         raise SettingError(f"{unknown('recipe', name, (*SCALES, *list_bundles()))} Names look like {NAME}.")
     method, dataset, backbone = (*rest, "", "", "")[:3]
     dataset = dataset or ("plumage" if scale == "toy" else "cub200")
+    _require_known(scale, dataset, backbone)
     return load_recipe(scale, method=method or DEFAULT_METHOD, dataset=dataset, backbone=backbone, bundle=bundle)
+
+
+def _require_known(scale: str, dataset: str, backbone: str) -> None:
+    """Check names that recipes need not mention; most do, and what lists them all takes seconds to import."""
+    tables = read_tables(scale)
+    if dataset not in ("plumage", "cub200", *tables.get("dataset", {})):
+        from fd2lib.data import list_datasets
+
+        require("data set", dataset, list_datasets())
+    if backbone and not any(backbone == pair.split("/")[1] for pair in tables.get("pair", {})):
+        from fd2lib.models import resolve_name
+
+        resolve_name(backbone)
 
 
 def diff_recipes(first: Recipe, second: Recipe) -> dict[str, tuple[Any, Any]]:

@@ -3,12 +3,9 @@
 The command line, the grid's settings in the Snakefile and the check of notebook parameters follow from these classes.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import importlib.util
-import math
-import numbers
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fd2lib.ground import SCALES, SettingError, add_recipes, require
+from fd2lib.ground import SCALES, SettingError, add_recipes, fitting_option, require, shortened
+from fd2lib.ground.typed import LARGEST, LARGEST_IMAGE
 
 
 def option(
@@ -26,18 +24,52 @@ def option(
     choices: Sequence[str] = (),
     name: str = "",
     formerly: Sequence[str] = (),
+    path: bool = False,
+    high: float | None = None,
 ) -> Any:
     """Declare an option as a dataclass field, with its help for people and the words that it may be.
 
     Without a default it is required; empty texts and zeros take the recipe's. ``name`` is the command line's, where it
     is another than the field's, and ``formerly`` are earlier ones, which files and command lines that exist may have.
+    Of a ``path`` the tilde of a home folder is understood. Numbers are at least 0, and at most ``high`` where that is
+    given.
     """
-    metadata = {"help": help, "choices": tuple(choices), "name": name, "formerly": tuple(formerly)}
+    metadata: dict[str, Any] = {"help": help, "choices": tuple(choices), "name": name, "formerly": tuple(formerly)}
+    metadata |= {"path": path, "high": high}
     return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Additions:
+class Options:
+    """Options as they were declared: what a person gave is brought to their types, or refused.
+
+    Raises:
+        SettingError: a value of another type, or a word that is none of an option's choices.
+    """
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if field.type in (str, int, float, bool):
+                object.__setattr__(self, field.name, _as_declared(field, getattr(self, field.name)))
+
+
+def _as_declared(field: dataclasses.Field[Any], value: Any) -> Any:
+    default = "" if field.default is dataclasses.MISSING else field.default  # required ones are texts
+    given, about = fitting_option(field.name, value, default), field.metadata
+    high = about["high"] or LARGEST[int]
+    if isinstance(given, int | float) and not 0 <= given <= high:
+        raise SettingError(f"{field.name} is {given}; expected {type(given).__name__} between 0 and {high}.")
+    if about["path"]:
+        return os.path.expanduser(given)
+    if not about["choices"]:
+        return given
+    word = given.strip().lower()
+    require(field.name, word, about["choices"])
+    return word
+
+
+@dataclass(frozen=True, kw_only=True)
+class Additions(Options):
     """What is added from outside the package."""
 
     plugin: str = option("", "Python files or modules that register terms or readers, separated by blanks")
@@ -50,9 +82,9 @@ class Additions:
             SettingError: one of them is missing or fails.
         """
         for plugin in self.plugin.split():
-            load_plugin(plugin)
+            load_plugin(os.path.expanduser(plugin))
         for file in self.recipes.split():
-            add_recipes(file)
+            add_recipes(os.path.expanduser(file))
 
     def only(self, kind: "type[Additions]") -> dict[str, Any]:
         """Return those options, by name, that requests of a kind have, such as what all of a grid's share."""
@@ -63,9 +95,11 @@ class Additions:
 class Machine(Additions):
     """Where images come from, where stages run and keep what they make; a plan leaves these to its caller."""
 
-    data_root: str = option("", "folder that holds the set; of dataset folder, the one with train/ and test/")
+    data_root: str = option(
+        "", "folder that holds the set; of dataset folder, the one with train/ and test/", path=True
+    )
     device: str = option("auto", "auto, cpu, cuda, cuda:N or mps")
-    runs_dir: str = option("runs", "folder where stages keep their artefacts")
+    runs_dir: str = option("runs", "folder where stages keep their artefacts", path=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +110,7 @@ class Common(Machine):
     dataset: str = option("plumage", "image set, as `fd2lib data` lists them; folder: your own images")
     image_set: str = option("", "name of your own for the images; by default the folder's", name="name")
     classes: str = option("", "subset: a pattern (Warbler), a count (10) or both (Warbler:10)")
-    image_size: int = option(0, "pixels, square")
+    image_size: int = option(0, "pixels, square", high=LARGEST_IMAGE)
     backbone: str = option("", "network of teacher and student, a timm name")
     bundle: str = option("", "paper or release: all their readings at once")
     teacher_kind: str = option(
@@ -90,10 +124,6 @@ class Common(Machine):
     overrides: str = option(
         "", "settings laid over the recipe, as 'distill.iterations=100 pretrain.epochs=5'", formerly=["set", "settings"]
     )
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            object.__setattr__(self, field.name, fitting_option(field.name, getattr(self, field.name), field.default))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +161,7 @@ class MeasureRequest(Common):
 class AttentionRequest(MeasureRequest):
     """How much of the teachers' attention lies on the parts of the bird, with and without attention head."""
 
-    radius: float = option(0.0, "of discs around parts, share of the image's side; by default a sixteenth")
+    radius: float = option(0.0, "of discs around parts, share of the image's side; by default a sixteenth", high=1)
     occluded: int = option(0, "images that are occluded place by place; by default 200")
 
 
@@ -146,29 +176,6 @@ class GeometryRequest(MeasureRequest):
     judge_backbone: str = option("", "network of the judging teacher; by default the same")
 
 
-def fitting_option(name: str, value: Any, default: Any) -> Any:
-    """Return a value as the type of an option's default; neighbouring types are taken, as 2 for ``"2"``.
-
-    Raises:
-        SettingError: another type.
-    """
-    kind = type(default)
-    if kind is str and isinstance(value, os.PathLike | numbers.Integral) and not isinstance(value, bool):
-        return str(value)
-    if kind in (int, float) and isinstance(value, numbers.Real | str) and not isinstance(value, bool):
-        with contextlib.suppress(ValueError):
-            if kind(value) == float(value) and math.isfinite(float(value)):
-                return kind(value)
-    if type(value) is not kind or (kind is float and not math.isfinite(value)):
-        raise SettingError(f"{name} is {value!r}; expected {kind.__name__}, such as its default {default!r}.")
-    return value
-
-
-def split_names(text: str) -> list[str]:
-    """Return names from a text that separates them by commas."""
-    return [item.strip() for item in text.split(",") if item.strip()]
-
-
 def todays_names(given: Mapping[str, Any], kind: type[Common]) -> dict[str, Any]:
     """Return options of a file under the names that they have today.
 
@@ -180,6 +187,8 @@ def todays_names(given: Mapping[str, Any], kind: type[Common]) -> dict[str, Any]
     for name in given:
         if name not in today:
             require("option", name, fields)
+        elif today[name] in given:
+            raise SettingError(f"{name} is an earlier name of {today[name]}, and both are given; give one of the two.")
     return {today.get(name, name): value for name, value in given.items()}
 
 
@@ -207,8 +216,8 @@ def load_plugin(plugin: str) -> None:
         except BaseException:
             del sys.modules[name]
             raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SettingError(
-            f"plugin {plugin!r} could not be loaded ({type(error).__name__}: {error}); "
+            f"plugin {shortened(plugin)} could not be loaded ({type(error).__name__}: {error}); "
             "expected a Python file or the name of a module that imports without errors."
         ) from error

@@ -1,13 +1,14 @@
 """Running a row of a results file again, from its settings alone."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fd2lib.drive.experiment import Experiment
 from fd2lib.drive.request import Machine
-from fd2lib.ground import Recipe, SettingError, build_settings, list_methods, setting_values
+from fd2lib.ground import ArtefactError, Recipe, SettingError, build_settings, list_methods, setting_values, shortened
 from fd2lib.ground.declaration import DIGEST
 from fd2lib.record import read_rows, settings_identity
 
@@ -19,12 +20,18 @@ def find_row(path: str | Path, which: str) -> dict[str, str]:
         SettingError: there is no such row, or several.
     """
     rows = read_rows(path)
+    which = which.strip()
     if not rows:
         raise SettingError(f"{path} holds no rows; expected a results file that `fd2lib run` wrote.")
-    if which.isdecimal() and len(which) < 8:
+    if re.fullmatch(r"\d{1,7}", which, re.ASCII):
         if not 1 <= int(which) <= len(rows):
             raise SettingError(f"row {which} of {path}; expected 1 to {len(rows)}, or the beginning of a fingerprint.")
         return rows[int(which) - 1]
+    if not re.fullmatch(r"[0-9a-f]{4,64}", which):
+        raise SettingError(
+            f"row is {shortened(which)}; expected its place, from 1 to {len(rows)}, or the first characters of its "
+            "fingerprint, at least 4 of 0-9 and a-f."
+        )
     found = [row for row in rows if row["fingerprint"].startswith(which)]
     if len(found) != 1:
         raise SettingError(f"{len(found)} rows of {path} have a fingerprint that begins with {which!r}; expected one.")
@@ -41,11 +48,21 @@ def experiment_of_row(row: Mapping[str, str], machine: Machine, *, weights: str 
         SettingError: a setting that this version does not know, or weights that are not the row's.
     """
     machine.load()
+    try:
+        recipe = _recipe_of(row, weights)
+        numbers = {name: int(row[name] or 0) for name in ("image_size", "seed", "ipc", "distill_ipc")}
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        if isinstance(error, SettingError):  # names what this version does not know
+            raise
+        told = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise ArtefactError(
+            f"the row's settings are not those of a student ({told}); it was changed. Take another."
+        ) from error
     return Experiment(
-        recipe=_recipe_of(row, weights),
+        recipe=recipe,
         **machine.only(Machine),
         **{name: row[name] for name in ("dataset", "classes", "scale", "method")},
-        **{name: int(row[name] or 0) for name in ("image_size", "seed", "ipc", "distill_ipc")},
+        **numbers,
         image_set="" if row["image_set"] == row["dataset"] else row["image_set"],
         **request,
     )

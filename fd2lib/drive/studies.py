@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,22 @@ from tqdm.auto import tqdm
 from fd2lib.analyse import Contrast, StudyResults, study_results
 from fd2lib.data import image_set_name
 from fd2lib.drive.experiment import Experiment, resolve_recipe, settings_text
-from fd2lib.drive.request import Common, GridRequest, Request, split_names, todays_names
-from fd2lib.ground import ArtefactError, SettingError, join_overrides, load_recipe, parse_numbers, read_tables, require
-from fd2lib.record import row_identity
+from fd2lib.drive.request import Common, GridRequest, Request, todays_names
+from fd2lib.ground import (
+    ArtefactError,
+    SettingError,
+    join_overrides,
+    list_methods,
+    load_recipe,
+    parse_names,
+    parse_numbers,
+    read_tables,
+    require,
+)
+from fd2lib.ground.declaration import setting_fields
+from fd2lib.ground.paths import require_output
+from fd2lib.ground.settings import stage_settings
+from fd2lib.record import read_rows, row_identity
 
 OWN = "recipe"  # among starts: each method's own
 logger = logging.getLogger(__name__)
@@ -92,16 +106,31 @@ def parse_studies(text: str) -> list[Study]:
     """Return studies from ``NAME`` or ``NAME:ARM,ARM``, several separated by blanks.
 
     Raises:
-        SettingError: an unknown study or arm.
+        SettingError: an unknown study or arm, a study or arm that is there twice, or none.
     """
-    named = [item.partition(":") for item in text.split()]
-    return [load_study(name).only(arms.split(",")) if arms else load_study(name) for name, _, arms in named]
+    items = [item.partition(":") for item in re.sub(r"\s*([:,])\s*", r"\1", text).split()]
+    names = parse_names("studies", ",".join(name for name, _, _ in items), list_studies())
+    studies = [load_study(name) for name in names]
+    return [
+        study.only(parse_names(f"arms of {study.name}", arms, study.arms)) if sign else study
+        for study, (_, sign, arms) in zip(studies, items, strict=True)
+    ]
 
 
 def study_requests(study: Study, ipcs: Sequence[int], seeds: Sequence[int], **common: Any) -> Iterator[Request]:
     """Yield the requests of a study, arm by arm; all IPC of an arm share one distillation of the largest."""
     for arm, seed, ipc in itertools.product(study.arms.values(), seeds, ipcs):
         yield Request(**{**arm.of(common), "seed": seed, "ipc": ipc, "distill_ipc": max(ipcs)})
+
+
+def parse_starts(text: str) -> list[str]:
+    """Return what optimisation starts from, of names separated by commas; ``recipe`` is each method's own.
+
+    Raises:
+        SettingError: an unknown start, one that is there twice, or none.
+    """
+    known = setting_fields(stage_settings("distill"))["start"].metadata["choices"]
+    return parse_names("starts", text, (OWN, *known))
 
 
 def grid_requests(asked: GridRequest) -> Iterator[Request]:
@@ -118,9 +147,7 @@ def grid_requests(asked: GridRequest) -> Iterator[Request]:
         for study in parse_studies(asked.study):
             yield from study_requests(study, ipcs, seeds, **common)
         return
-    methods, starts = split_names(asked.methods), split_names(asked.starts)
-    if not methods or not starts:
-        raise SettingError(f"methods are {asked.methods!r} and starts {asked.starts!r}; name at least one of each.")
+    methods, starts = parse_names("methods", asked.methods, list_methods()), parse_starts(asked.starts)
     for seed, method in itertools.product(seeds, methods):
         optimised = load_recipe(asked.scale, dataset=asked.dataset, method=method).distill.iterations > 0
         for start, ipc in itertools.product(starts if optimised else [""], ipcs):
@@ -134,14 +161,14 @@ def study_grid(study: Study, ipcs: Sequence[int], seeds: Sequence[int], **common
     return _experiments(study_requests(study, ipcs, seeds, **common), None)
 
 
-def experiments_of(requests: Iterable[Request], progress: bool = True) -> list[Experiment]:
-    """Return the experiments of requests; one warning names overrides that are not followed."""
+def experiments_of(requests: Iterable[Request], progress: bool = True, *, warn: bool = True) -> list[Experiment]:
+    """Return the experiments of requests; one warning, where wanted, names overrides that are not followed."""
     made = list(_experiments(requests, Experiment(), progress=progress))
     left_out: dict[str, dict[str, None]] = {}
     for one in made:
         for text in one.recipe.not_followed:
             left_out.setdefault(text, {})[one.recipe.method] = None
-    if left_out:
+    if left_out and warn:
         told = "; ".join(f"{', '.join(methods)}: {text}" for text, methods in left_out.items())
         logger.warning("overrides that some methods do not allow are not followed there: %s", told)
     return made
@@ -155,8 +182,24 @@ def _experiments(requests: Iterable[Request], one: Experiment | None, **changes:
         yield one
 
 
+def require_ready(experiments: Sequence[Experiment], results: str | Path) -> None:
+    """Check all that can be known of experiments and of the file that gets their rows, before the first is run.
+
+    Raises:
+        SettingError: there are none, or one asks for what there is not, or the file cannot be one of results.
+        DataError: images are missing, unreadable or too few.
+    """
+    if not experiments:
+        raise SettingError("no experiment is asked for; name at least one method, seed and number of images per class.")
+    require_output(results)
+    read_rows(results, missing_ok=True)
+    for experiment in experiments:
+        experiment.check()
+
+
 def run_grid(experiments: Sequence[Experiment], results: str | Path, progress: bool = True) -> list[dict[str, Any]]:
     """Run every experiment, adding each row to ``results`` as soon as it is there; repeats load what exists."""
+    require_ready(experiments, results)
     rows = []
     for experiment in tqdm(experiments, desc="experiments", unit="student", disable=not progress):
         row = experiment.record(results)

@@ -14,10 +14,11 @@ from fd2lib.ground.errors import (
     ShapeError,
     TrainingError,
     require,
+    shortened,
     unknown,
 )
 from fd2lib.ground.files import atomic_path, file_digest, read_json, write_json
-from fd2lib.ground.layers import SCALES, add_recipes, join_overrides, parse_numbers, parse_overrides, read_tables
+from fd2lib.ground.layers import join_overrides, parse_overrides
 from fd2lib.ground.memory import kept_memory
 from fd2lib.ground.random import derive_seed, make_generator, seeded_initialisation
 from fd2lib.ground.ranks import from_all, from_first, is_first, mapped, rank, share, together, world
@@ -30,3 +31,5 @@ from fd2lib.ground.settings import (
     build_settings,
     declare_setting,
 )
+from fd2lib.ground.tables import SCALES, add_recipes, read_tables, read_toml
+from fd2lib.ground.typed import fitting_option, parse_names, parse_numbers

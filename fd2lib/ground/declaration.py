@@ -1,12 +1,16 @@
 """What a setting is: a field with default, source, range or choices and unit; and what identifies settings."""
 
+import contextlib
 import dataclasses
+import numbers
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from typing import Any, ClassVar
 
-from fd2lib.ground.errors import SettingError, require
+from fd2lib.ground.errors import SettingError, require, shortened
 from fd2lib.ground.files import file_digest
+from fd2lib.ground.typed import LARGEST, MOST_THREADS
 
 PACKAGED_INITS = ("random", "imagenet")  # initial weights that are known by name; anything else is a file
 DIGEST = "sha256:"  # weights of a file are known by what is in it, not by where it lies
@@ -18,6 +22,7 @@ def setting(
     *,
     low: float | None = None,
     high: float | None = None,
+    below: float | None = None,
     choices: Sequence[str | int] = (),
     unit: str = "",
     before: Any = MISSING,
@@ -25,12 +30,12 @@ def setting(
 ) -> Any:
     """Declare a setting as a dataclass field: its value at the paper's scale and where that comes from.
 
-    Without a default the caller of a recipe gives it. Numbers lie from ``low`` to ``high``; words, and numbers that
-    have some, are among the ``choices``; ``unit`` is for people. ``before`` is what runs were made with before the
-    setting existed, which still identifies them. ``weights`` tells that it names initial weights: ``random``,
-    ``imagenet`` or a file.
+    Without a default the caller of a recipe gives it. Numbers are finite and lie from ``low`` to ``high`` (where that
+    is not given, :data:`fd2lib.ground.typed.LARGEST`), or stay ``below``; words, and numbers that have some, are among
+    the ``choices``; ``unit`` is for people. ``before`` is what runs were made with before the setting existed, which
+    still identifies them. ``weights`` tells that it names initial weights: ``random``, ``imagenet`` or a file.
     """
-    about = {"source": source, "low": low, "high": high, "choices": tuple(choices), "unit": unit}
+    about = {"source": source, "low": low, "high": high, "below": below, "choices": tuple(choices), "unit": unit}
     return dataclasses.field(default=default, metadata={**about, "before": before, "weights": weights})
 
 
@@ -41,28 +46,37 @@ class StageSettings:
     stage: ClassVar[str]  # whose settings they are
     precision: str = setting("fp32", "release", choices=("fp32", "bf16", "mixed"))
     seed: int = setting(low=0)
-    threads: int = setting(1, "ours: the same numbers on every machine", low=1, unit="CPU threads", before=1)
+    threads: int = setting(
+        1, "ours: the same numbers on every machine", low=1, high=MOST_THREADS, unit="CPU threads", before=1
+    )
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            check_field(field, getattr(self, field.name))
+            value = getattr(self, field.name)
+            check_field(field, value, self.stage)
+            if field.metadata["weights"] and not _is_named(value):
+                object.__setattr__(self, field.name, os.path.expanduser(value))
 
 
-def check_field(field: dataclasses.Field[Any], value: Any) -> None:
-    """Check a value against what its field declares.
+def check_field(field: dataclasses.Field[Any], value: Any, stage: str) -> None:
+    """Check a value against what its field of a stage declares.
 
     Raises:
-        SettingError: another word, or a number out of range.
+        SettingError: another word, or a number that is not finite or out of range.
     """
-    about = field.metadata
+    about, name = field.metadata, f"{stage}.{field.name}"
     if about["choices"]:
-        require(field.name, value, about["choices"])
+        require(name, value, about["choices"])
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
-    low, high = about["low"], about["high"]
-    if (low is not None and value < low) or (high is not None and value > high) or value != value:
-        bounds = f"at least {low}" if high is None else f"between {low} and {high}"
-        raise SettingError(f"{field.name} is {value}; expected {bounds}.")
+    below = about["below"]
+    high = LARGEST[type(value)] if about["high"] is None else about["high"]
+    low = -high if about["low"] is None else about["low"]
+    if below is not None and not low <= value < below:
+        raise SettingError(f"{name} is {shortened(value)}; expected at least {low:g} and less than {below:g}.")
+    if not low <= value <= high:  # nor is a number that is none
+        ends = " and ".join(f"{end:g}" if isinstance(end, float) else str(end) for end in (low, high))
+        raise SettingError(f"{name} is {shortened(value)}; expected a number between {ends}.")
 
 
 def setting_fields(kind: Any) -> dict[str, dataclasses.Field[Any]]:
@@ -71,17 +85,19 @@ def setting_fields(kind: Any) -> dict[str, dataclasses.Field[Any]]:
 
 
 def fitting(name: str, field: dataclasses.Field[Any], value: Any) -> Any:
-    """Return a value as a field's declared type: exactly that, but an int where a float is expected.
+    """Return a value as a field's declared type: that, or NumPy's like it, or a whole number where any is expected.
 
     Raises:
         SettingError: another type.
     """
     kind = field.type
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    wider = {int: numbers.Integral, float: numbers.Real}.get(kind) if isinstance(kind, type) else None
+    if wider and isinstance(value, wider) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):
+            return kind(value)  # type: ignore[operator]
     if type(value) is not kind:
         wanted = kind.__name__ if isinstance(kind, type) else kind
-        raise SettingError(f"{name} is {value!r}; expected {wanted}, got {type(value).__name__}.")
+        raise SettingError(f"{name} is {shortened(value)}; expected {wanted}, got {type(value).__name__}.")
     return value
 
 
@@ -98,14 +114,19 @@ def setting_values(settings: StageSettings) -> dict[str, Any]:
     }
 
 
+def _is_named(weights: str) -> bool:
+    return weights in PACKAGED_INITS or weights.startswith(DIGEST)
+
+
 def _weights(name: str, value: str) -> str:
-    if value in PACKAGED_INITS or value.startswith(DIGEST):
+    if _is_named(value):
         return value
     try:
         return DIGEST + file_digest(value)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise SettingError(
-            f"{name} is {value!r}; expected {', '.join(PACKAGED_INITS)} or a file of weights ({error.strerror})."
+            f"{name} is {shortened(value)}; expected {', '.join(PACKAGED_INITS)} or a file of weights ({reason})."
         ) from error
 
 

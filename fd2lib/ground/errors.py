@@ -4,19 +4,29 @@ Every message says what is wrong, the value seen, what was expected and what to 
 """
 
 import difflib
+import math
 from collections.abc import Collection, Iterable
+from typing import ClassVar
+
+_MOST_NAMES = 60  # that a message lists
 
 
 class Fd2Error(Exception):
     """Base of every error that fd2lib raises on purpose."""
 
+    exit_status: ClassVar[int] = 1  # of a command that ends with it; 2: what it was given is wrong
+
 
 class SettingError(Fd2Error, ValueError):
     """A setting, recipe, parameter or name that does not exist or is out of range."""
 
+    exit_status = 2
+
 
 class DataError(Fd2Error):
     """Images that are missing, unreadable, too few or not laid out as the reader expects."""
+
+    exit_status = 2
 
 
 class ShapeError(Fd2Error, ValueError):
@@ -35,12 +45,22 @@ class ProcessError(Fd2Error):
     """One of several processes that work together ended or hangs."""
 
 
+def shortened(value: object) -> str:
+    """Return how a value is written in a message, cut where it is long."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**40:
+        return f"a whole number of more than {int(math.log10(abs(value)))} digits"  # longer ones are not even written
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
 def unknown(kind: str, value: object, choices: Iterable[object]) -> str:
     """Return the sentence for an unknown name of a kind, such as ``"method"``: its nearest choice, and all choices."""
     names = list(dict.fromkeys(map(str, choices)))
-    close = difflib.get_close_matches(str(value), names, n=1, cutoff=0.5)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return f"unknown {kind} {value!r}.{hint} Choose one of: {', '.join(names)}."
+    folded = {name.casefold(): name for name in reversed(names)}
+    close = difflib.get_close_matches(str(value)[:200].casefold(), folded, n=1, cutoff=0.5)
+    hint = f" Did you mean {folded[close[0]]!r}?" if close else ""
+    told = ", ".join(names[:_MOST_NAMES]) + f" and {len(names) - _MOST_NAMES} more" * (len(names) > _MOST_NAMES)
+    return f"unknown {kind} {shortened(value)}.{hint} Choose one of: {told}."
 
 
 def require(kind: str, value: object, choices: Collection[object]) -> None:

@@ -1,27 +1,21 @@
 """How a recipe's tables are laid over one another: the package's, a user's, pieces', a caller's overrides."""
 
 import dataclasses
-import functools
-import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from fd2lib.ground.declaration import fitting, setting_fields
-from fd2lib.ground.errors import SettingError, require, unknown
+from fd2lib.ground.errors import SettingError, require, shortened, unknown
 from fd2lib.ground.settings import STAGES, GeneralSettings, build_settings
+from fd2lib.ground.tables import GENERAL
 
 Entry = dict[str, Any]  # {"value": …, "from": where it comes from}
-GENERAL = "general"
 TRAINED = ("pretrain", "evaluate")  # stages whose batches several processes can share
-SCALES = ("toy", "reduced", "paper")
 # By what the seed of a stage is moved from the run's; that of the teachers is the run's.
 SEED_OFFSETS = {"distill": "image_seed_offset", "relabel": "student_seed_offset", "evaluate": "student_seed_offset"}
-NAMED = ("methods", "bundles", "studies", "plans")  # files of named tables, which are added to and never replaced
 # What a caller gives by a name of its own, by the setting that an override would have to name.
 CALLERS = {
     "general.backbone": "backbone",
@@ -36,73 +30,6 @@ CALLERS = {
     **{f"{stage}.threads": "general.threads" for stage in STAGES},
     **{f"{stage}.processes": "general.processes" for stage in TRAINED},
 }
-_added: dict[str, dict[str, Any]] = {}  # a user's file -> its tables
-
-
-@functools.cache
-def read_tables(name: str) -> dict[str, Any]:
-    """Return one of the package's recipe files, with what users' files add to it (see :func:`add_recipes`)."""
-    text = resources.files("fd2lib.ground").joinpath("recipes", f"{name}.toml").read_text(encoding="utf-8")
-    tables = tomllib.loads(text)
-    for own in _added.values():
-        tables = _merged(tables, own.get(name, {}))
-    return tables
-
-
-def add_recipes(path: str | Path) -> None:
-    """Add methods, studies, plans, bundles and values of recipes from a user's TOML file.
-
-    Its tables are named like the package's files: ``[methods.method.mine]``, ``[studies.mine]``, ``[plans.mine]``,
-    ``[reduced.dataset.my_birds.distill]``. A value may be plain; its source is then the file. Reading a file again
-    takes what it says now.
-
-    Raises:
-        SettingError: the file is missing or no TOML, a table has another name, or one replaces the package's.
-    """
-    path = Path(path)
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingError(f"cannot read recipes from {path} ({error}); expected a TOML file.") from error
-    for name in tables:
-        if name not in (*SCALES, *NAMED):
-            raise SettingError(f"{path}: {unknown('table', name, (*SCALES, *NAMED))}")
-    key, methods = str(path.resolve()), tables.get("methods", {})
-    own = {name: table if name in NAMED else _sourced(table, path.name) for name, table in tables.items()}
-    own |= {"methods": {**methods, "piece": _sourced(methods.get("piece", {}), path.name)}}
-    if _added.get(key) == own:  # every experiment of a grid asks for it; the package's files are parsed once
-        return
-    _added.pop(key, None)
-    read_tables.cache_clear()
-    for name in NAMED:
-        if twice := _leaves(tables.get(name, {})) & _leaves(read_tables(name)):
-            raise SettingError(f"{path} defines {name} {sorted(twice)[0]!r}, which exists; choose another name.")
-    _added[key] = own
-    read_tables.cache_clear()
-
-
-def _leaves(tables: Mapping[str, Any]) -> set[str]:
-    """Names that a file of named tables defines; of methods one level deeper."""
-    deep = [f"{kind}.{name}" for kind in ("method", "piece", "teacher") for name in tables.get(kind, {})]
-    return set(deep) | {name for name in tables if name not in ("method", "piece", "teacher")}
-
-
-def _sourced(table: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """Plain values as entries whose source is the file."""
-    return {
-        name: (entry if "value" in entry else _sourced(entry, source))
-        if isinstance(entry, Mapping)
-        else {"value": entry, "from": source}
-        for name, entry in table.items()
-    }
-
-
-def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    both = dict(below)
-    for name, value in above.items():
-        nested = isinstance(value, Mapping) and isinstance(both.get(name), Mapping) and "value" not in value
-        both[name] = _merged(both[name], value) if nested else value
-    return both
 
 
 @dataclass(frozen=True)
@@ -179,7 +106,7 @@ class Layers:
             of_pieces = [self.fixing[piece].get(stage, {}) for piece in pieces]
             backbone = given["student"] if stage == "evaluate" else given["backbone"]
             for layer in [self.stage(stage, backbone, pieces), _of_caller(stage, given), *of_pieces]:
-                values |= {f"{stage}.{name}": _finite(entry) for name, entry in layer.items()}
+                values |= {f"{stage}.{name}": entry["value"] for name, entry in layer.items()}
                 sources |= {f"{stage}.{name}": entry["from"] for name, entry in layer.items()}
             fixed |= {f"{stage}.{name}": entry["from"] for layer in of_pieces for name, entry in layer.items()}
         refused = {}
@@ -212,13 +139,6 @@ def _of_caller(stage: str, given: Mapping[str, Any]) -> dict[str, Entry]:
     return caller | {name: {"value": given[name], "from": f"general.{name}"} for name in general}
 
 
-def _finite(entry: Entry) -> Any:
-    value = entry["value"]
-    if isinstance(value, float) and not math.isfinite(value):
-        raise SettingError(f"a recipe holds the value {value}; expected a finite number.")
-    return value
-
-
 def parse_overrides(overrides: Mapping[str, Any] | str | None) -> dict[str, Any]:
     """Return overrides as a dictionary; text is split at white space or commas into ``stage.setting=value``.
 
@@ -235,25 +155,15 @@ def parse_overrides(overrides: Mapping[str, Any] | str | None) -> dict[str, Any]
             key, sign, text = item.partition("=")
             if not sign or "." not in key or "#" in item:
                 raise SettingError(
-                    f"override {item!r} is not of the form stage.setting=value, as in distill.iterations=100."
+                    f"override {shortened(item)} is not of the form stage.setting=value, as in distill.iterations=100."
                 )
             parsed[key] = _literal(text)
     for key in parsed:
+        if not isinstance(key, str):
+            raise SettingError(f"override {key!r} is no name of a setting; expected text, as 'distill.iterations'.")
         if key in CALLERS:
             raise SettingError(f"override {key} is not followed: give {CALLERS[key]} instead.")
     return parsed
-
-
-def parse_numbers(name: str, text: str) -> list[int]:
-    """Return whole numbers from a text such as ``"1,3"``; ``name`` is what an error calls the text.
-
-    Raises:
-        SettingError: something else stands there, or nothing.
-    """
-    try:
-        return [int(item) for item in text.split(",")]
-    except ValueError as error:
-        raise SettingError(f"{name} is {text!r}; expected whole numbers separated by commas, as 1,3.") from error
 
 
 def join_overrides(*texts: str) -> str:
@@ -264,5 +174,5 @@ def join_overrides(*texts: str) -> str:
 def _literal(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # also a number of thousands of digits, and brackets as deep
         return text  # a bare word such as whole

@@ -11,6 +11,7 @@ from typing import Any
 
 from fd2lib.ground.declaration import StageSettings, check_field, fitting, setting, setting_fields
 from fd2lib.ground.errors import SettingError, require
+from fd2lib.ground.typed import LARGEST_IMAGE, MOST, MOST_THREADS, parse_phases
 
 STEMS = ("auto", "small", "standard")
 
@@ -26,7 +27,7 @@ class PretrainSettings(StageSettings):
         "standard", "torchvision's networks", choices=STEMS
     )  # "auto": small up to 64 px, random weights
     attention: bool = setting(True, "paper")  # attention head, counterfactual loss and prototypes (CAL)
-    num_maps: int = setting(16, "the most frequent of the release's tables", low=1, unit="maps")  # M
+    num_maps: int = setting(16, "the most frequent of the release's tables", low=1, high=10_000, unit="maps")  # M
     # λ, weight of the head's loss
     attention_ratio: float = setting(0.4, "the most frequent of the release's tables", low=0, high=1)
     # "release" adds attention crop and drop, "random" two random crops; "paper" adds none
@@ -38,11 +39,11 @@ class PretrainSettings(StageSettings):
         "ema", "paper (second-hand); the release's rule is 'release'", choices=("ema", "release")
     )
     prototype_momentum: float = setting(0.05, "release", low=0, high=1)  # step of the prototype update
-    epochs: int = setting(51, "release", low=1, unit="epochs")
-    batch_size: int = setting(4, "release", low=2, unit="images")
+    epochs: int = setting(51, "release", low=1, high=MOST, unit="epochs")
+    batch_size: int = setting(4, "release", low=2, high=MOST, unit="images")
     optimizer: str = setting("sgd", "release", choices=("sgd", "adamw"))  # "adamw" copes better with few epochs
     learning_rate: float = setting(1e-3, "release", low=0)  # for this batch size
-    momentum: float = setting(0.9, "release", low=0, high=1)  # of SGD, or AdamW's first beta
+    momentum: float = setting(0.9, "release", low=0, below=1)  # of SGD, or AdamW's first beta
     weight_decay: float = setting(1e-5, "release", low=0)
     # "exponential" is rate × 0.9^(epoch/2); "cosine" falls to final_learning_rate
     schedule: str = setting("exponential", "release: rate × 0.9^(epoch/2)", choices=("exponential", "cosine"))
@@ -52,7 +53,7 @@ class PretrainSettings(StageSettings):
     rotation: float = setting(15.0, "release", low=0, high=180, unit="degrees, ±")
     # "stopped": the head only reads the features, the backbone stays plain
     head_gradient: str = setting("flows", "paper", choices=("flows", "stopped"), before="flows")
-    processes: int = setting(1, "ours: one", low=1, unit="processes that share each batch", before=1)
+    processes: int = setting(1, "ours: one", low=1, high=MOST, unit="processes that share each batch", before=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,12 +61,14 @@ class DistillSettings(StageSettings):
     """Stage 2, images from a teacher (method section 4)."""
 
     stage = "distill"
-    ipc: int = setting(low=0, unit="images per class")  # 0 for start "all"
+    ipc: int = setting(low=0, high=MOST, unit="images per class")  # 0 for start "all"
     # what optimisation starts from; with iterations 0, the result. "all": every training image
     start: str = setting(
         "pool2", "release: 2×2 mosaics for SRe2L++", choices=("noise", "pool1", "pool2", "whole", "all")
     )
-    iterations: int = setting(4000, "SRe2L++", low=0, unit="steps per image index, all phases together")
+    iterations: int = setting(
+        4000, "SRe2L++", low=0, high=1000 * MOST, unit="steps per image index, all phases together"
+    )
     learning_rate: float = setting(1e-3, "release", low=0, unit="of the teacher's normalised pixels")  # Adam
     cross_entropy_weight: float = setting(1.0, "release", low=0)  # of the classification term
     # λ, head against backbone cross-entropy; 0 for a teacher without head
@@ -82,10 +85,12 @@ class DistillSettings(StageSettings):
     )
     # how earlier images are seen: whole, or one random crop and flip
     similarity_views: str = setting("plain", "paper; release: cropped", choices=("plain", "cropped"))
-    group_size: int = setting(4, "release", low=1, unit="images of a class compared with each other")  # N_S
+    group_size: int = setting(4, "release", low=1, high=MOST, unit="images of a class compared")  # N_S
     min_crop_scale: float = setting(0.08, "release", low=0.01, high=1)  # smallest area of the random resized crop
-    shift: int = setting(32, "release", low=0, unit="pixels, circular, both ways")
-    chunk_classes: int = setting(100, "release", low=1, unit="classes")  # optimised together: statistics of a chunk
+    shift: int = setting(32, "release", low=0, high=LARGEST_IMAGE, unit="pixels, circular, both ways")
+    chunk_classes: int = setting(
+        100, "release", low=1, high=MOST, unit="classes"
+    )  # optimised together: statistics of a chunk
     # "3@200 4@224": sizes (pixels) in turn and their shares of the iterations; "": one phase
     phases: str = setting("", "SRe2L++: one phase", before="")
     # share of the start mixed in between phases (FADRM)
@@ -113,6 +118,7 @@ class DistillSettings(StageSettings):
             raise SettingError(f"ipc is 0 with start {self.start!r}; expected at least 1 (0 goes with start 'all').")
         if self.iterations == 0:
             object.__setattr__(self, "optimised", "all")  # nothing is, and the same images have one identity
+        parse_phases(self.phases)
         if self.optimised != "all" and self.phases:
             raise SettingError(
                 f"optimised is {self.optimised!r} with phases {self.phases!r}; expected 'all': "
@@ -135,9 +141,9 @@ class RelabelSettings(HalfBatchSettings):
     """Stage 3, soft labels for every augmented batch (method section 5)."""
 
     stage = "relabel"
-    ipc: int = setting(low=0, unit="images per class")  # the first this many; 0: all there are
-    epochs: int = setting(400, "release", low=1, unit="epochs")
-    batch_size: int = setting(20, "release", low=2, unit="images")  # each batch is used as two halves
+    ipc: int = setting(low=0, high=MOST, unit="images per class")  # the first this many; 0: all there are
+    epochs: int = setting(400, "release", low=1, high=MOST, unit="epochs")
+    batch_size: int = setting(20, "release", low=2, high=MOST, unit="images")  # each batch is used as two halves
     min_crop_scale: float = setting(0.08, "release", low=0.01, high=1)
     cutmix: bool = setting(True, "release")
     # "batch": BatchNorm statistics of each half batch; "evaluation": running statistics
@@ -147,7 +153,7 @@ class RelabelSettings(HalfBatchSettings):
     # of a stored logit; 8: a step of 1/255 of its row's range, with offset and step beside each row
     bits: int = setting(16, "release", choices=(16, 8), before=16)
     # distinct epochs of views and their labels, replayed in turn; 0, or at least epochs: all
-    kept_epochs: int = setting(0, "release: all are distinct", low=0, unit="epochs", before=0)
+    kept_epochs: int = setting(0, "release: all are distinct", low=0, high=MOST, unit="epochs", before=0)
     # "per_view": a label of each view; "fixed": one of each whole image, mixed as CutMix mixes the images
     regime: str = setting("per_view", "release", choices=("per_view", "fixed"), before="per_view")
 
@@ -183,8 +189,8 @@ class EvaluateSettings(HalfBatchSettings):
     backbone_rate: float = setting(0.0, "release: one rate", low=0, before=0.0)
     weight_decay: float = setting(1e-5, "release", low=0)  # on weights with more than one dimension
     temperature: float = setting(20.0, "release", low=0.01)
-    test_every: int = setting(10, "ours", low=1, unit="epochs")  # the last epoch is always tested
-    processes: int = setting(1, "ours: one", low=1, unit="processes that share each batch", before=1)
+    test_every: int = setting(10, "ours", low=1, high=MOST, unit="epochs")  # the last epoch is always tested
+    processes: int = setting(1, "ours: one", low=1, high=MOST, unit="processes that share each batch", before=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -197,7 +203,7 @@ class GeneralSettings:
     """What a recipe says besides the stages' settings."""
 
     backbone: str = setting("resnet18", "paper, main table")  # of teacher and student
-    image_size: int = setting(224, "paper", low=1, unit="pixels, square")
+    image_size: int = setting(224, "paper", low=1, high=LARGEST_IMAGE, unit="pixels, square")
     classes: str = setting("", "paper: all classes")  # class subset
     teacher_backbones: str = setting("", "one teacher: the backbone")  # separated by blanks
     seed_step: int = setting(1000, "ours: teachers that share a backbone share nothing else", low=0)
@@ -206,13 +212,13 @@ class GeneralSettings:
     student_seed_offset: int = setting(0, "ours: one seed fixes everything", low=0)
     # which accuracy is compared: after the last epoch, or the best (selected on test images)
     headline: str = setting("last", "nothing is selected on test images; release: best", choices=("last", "best"))
-    threads: int = setting(1, "ours: the same numbers on every machine", low=1, unit="CPU threads")
+    threads: int = setting(1, "ours: the same numbers on every machine", low=1, high=MOST_THREADS, unit="CPU threads")
     # of training: sums over a batch are split among them; 0: as many as torchrun started
-    processes: int = setting(0, "ours: all there are", low=0, unit="processes that share each batch")
+    processes: int = setting(0, "ours: all there are", low=0, high=MOST, unit="processes that share each batch")
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            check_field(field, getattr(self, field.name))
+            check_field(field, getattr(self, field.name), "general")
 
 
 # Of each stage the class that its settings are made of; settings declared elsewhere are added to it.

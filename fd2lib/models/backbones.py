@@ -151,15 +151,20 @@ def _build(name: str, num_classes: int, image_size: int, init: str, stem: str) -
         network = _create_timm(name, num_classes, image_size, pretrained=init == "imagenet" and name not in PACKAGED)
         wanted = image_size <= SMALL_IMAGE and init == "random" and has_small_stem(network)
         small = wanted if stem == "auto" else stem == "small"
-        if small and init == "imagenet" and not isinstance(network, EfficientNet):  # only theirs keeps its weights
-            raise SettingError(f"ImageNet weights of {name!r} do not fit its small stem. Use stem='standard'.")
         if small:
+            require_kept_weights(network, name, init)
             make_small_stem(network, name)
     if init == "imagenet" and name in PACKAGED:
         load_weights(network, read_state_dict(packaged_path(name)), "the packaged file")
     elif init not in ("random", "imagenet"):
         load_weights(network, read_state_dict(init), init)
     return network, "small" if small else "standard"
+
+
+def require_kept_weights(network: nn.Module, name: str, init: str) -> None:
+    """Check that a network with a small stem still takes the weights; SettingError where it does not."""
+    if init == "imagenet" and not isinstance(network, EfficientNet):  # only theirs keeps its weights
+        raise SettingError(f"ImageNet weights of {name!r} do not fit its small stem. Use stem='standard'.")
 
 
 def _create_timm(name: str, num_classes: int, image_size: int, *, pretrained: bool) -> Network:

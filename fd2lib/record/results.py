@@ -12,11 +12,11 @@ import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import filelock
 
-from fd2lib.ground import ArtefactError, SettingError, atomic_path, is_first
+from fd2lib.ground import ArtefactError, SettingError, atomic_path, is_first, shortened, unknown
 from fd2lib.ground.declaration import identifying, setting_fields
 from fd2lib.ground.settings import STAGES
 from fd2lib.record.columns import STUDENTS, Table
@@ -116,7 +116,10 @@ def put_rows(rows: Sequence[Mapping[str, object]], path: str | Path, table: Tabl
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(path.with_name(f".{path.name}.lock")):
-        every = [*read_rows(path, table), *({name: str(row[name]) for name in table.columns} for row in rows)]
+        every = [
+            *read_rows(path, table, missing_ok=True),
+            *({name: str(row[name]) for name in table.columns} for row in rows),
+        ]
         last = {(*row_identity(row, table), row.get("fingerprint")): place for place, row in enumerate(every)}
         kept = [every[place] for place in sorted(last.values())]
         for first, second in doubles(kept, table):
@@ -129,29 +132,58 @@ def put_rows(rows: Sequence[Mapping[str, object]], path: str | Path, table: Tabl
             temporary.write_text(stream.getvalue(), encoding="utf-8")
 
 
-def read_rows(path: str | Path, table: Table = STUDENTS) -> list[dict[str, str]]:
-    """Return the rows of a results file as text under today's column names; none when the file is missing.
+def read_rows(path: str | Path, table: Table = STUDENTS, *, missing_ok: bool = False) -> list[dict[str, str]]:
+    """Return the rows of a results file as text under today's column names.
 
     What an earlier version did not write is empty, but for the name of images that have a registered one.
 
+    Args:
+        path: the file.
+        table: whose rows it holds.
+        missing_ok: a file that is not there has no rows, as before the first is written.
+
     Raises:
-        ArtefactError: the file has columns that the table never had, or none of what identifies a row.
+        SettingError: there is no such file.
+        ArtefactError: it cannot be read, is cut, has columns that the table never had, or not those of a key.
     """
-    path = Path(path)
-    if not path.is_file():
+    path = Path(path).expanduser()
+    if missing_ok and not path.exists():
         return []
-    with open(path, encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream)
-        names = {name: table.named(name) for name in reader.fieldnames or []}
-        foreign = [name for name, today in names.items() if today not in table.columns]
-        required = [name for name in ("dataset", "seed") if name in table.columns] or table.key
-        missing = [name for name in required if name not in names.values()]
-        if foreign or missing:
-            wrong = f"unknown columns {', '.join(foreign)}" if foreign else f"no columns {', '.join(missing)}"
-            raise ArtefactError(f"{path} has {wrong}; expected those of results/SCHEMA.md. Name another results file.")
-        rows = [{names[name]: value for name, value in row.items() if name in names} for row in reader]
+    try:
+        with open(path, encoding="utf-8", newline="") as stream:
+            rows = _parsed(path, table, stream)
+    except FileNotFoundError as error:
+        near = sorted(other.name for other in path.parent.glob("*.csv"))
+        hint = unknown("results file", path.name, near) if near else "expected a CSV file there."
+        raise SettingError(f"no results file {shortened(str(path))}: {hint}") from error
+    except (OSError, ValueError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ArtefactError(
+            f"{shortened(str(path))} cannot be read ({reason}); expected a CSV file of rows. Name another one."
+        ) from error
     rows = [dict.fromkeys(table.columns, "") | row for row in rows]
     for row in rows if "image_set" in table.columns else []:
         if not row["image_set"] and row["dataset"] != "folder":
             row["image_set"] = row["dataset"]
+    return rows
+
+
+def _parsed(path: Path, table: Table, stream: TextIO) -> list[dict[str, str]]:
+    """The rows of a table's text under today's names of columns; each must have all of the file's columns."""
+    reader = csv.DictReader(stream)
+    names = {name: table.named(name) for name in reader.fieldnames or []}
+    foreign = [name for name, today in names.items() if today not in table.columns]
+    required = [name for name in ("dataset", "seed") if name in table.columns] or table.key
+    missing = [name for name in required if name not in names.values()]
+    if foreign or missing:
+        wrong = f"unknown columns {', '.join(foreign)}" if foreign else f"no columns {', '.join(missing)}"
+        raise ArtefactError(f"{path} has {wrong}; expected those of results/SCHEMA.md. Name another results file.")
+    rows = []
+    for row in reader:
+        if None in row or None in row.values():
+            raise ArtefactError(
+                f"{path}: line {reader.line_num} has {'more' if None in row else 'fewer'} values than the file has "
+                f"columns ({len(names)}); it was cut or changed. Take the line out; its run can be loaded again."
+            )
+        rows.append({names[name]: value for name, value in row.items()})
     return rows

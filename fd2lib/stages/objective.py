@@ -24,6 +24,22 @@ def history_columns(settings: DistillSettings) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*FIRST_COLUMNS, *(term.name for term, _ in active_terms(settings))]))
 
 
+def require_heads(settings: DistillSettings, ratio: float, has_head: bool) -> None:
+    """Check that a teacher has the attention head that terms read, or its share ``ratio`` of the cross-entropy.
+
+    Raises:
+        SettingError: naming what needs it.
+    """
+    needing = {term.weight: weight for term, weight in active_terms(settings) if term.needs_head}
+    needing |= {"attention_ratio": ratio} if ratio > 0 else {}
+    if needing and not has_head:
+        asked = ", ".join(f"distill.{name} = {value}" for name, value in needing.items())
+        raise SettingError(
+            f"{asked}: this needs a teacher with an attention head, and this one has none. "
+            "Pretrain with attention = true, or set it to 0."
+        )
+
+
 class Objective:
     """One teacher's objective for one chunk of images with labels ``[N]``; the teacher is frozen, in evaluation mode.
 
@@ -35,14 +51,7 @@ class Objective:
         self.teacher, self.settings, self.labels = teacher, settings, labels
         self.ratio = teacher.attention_ratio if settings.own_ratio else settings.attention_ratio
         self.terms, self.columns = active_terms(settings), history_columns(settings)
-        of_head = {term.weight: weight for term, weight in self.terms if term.needs_head}
-        needing = of_head | ({"attention_ratio": self.ratio} if self.ratio > 0 else {})
-        if needing and teacher.head is None:
-            asked = ", ".join(f"distill.{name} = {value}" for name, value in needing.items())
-            raise SettingError(
-                f"{asked}: this needs a teacher with an attention head, and this one has none. "
-                "Pretrain with attention = true, or set it to 0."
-            )
+        require_heads(settings, self.ratio, teacher.head is not None)
         taps = any(term.needs_batch_norm for term, _ in self.terms)
         head = teacher.head if self.ratio > 0 else None
         self.tap = BatchNormTap(teacher.backbone, head) if taps else None
@@ -50,7 +59,7 @@ class Objective:
         if teacher.prototypes is not None:
             unit = settings.prototype_norm == "unit"
             self.prototypes = teacher.prototypes.unit() if unit else teacher.prototypes.prototypes
-        self.needs_earlier = bool(of_head)
+        self.needs_earlier = any(term.needs_head for term, _ in self.terms)
         self.earlier: Tensor | None = None  # attention of earlier images of the group, [N, J, M, h, w]
 
     @torch.no_grad()

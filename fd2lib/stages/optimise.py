@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from fd2lib.ground import DistillSettings, SettingError, make_generator
+from fd2lib.ground import DistillSettings, make_generator
+from fd2lib.ground.typed import parse_phases
 from fd2lib.models import Teacher
 from fd2lib.stages.common import autocast, require_finite, sent_ahead, to_pixels, to_unit
 from fd2lib.stages.kept import kept_pixels
@@ -36,15 +37,7 @@ def plan_phases(settings: DistillSettings, image_size: int) -> list[Phase]:
     """
     if not settings.phases:
         return [Phase(0, settings.iterations, image_size)]
-    try:
-        pairs = [tuple(int(part) for part in item.split("@")) for item in settings.phases.split()]
-        shares, sizes = zip(*pairs, strict=True)
-        if min(shares) < 1 or min(sizes) < 1:
-            raise ValueError
-    except ValueError as error:
-        raise SettingError(
-            f"distill.phases is {settings.phases!r}; expected share@pixels, separated by blanks, as in '3@200 4@224'."
-        ) from error
+    shares, sizes = zip(*parse_phases(settings.phases), strict=True)
     edges = [round(settings.iterations * sum(shares[:i]) / sum(shares)) for i in range(len(shares) + 1)]
     return [Phase(edges[i], edges[i + 1], size) for i, size in enumerate(sizes)]
 

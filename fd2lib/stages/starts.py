@@ -28,8 +28,8 @@ def make_starts(settings: DistillSettings, data: Dataset, teacher: Teacher | Non
         noise = torch.randn(ipc, classes, 3, data.image_size, data.image_size, generator=make_generator(seed, "noise"))
         mean, std = (torch.tensor(value).view(3, 1, 1) for value in (data.mean, data.std))
         return (noise * std + mean).clamp_(0, 1)
+    require_images(settings, data)
     if start == "whole":
-        require_per_class(data, ipc, f"{ipc} whole real images")
         picked = []
         for label in range(classes):
             members = (data.train.labels == label).nonzero().flatten()
@@ -40,10 +40,8 @@ def make_starts(settings: DistillSettings, data: Dataset, teacher: Teacher | Non
         raise SettingError(f"start {start!r} scores crops with a teacher; name one, or start from whole.")
     grid = _GRID[start]
     if settings.mosaics == "repeated":
-        require_per_class(data, grid * grid, f"one {grid}×{grid} mosaic")
         pool = min(_POOL, int(torch.bincount(data.train.labels).min()) // grid**2)
     else:
-        require_per_class(data, ipc * grid * grid, f"{ipc} different {grid}×{grid} mosaics")
         pool = ipc
     mosaics = [_class_mosaics(data, teacher, label, grid, pool, seed, device) for label in range(classes)]
     if settings.mosaics == "repeated":  # drawn with replacement (release)
@@ -51,6 +49,23 @@ def make_starts(settings: DistillSettings, data: Dataset, teacher: Teacher | Non
         draws = [torch.randint(pool, (ipc,), generator=generator) for generator in generators]
         mosaics = [own[draw] for own, draw in zip(mosaics, draws, strict=True)]
     return torch.stack(mosaics, dim=1)
+
+
+def require_images(settings: DistillSettings, data: Dataset) -> None:
+    """Check that each class has the real images that the start takes.
+
+    Raises:
+        DataError: naming the class with the fewest.
+    """
+    start, ipc = settings.start, settings.ipc
+    if start == "whole":
+        require_per_class(data, ipc, f"{ipc} whole real images")
+    elif start in _GRID:
+        grid = _GRID[start]
+        if settings.mosaics == "repeated":
+            require_per_class(data, grid * grid, f"one {grid}×{grid} mosaic")
+        else:
+            require_per_class(data, ipc * grid * grid, f"{ipc} different {grid}×{grid} mosaics")
 
 
 def _fetch(split: ImageSplit, indices: Tensor) -> Tensor:

@@ -36,7 +36,9 @@ def test_a_file_and_its_rows_give_the_same(tmp_path, student):
     rows = [student(seed=seed) for seed in range(2)]
     put_rows(rows, tmp_path / "runs.csv", STUDENTS)
     pd.testing.assert_frame_equal(load_rows(tmp_path / "runs.csv"), load_rows(rows))
-    assert load_rows(tmp_path / "none.csv").empty and summarise(load_rows(tmp_path / "none.csv")).empty
+    assert summarise(load_rows(tmp_path / "none.csv", missing_ok=True)).empty
+    with pytest.raises(SettingError, match=r"no results file .*run.csv.*Did you mean 'runs.csv'"):
+        load_rows(tmp_path / "run.csv")
     (tmp_path / "bad.csv").write_text("scale\ntoy\n")
     with pytest.raises(ArtefactError, match=r"SCHEMA\.md"):
         load_rows(tmp_path / "bad.csv")

@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from fd2lib.drive.notebooks import NotebookError, notebook_parameters, parse_parameters, run_notebook
+from fd2lib.drive.notebooks import NotebookError, _sweep, notebook_parameters, parse_parameters, run_notebook
 from fd2lib.ground import SettingError
 
 PARAMETERS = (
@@ -46,6 +46,10 @@ def test_text_is_read_as_the_type_of_the_default(tmp_path):
 
 def test_runs_in_its_folder_with_values_and_a_clean_environment(tmp_path, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "Agg")
+    foreign = tmp_path / "foreign" / "kernels" / "python3" / "kernel.json"  # found before this Python's own
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text('{"argv": ["/bin/false"], "display_name": "Python 3", "language": "python"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "foreign"))
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
     show = (
         "import os\n"
@@ -146,3 +150,28 @@ def test_never_overwrites_its_source(tmp_path):
     with pytest.raises(SettingError, match="overwrite its source"):
         run_notebook(source, tmp_path / "." / "a.ipynb")
     assert source.read_bytes() == before
+
+
+def test_a_target_that_cannot_be_written_is_refused_before_running(tmp_path):
+    source = write_notebook(tmp_path / "a.ipynb", "open('ran', 'w').close()")
+    (tmp_path / "folder").mkdir()
+    for target in ("folder", "a.ipynb/b.ipynb", "/proc/fd2lib/b.ipynb"):
+        with pytest.raises(SettingError, match=r"is a folder|nothing can be written"):
+            run_notebook(source, tmp_path / target)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.ipynb", "folder"]
+
+
+@pytest.mark.parametrize("content", ["[]", "3", '{"cells": 3}', "{}", '{"nbformat": 9}', "\xff", ""])
+def test_other_json_is_no_notebook(tmp_path, content):
+    (tmp_path / "a.ipynb").write_text(content, encoding="latin-1")
+    with pytest.raises(NotebookError, match="is not a notebook") as caught:
+        notebook_parameters(tmp_path / "a.ipynb")
+    assert "\n" not in str(caught.value)
+
+
+def test_what_killed_runs_left_of_a_target_is_removed(tmp_path):
+    dead, alive, other = (tmp_path / f".out.{name}.ipynb" for name in (2**22 + 1, os.getpid(), "mine"))
+    for path in (dead, alive, other):
+        path.write_text("")
+    _sweep(tmp_path / "out.ipynb")
+    assert [path.exists() for path in (dead, alive, other)] == [False, True, True]

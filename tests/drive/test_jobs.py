@@ -160,11 +160,11 @@ def test_the_command_lists_jobs_and_refuses_half_of_a_question(tmp_path, capsys)
     assert main(["jobs", path]) == 0
     listed = capsys.readouterr().out.splitlines()
     assert [line.split()[-1] for line in listed if line[0] != " "] == list(plan_jobs(load_plan(path)))
-    assert main(["jobs", path, "--job", "some"]) == 1
+    assert main(["jobs", path, "--job", "some"]) == 2
     assert "give both to run a job, none to list them" in capsys.readouterr().err
-    assert main(["jobs", path, "--job", "some", "--out", str(tmp_path / "out.csv")]) == 1
+    assert main(["jobs", path, "--job", "some", "--out", str(tmp_path / "out.csv")]) == 2
     assert "unknown job 'some'" in capsys.readouterr().err
-    assert main(["jobs", "attention"]) == 1
+    assert main(["jobs", "attention"]) == 2
     assert "jobs are of plans that train students" in capsys.readouterr().err
 
 

@@ -62,4 +62,4 @@ def test_commands_take_their_options_and_write(tmp_path):
     assert main(words) == 0
     methods = [row["method"] for row in read_rows(tmp_path / "measure.csv", GEOMETRY)]
     assert {name: methods.count(name) for name in methods} == {"random": 2, "sre2lpp": 4}
-    assert main([*words, "--seeds", "0,x"]) == 1
+    assert main([*words, "--seeds", "0,x"]) == 2

@@ -157,7 +157,7 @@ def test_recipes_are_printed_with_every_source(capsys):
     assert main(["recipes"]) == 0
     everything = capsys.readouterr().out
     assert all(f"{scale}/{method}" in everything for scale in SCALES for method in ("random", "whole_set", "fadrm"))
-    assert main(["recipes", "show", "papier"]) == 1
+    assert main(["recipes", "show", "papier"]) == 2
     told = capsys.readouterr().err
     assert "'papier'" in told and "toy, reduced, paper, release." in told
 

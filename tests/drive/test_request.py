@@ -10,8 +10,8 @@ import pytest
 from fd2lib.drive import GridRequest, Request
 from fd2lib.drive.cli import main
 from fd2lib.drive.notebooks import notebook_parameters
-from fd2lib.drive.request import Common, fitting_option, todays_names
-from fd2lib.ground import SettingError
+from fd2lib.drive.request import Common, todays_names
+from fd2lib.ground import SettingError, fitting_option
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
