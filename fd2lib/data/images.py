@@ -7,6 +7,7 @@ import logging
 import math
 import os
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from fd2lib.ground import SettingError
 
 logger = logging.getLogger(__name__)
 
+UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # Unicode's control characters, halves of characters, line separators
 DEVICE_SHARE = 0.5  # of free device memory that a split may take
 
 
@@ -68,6 +70,7 @@ class Dataset:
         std: likewise.
         fingerprint: SHA-256 over name, classes, size, labels, image names and pixels; the same on any machine.
         report: what was found on loading, one remark per entry.
+        warnings: those entries of the report that tell of something amiss, such as files that were passed over.
         image_set: name of one's own for the images, by default ``name``; it is no part of the fingerprint.
     """
 
@@ -81,6 +84,7 @@ class Dataset:
     fingerprint: str
     report: tuple[str, ...] = ()
     image_set: str = ""
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.image_set:
@@ -93,8 +97,14 @@ class Dataset:
 
 
 def display_name(class_name: str) -> str:
-    """Return a class name for people: ``159.Black_and_white_Warbler`` becomes ``Black and white Warbler``."""
-    return re.sub(r"^\d+\.", "", class_name).replace("_", " ").strip() or class_name
+    """Return a class name for people, on one line: ``159.Black_and_white_Warbler`` is ``Black and white Warbler``."""
+    line = " ".join(one_line(class_name).replace("_", " ").split())
+    return re.sub(r"^\d+\.\s*", "", line) or line or one_line(class_name)
+
+
+def one_line(text: str) -> str:
+    """Return a text with blanks for control characters and line breaks, so that it breaks no line, table or page."""
+    return "".join(" " if unicodedata.category(letter) in UNPRINTABLE else letter for letter in text)
 
 
 class Batch(NamedTuple):

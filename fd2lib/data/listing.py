@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fd2lib.data.images import Dataset, display_name
+from fd2lib.data.images import Dataset, display_name, one_line
 from fd2lib.ground import DataError, make_generator
 
 
@@ -71,12 +71,13 @@ class SplitListing:
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """Both splits of a data set and its classes, in label order, with remarks made while listing."""
+    """Both splits of a data set and its classes, in label order, with remarks and warnings made while listing."""
 
     classes: tuple[str, ...]
     train: SplitListing
     test: SplitListing
     report: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def splits(self) -> dict[str, SplitListing]:
         """Return the two splits by name."""
@@ -84,7 +85,7 @@ class Listing:
 
     def summary(self) -> list[str]:
         """Return remarks on the number of classes, their order, and the images per class of each split."""
-        names = self.classes
+        names = [one_line(name) for name in self.classes]
         many = f"{len(names)} classes in label order: {names[0]} … {names[-1]}"
         lines = [many if len(names) > 1 else f"1 class: {names[0]}"]
         for split, files in self.splits().items():
@@ -101,6 +102,7 @@ def make_listing(
     test: Iterable[tuple[str | os.PathLike[str], int]],
     *,
     report: Iterable[str] = (),
+    warnings: Iterable[str] = (),
     crop_bottom: int = 0,
 ) -> Listing:
     """Return the listing of image files in the order of labels, then of file names.
@@ -108,6 +110,9 @@ def make_listing(
     Every layout goes through here, so that the same images come in the same order and under the same names. A split is
     (path, label) of each image, as torchvision's sets give with ``loader=str``. Classes are in label order; a slash in
     a name becomes a hyphen. ``crop_bottom`` rows are cut off every image before it is warped.
+
+    Raises:
+        DataError: names that are no text: they were written in another encoding than UTF-8.
     """
     names = tuple(name.replace("/", "-") for name in classes)
     splits = {}
@@ -119,7 +124,17 @@ def make_listing(
             paths=tuple(path for _, _, path in items),
             crop_bottom=crop_bottom,
         )
-    return Listing(names, splits["train"], splits["test"], tuple(report))
+    _require_text([*names, *(name for files in splits.values() for name in files.names)])
+    return Listing(names, splits["train"], splits["test"], tuple(report), tuple(warnings))
+
+
+def _require_text(names: Sequence[str]) -> None:
+    """Refuse names that could be written into no file; Python keeps bytes that are not UTF-8 as lone surrogates."""
+    if wrong := [name for name in names if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name)]:
+        shown = wrong[0].encode("utf-8", "surrogateescape")
+        raise DataError(
+            f"{len(wrong)} names of folders or files are not UTF-8, the first is {shown!r}; rename them, as with convmv."
+        )
 
 
 def select_classes(

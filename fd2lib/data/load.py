@@ -5,18 +5,18 @@ import os
 import pickle
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from fd2lib.data.folder import scan_folder
-from fd2lib.data.images import Dataset
+from fd2lib.data.images import UNPRINTABLE, Dataset
 from fd2lib.data.listing import Listing, keep_classes, keep_images, select_classes
 from fd2lib.data.pixels import cache_folder, cache_key, fingerprint, read_splits
 from fd2lib.data.registry import DatasetInfo, Reader, get_reader
 from fd2lib.ground import DataError, SettingError
 
 MEMORY_LIMIT = 8 * 2**30  # bytes per split
-UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # Unicode's control characters, halves of characters, line separators
 
 # What torchvision raises for archives that are missing, damaged or cannot be fetched.
 _TROUBLE = (RuntimeError, OSError, KeyError, ValueError, IndexError, ImportError, EOFError, pickle.UnpicklingError)
@@ -70,11 +70,11 @@ def load_dataset(
         listing = reader.draw(size, classes, seed, train_per_class, test_per_class)
     else:
         listing = find_listing(name, root, download=download)
-        remarks = (*_against(reader.info, listing), *listing.report)
+        listing = replace(listing, warnings=(*_against(reader.info, listing, classes), *listing.warnings))
         listing = keep_classes(listing, select_classes(listing.classes, classes, reader.subsets))
         train = keep_images(listing.train, listing.classes, "train", train_per_class, seed)
         test = keep_images(listing.test, listing.classes, "test", test_per_class, seed)
-        listing = Listing(listing.classes, train, test, remarks)
+        listing = replace(listing, train=train, test=test)
     folder = None if listing.train.pixels is not None else cache_folder(cache)  # arrays are as quick to read
     key = cache_key(name, listing, size)
     splits, statistics = read_splits(listing, size, memory_limit, folder, key, progress)
@@ -87,8 +87,9 @@ def load_dataset(
         mean=statistics.mean,
         std=statistics.std,
         fingerprint=fingerprint(name, listing.classes, size, statistics.digests),
-        report=(*listing.summary(), *listing.report),
+        report=(*listing.summary(), *listing.report, *statistics.remarks, *listing.warnings),
         image_set=image_set,
+        warnings=listing.warnings,
     )
 
 
@@ -109,17 +110,24 @@ def image_set_name(dataset: str, root: str | Path, given: str) -> str:
     return name.strip()
 
 
-def _against(info: DatasetInfo, listing: Listing) -> list[str]:
+def _against(info: DatasetInfo, listing: Listing, classes: str) -> list[str]:
+    """Say in which numbers a copy is not the official set; what is asked of all its classes needs all of it.
+
+    Raises:
+        DataError: it is not, and no classes were asked for by name.
+    """
     pairs = (
         ("classes", info.num_classes, len(listing.classes)),
         ("training images", info.train_images, len(listing.train)),
         ("test images", info.test_images, len(listing.test)),
     )
-    return [
-        f"problem: {seen:,} {what} found, {info.title} has {official:,}; the copy is not complete"
-        for what, official, seen in pairs
-        if official and seen != official
-    ]
+    wrong = [f"{seen:,} of {official:,} {what}" for what, official, seen in pairs if official and seen != official]
+    if wrong and (not classes.strip() or classes.strip().isdecimal()):
+        raise DataError(
+            f"the copy of {info.title} has {', '.join(wrong)}, so it is not the whole set; get the whole one, "
+            "or take what is there by naming classes, as classes='Warbler', or '*' for all."
+        )
+    return [f"the copy of {info.title} is not the whole set: it has {', '.join(wrong)}"] if wrong else []
 
 
 class Place(NamedTuple):
@@ -157,7 +165,8 @@ def find_listing(name: str, root: str | Path, *, download: bool = False) -> List
     reader = get_reader(name)
     info, root = reader.info, data_root(name, root)
     if not root.is_dir() and not download:
-        raise DataError(f"data root {root} does not exist; pass the folder that holds {info.layout}.")
+        what = "is no folder" if root.exists() else "does not exist"
+        raise DataError(f"data root {root} {what}; pass the folder that holds {info.layout}.")
     place = locate(reader, root)
     if place is None and download and reader.download:
         with _explained(f"fetch {info.title} into {root}", f"fetch it from {info.source} by hand"):

@@ -39,7 +39,7 @@ def test_prepared_sets_load(source, tmp_path):
     root = tmp_path / "deep" / "root"
     assert prepare("cub200", source, root, progress=False) == root / "cub200"
     assert names_in(root) == ["cub200"] and names_in(root / "cub200") == ["metadata", "test", "train"]
-    assert len(load_dataset("cub200", root, 8).train) == 8
+    assert len(load_dataset("cub200", root, 8, "*").train) == 8
 
 
 def test_preparing_twice_changes_nothing(source, tmp_path):
