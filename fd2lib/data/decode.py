@@ -2,7 +2,7 @@
 
 import os
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from fd2lib.data.listing import SplitListing
+from fd2lib.data.listing import Remarks, SplitListing
 from fd2lib.data.picture import FORMATS, opened, upright_rgb
 from fd2lib.ground import DataError
 
@@ -70,22 +70,6 @@ class ImageLoader:
             ) from error
 
 
-class Remarks:
-    """What was decided for images of a split, told once for each kind, with how many and the first of them."""
-
-    def __init__(self) -> None:
-        self._seen: dict[str, list[str]] = {}
-
-    def add(self, name: str, remarks: Iterable[str]) -> None:
-        """Note the remarks on the image of a name."""
-        for remark in remarks:
-            self._seen.setdefault(remark, []).append(name)
-
-    def lines(self, split: str) -> list[str]:
-        """Return one line for each kind."""
-        return [f"{split}: {len(names)} images {what}, the first is {names[0]}" for what, names in self._seen.items()]
-
-
 def decode(
     loader: ImageLoader, remarks: Remarks, *, progress: bool = True, what: str = "images"
 ) -> Iterator[tuple[int, Tensor]]:
@@ -104,7 +88,7 @@ def decode(
             errors += [item for item in found if isinstance(item, DataError)]
             pictures = [item for item in found if isinstance(item, Picture)]
             for name, picture in zip(loader.files.names[start:], pictures, strict=False):
-                remarks.add(name, picture.remarks)
+                remarks.add(what.split()[0], name, picture.remarks)
             if not errors:
                 yield start, torch.stack([picture.pixels for picture in pictures])
     if len(errors) == 1:

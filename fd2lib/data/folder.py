@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fd2lib.data.decode import unreadable
-from fd2lib.data.listing import Listing, make_listing
+from fd2lib.data.listing import Listing, Remarks, make_listing
 from fd2lib.data.picture import FORMATS
 from fd2lib.ground import DataError
 
 IMAGE_SUFFIXES = frozenset(FORMATS)
+PROBLEM = "problem: "  # how a fault begins among remarks
 LITTER = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir"})  # of file managers and servers
 
 
@@ -38,12 +39,12 @@ def check_folder(folder: str | Path, *, decode: bool = True) -> tuple[str, ...]:
     ones.
     """
     listing, faults = _survey(Path(folder), {})
-    lines = [f"problem: {fault}" for fault in faults]
+    lines = [f"{PROBLEM}{fault}" for fault in faults]
     if listing is None:
         return tuple(lines)
     lines = [*listing.summary(), *listing.report, *listing.warnings, *lines]
     for split, files in listing.splits().items() if decode else ():
-        lines += [f"problem: {split}: {error}" for error in unreadable(files)]
+        lines += [f"{PROBLEM}{split}: {error}" for error in unreadable(files)]
     return tuple(lines)
 
 
@@ -52,7 +53,7 @@ class _Seen:
     """What a look at folders gathers besides images: faults, and what is passed over, by split and reason."""
 
     faults: list[str] = field(default_factory=list)
-    passed: dict[tuple[str, str], list[Path]] = field(default_factory=dict)
+    passed: Remarks = field(default_factory=Remarks)
 
     def inside(self, folder: Path) -> list[Path]:
         """What a folder holds, in text order, without hidden files and litter; an unreadable one is a fault."""
@@ -63,20 +64,11 @@ class _Seen:
             return []
         return [path for path in found if not path.name.startswith(".") and path.name.lower() not in LITTER]
 
-    def pass_over(self, split: str, what: str, paths: list[Path]) -> None:
-        """Note files or folders of a split that are not read."""
-        if paths:
-            self.passed.setdefault((split, what), []).extend(paths)
-
-    def warnings(self, root: Path) -> list[str]:
-        """One line for each split and reason."""
-        lines = []
-        for (split, what), paths in self.passed.items():
-            classes = len({path.parent for path in paths})
-            where = f"in {classes} folders, " if classes > 1 else ""
-            many = f"{len(paths)} {what} passed over" if len(paths) > 1 else f"1 of the {what} passed over"
-            lines.append(f"{split}: {many}, {where}the first is {paths[0].relative_to(root)}")
-        return lines
+    def pass_over(self, root: Path, what: str, paths: list[Path]) -> None:
+        """Note files or folders that are not read."""
+        for path in paths:
+            name = path.relative_to(root)
+            self.passed.add(name.parts[0], name.as_posix(), [f"passed over {what}"])
 
 
 def _survey(folder: Path, class_names: Mapping[str, str]) -> tuple[Listing | None, list[str]]:
@@ -98,10 +90,12 @@ def _survey(folder: Path, class_names: Mapping[str, str]) -> tuple[Listing | Non
     if len(keys) > 1 and all(key.isdecimal() for key in keys) and keys != sorted(keys, key=int):
         report += [f"class folders sort as text, so {keys[1]} comes second; pad numbers with zeros for another order"]
     number = {key: label for label, key in enumerate(keys)}
-    splits = [[(image, number[one.name]) for one in paths for image in _images(one, seen)] for paths in classes.values()]
+    splits = [
+        [(image, number[one.name]) for one in paths for image in _images(one, seen)] for paths in classes.values()
+    ]
     names = [class_names.get(key, key) for key in keys]
     try:
-        listing = make_listing(names, *splits, report=report, warnings=seen.warnings(folder)) if keys else None
+        listing = make_listing(names, *splits, report=report, warnings=seen.passed.lines()) if keys else None
     except DataError as error:
         return None, [*seen.faults, str(error)]
     return listing, seen.faults
@@ -115,7 +109,7 @@ def _class_folders(split: Path, seen: _Seen) -> list[Path]:
     before = len(seen.faults)
     inside = seen.inside(split)
     found = [path for path in inside if _is_folder(path)]
-    seen.pass_over(split.name, "files beside class folders", [path for path in inside if path not in set(found)])
+    seen.pass_over(split.parent, "files beside class folders", [path for path in inside if path not in set(found)])
     if not found and len(seen.faults) == before:
         seen.faults.append(f"{split} holds no class folders; expected {split.name}/<class>/<image>.")
     return found
@@ -146,11 +140,10 @@ def _images(folder: Path, seen: _Seen) -> list[Path]:
     known = ", ".join(sorted(suffix[1:] for suffix in IMAGE_SUFFIXES))
     if not images and len(seen.faults) == before:
         held = f" (it holds {len(others)} other files and {len(folders)} folders)" if others or folders else ""
-        seen.faults.append(
-            f"class folder {folder} has no images{held}; add images ({known}) or move the folder away."
-        )
-    seen.pass_over(folder.parent.name, f"files whose names do not end as images' do ({known})", others)
-    seen.pass_over(folder.parent.name, "folders inside class folders", folders)
+        seen.faults.append(f"class folder {folder} has no images{held}; add images ({known}) or move the folder away.")
+    root = folder.parent.parent
+    seen.pass_over(root, f"files that do not end in {known}", others)
+    seen.pass_over(root, "folders inside class folders", folders)
     return images
 
 

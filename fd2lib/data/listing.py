@@ -96,6 +96,25 @@ class Listing:
         return lines
 
 
+class Remarks:
+    """What is said of files: each thing once for a split, with how many there are and the first of them."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], list[str]] = {}
+
+    def add(self, split: str, name: str, remarks: Iterable[str]) -> None:
+        """Note remarks on a file of a split."""
+        for remark in remarks:
+            self._seen.setdefault((split, remark), []).append(name)
+
+    def lines(self) -> list[str]:
+        """Return one line for each thing."""
+        return [
+            f"{split}: {what} ({len(names)} in all, the first is {one_line(names[0])})"
+            for (split, what), names in self._seen.items()
+        ]
+
+
 def make_listing(
     classes: Iterable[str],
     train: Iterable[tuple[str | os.PathLike[str], int]],
@@ -130,7 +149,9 @@ def make_listing(
 
 def _require_text(names: Sequence[str]) -> None:
     """Refuse names that could be written into no file; Python keeps bytes that are not UTF-8 as lone surrogates."""
-    if wrong := [name for name in names if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name)]:
+    if wrong := [
+        name for name in names if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name)
+    ]:
         shown = wrong[0].encode("utf-8", "surrogateescape")
         raise DataError(
             f"{len(wrong)} names of folders or files are not UTF-8, the first is {shown!r}; rename them, as with convmv."
@@ -229,7 +250,7 @@ def _split_pattern(pattern: str) -> tuple[str, int | None]:
 
 def _matches(name: str, text: str) -> bool:
     name, text = name.casefold(), text.casefold()
-    spellings = (name, display_name(name))
+    spellings = (name, name.strip(), display_name(name))
     if any(text in spelling for spelling in spellings):
         return True
     return any(sign in text for sign in "*?[") and any(fnmatch.fnmatchcase(spelling, text) for spelling in spellings)

@@ -28,9 +28,9 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-FRAMES = "have several frames, of which the first is used"
-ALPHA = f"have transparent pixels, which are laid on {GROUND}"
-DEEP = "have 16 bits per channel, of which the upper 8 are used"
+FRAMES = "images with several frames, of which the first is used"
+ALPHA = f"images with transparent pixels, which are laid on {GROUND}"
+DEEP = "images with 16 bits per channel, of which the upper 8 are used"
 
 
 @contextlib.contextmanager

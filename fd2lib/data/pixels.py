@@ -18,9 +18,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from fd2lib.data.decode import ImageLoader, Remarks, decode
+from fd2lib.data.decode import ImageLoader, decode
 from fd2lib.data.images import ImageSplit
-from fd2lib.data.listing import Listing, SplitListing
+from fd2lib.data.listing import Listing, Remarks, SplitListing
 from fd2lib.ground import ArtefactError, atomic_path, read_json, write_json
 
 logger = logging.getLogger(__name__)
@@ -85,13 +85,12 @@ def _mean_std(counts: Tensor) -> tuple[Channels, Channels]:
 def _from_files(listing: Listing, size: int, backed: set[str], progress: bool) -> tuple[dict[str, Tensor], Statistics]:
     images: dict[str, Tensor] = {}
     digests: dict[str, str] = {}
-    told: list[str] = []
+    remarks = Remarks()
     counts = torch.zeros(3, 256, dtype=torch.int64)
     for split, files in listing.splits().items():
         if split not in backed:
             images[split] = torch.empty(len(files), 3, size, size, dtype=torch.uint8)
         digest = _start_digest(files)
-        remarks = Remarks()
         for start, chunk in decode(ImageLoader(files, size), remarks, progress=progress, what=f"{split} images"):
             digest.update(chunk.numpy().data)
             if split == "train":
@@ -99,8 +98,7 @@ def _from_files(listing: Listing, size: int, backed: set[str], progress: bool) -
             if split not in backed:
                 images[split][start : start + len(chunk)] = chunk
         digests[split] = digest.hexdigest()
-        told += remarks.lines(split)
-    return images, Statistics(*_mean_std(counts), digests, told)
+    return images, Statistics(*_mean_std(counts), digests, remarks.lines())
 
 
 def _from_cache(

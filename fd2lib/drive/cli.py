@@ -29,7 +29,7 @@ from fd2lib.drive.request import (
     MeasureRequest,
     option,
 )
-from fd2lib.ground import EvaluateSettings, Fd2Error, SettingError, is_first, together, world
+from fd2lib.ground import DataError, EvaluateSettings, Fd2Error, SettingError, is_first, together, world
 
 
 class Command:
@@ -145,6 +145,22 @@ class List(Additions, Command):
         from fd2lib.data import format_listing
 
         print(format_listing())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(Command):
+    """Say what a folder with train/ and test/ holds, and everything that is wrong with it; each image is decoded."""
+
+    path: Positional[str] = option(help="folder that holds train/ and test/ with one folder per class")
+
+    def run(self) -> None:
+        """Print it; problems end with an error."""
+        from fd2lib.data import PROBLEM, check_folder
+
+        lines = check_folder(Path(self.path).expanduser())
+        print("\n".join(lines))
+        if problems := sum(line.startswith(PROBLEM) for line in lines):
+            raise DataError(f"{self.path} has {problems} problems, listed above; mend them and check again.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -346,7 +362,7 @@ def _require_shared(command: Command) -> None:
 
 def _commands() -> Any:
     """The type that tyro reads: one of the commands, some of which have commands of their own."""
-    data = _either("data", List, Prepare)
+    data = _either("data", List, Check, Prepare)
     recipes = _either("recipes", All, Show, Diff)
     plain = [_named(kind) for kind in (Run, Rerun, Plans, Jobs, Notebook, Export, Attention, Geometry, Bench)]
     return functools.reduce(operator.or_, (data, recipes, *plain))

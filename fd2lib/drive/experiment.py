@@ -12,7 +12,7 @@ from typing import Any
 from fd2lib.analyse import passes_per_image
 from fd2lib.data import Dataset, load_dataset
 from fd2lib.drive.request import Request
-from fd2lib.ground import DistillSettings, PretrainSettings, Recipe, load_recipe, setting_values
+from fd2lib.ground import DistillSettings, PretrainSettings, Recipe, is_first, load_recipe, setting_values
 from fd2lib.ground.ranks import first_alone
 from fd2lib.measure import provenance_columns
 from fd2lib.models import Teacher
@@ -101,6 +101,7 @@ class Experiment:
             self._datasets[key] = first_alone(
                 lambda: load_dataset(recipe.dataset, root, recipe.image_size, recipe.classes, image_set=name)
             )
+            _tell_report(self._datasets[key])
         return self._datasets[key]
 
     def _run(self, stage: Any, settings: Any, make_inputs: Callable[[], Any]) -> Any:
@@ -181,6 +182,12 @@ class Experiment:
 @functools.lru_cache(maxsize=1000)
 def _warn_once(text: str) -> None:
     logger.warning("%s", text)
+
+
+def _tell_report(data: Dataset) -> None:
+    """Say before anything is computed what was found on loading, and warn of what is amiss."""
+    for line in data.report if is_first() else ():
+        logger.log(logging.WARNING if line in data.warnings else logging.INFO, "%s: %s", data.image_set, line)
 
 
 def settings_text(recipe: Recipe) -> str:
