@@ -1,7 +1,6 @@
 """Decoding: from files or arrays to uint8 ``[3, S, S]``, in threads, with every unreadable file named."""
 
 import os
-import struct
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,14 +14,12 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from fd2lib.data.listing import Remarks, SplitListing
-from fd2lib.data.picture import FORMATS, opened, upright_rgb
+from fd2lib.data.picture import FORMATS, UNREADABLE, opened, upright_rgb
 from fd2lib.ground import DataError
 
 CHUNK = 256  # images decoded before any is handed on: bounds memory when streaming
 THREADS = min(8, os.cpu_count() or 1)
 PROGRESS_FROM = 500  # images; fewer decode faster than a bar is worth
-# What Pillow raises for damaged files depends on the format.
-UNREADABLE = (OSError, ValueError, SyntaxError, TypeError, EOFError, struct.error, Image.DecompressionBombError)
 
 
 class Picture(NamedTuple):

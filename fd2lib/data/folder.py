@@ -84,7 +84,8 @@ def _survey(folder: Path, class_names: Mapping[str, str]) -> tuple[Listing | Non
         return None, seen.faults
     keys = sorted({path.name for paths in classes.values() for path in paths})
     if all(classes.values()):
-        _same_classes(folder, *([path.name for path in paths] for paths in classes.values()), test_name, seen)
+        train, test = ([path.name for path in paths] for paths in classes.values())
+        _same_classes(folder, train, test, test_name, seen)
     report = [f"{folder.name}/val is used as the test split"] if test_name == "val" else []
     # Numbers without leading zeros sort as text, which gives labels that their owner may not expect.
     if len(keys) > 1 and all(key.isdecimal() for key in keys) and keys != sorted(keys, key=int):

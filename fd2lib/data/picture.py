@@ -3,6 +3,7 @@
 import contextlib
 import os
 import stat
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,8 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# What Pillow raises for damaged files depends on the format.
+UNREADABLE = (OSError, ValueError, SyntaxError, TypeError, EOFError, struct.error, Image.DecompressionBombError)
 FRAMES = "images with several frames, of which the first is used"
 ALPHA = f"images with transparent pixels, which are laid on {GROUND}"
 DEEP = "images with 16 bits per channel, of which the upper 8 are used"
@@ -76,7 +79,7 @@ def upright_rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:
         raise ValueError(f"mode {image.mode} has no known range of values; save it with 8 or 16 bits per channel")
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        if image.getextrema()[3][0] < 255:
+        if image.getchannel("A").getextrema() != (255, 255):
             image = Image.alpha_composite(Image.new("RGBA", image.size, GROUND), image)
             remarks.append(ALPHA)
     image = image.convert("RGB")
@@ -87,5 +90,5 @@ def _orientation(image: Image.Image) -> int:
     """The EXIF orientation of a loaded image; damaged EXIF says nothing, as viewers take it too."""
     try:
         return int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # Pillow raises what its parser of metadata stumbles over
+    except (*UNREADABLE, KeyError, AttributeError):
         return 1
