@@ -13,7 +13,7 @@ from fd2lib.data.folder import scan_folder
 from fd2lib.data.images import UNPRINTABLE, Dataset
 from fd2lib.data.listing import Listing
 from fd2lib.data.pixels import cache_folder, cache_key, fingerprint, read_splits
-from fd2lib.data.registry import DatasetInfo, Reader, get_reader
+from fd2lib.data.registry import DatasetInfo, Reader, differences, get_reader
 from fd2lib.data.subsets import keep_classes, keep_images, select_classes
 from fd2lib.ground import DataError, SettingError
 
@@ -117,18 +117,13 @@ def _against(info: DatasetInfo, listing: Listing, classes: str) -> list[str]:
     Raises:
         DataError: it is not, and no classes were asked for by name.
     """
-    pairs = (
-        ("classes", info.num_classes, len(listing.classes)),
-        ("training images", info.train_images, len(listing.train)),
-        ("test images", info.test_images, len(listing.test)),
-    )
-    wrong = [f"{seen:,} of {official:,} {what}" for what, official, seen in pairs if official and seen != official]
+    wrong = differences(info, listing)
     if wrong and (not classes.strip() or classes.strip().isdecimal()):
         raise DataError(
-            f"the copy of {info.title} has {', '.join(wrong)}, so it is not the whole set; get the whole one, "
+            f"the copy of {info.title} has {wrong}, so it is not the whole set; get the whole one, "
             "or take what is there by naming classes, as classes='Warbler', or '*' for all."
         )
-    return [f"the copy of {info.title} is not the whole set: it has {', '.join(wrong)}"] if wrong else []
+    return [f"the copy of {info.title} is not the whole set: it has {wrong}"] if wrong else []
 
 
 class Place(NamedTuple):

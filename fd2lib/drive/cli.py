@@ -170,12 +170,13 @@ class Prepare(Command):
     name: Positional[str] = option(help="cub200, flowers102 or imagewoof")
     source: str = option(help="folder that holds NAME-train.tar and NAME-test.tar", name="from")
     root: str = option(help="data root; NAME/ is made below it")
+    limit_mib: int = option(0, "MiB that each tar may unpack to; by default 20 times its size and 64 MiB")
 
     def run(self) -> None:
         """Unpack them."""
         from fd2lib.data import prepare
 
-        print(prepare(self.name, self.source, self.root))
+        print(prepare(self.name, self.source, self.root, limit_mib=self.limit_mib))
 
 
 @dataclass(frozen=True, kw_only=True)
