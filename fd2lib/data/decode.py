@@ -117,4 +117,5 @@ def _reason(error: BaseException) -> str:
         return "it may not be read: permission denied"
     if isinstance(error, UnidentifiedImageError):
         return f"not an image of a kind that is read: {', '.join(sorted(set(FORMATS.values())))}"
-    return " ".join(str(error).split()) or type(error).__name__
+    reason = getattr(error, "strerror", "") or str(error)
+    return " ".join(reason.split()) or type(error).__name__

@@ -1,14 +1,14 @@
 """One image file as it comes, opened and made upright RGB of 8 bits, with a remark where that took a decision."""
 
 import contextlib
-import os
-import stat
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
+from fd2lib.ground import require_file
 
 # Suffix -> Pillow's reader. Others are never tried: some start programs, as that of EPS does with Ghostscript.
 FORMATS = {
@@ -18,7 +18,6 @@ FORMATS = {
     **{".png": "PNG", ".bmp": "BMP", ".webp": "WEBP", ".gif": "GIF"},
 }
 GROUND = "white"  # what lies behind transparent pixels, as in browsers
-KINDS = {stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a named pipe", stat.S_ISSOCK: "a socket"}
 ORIENTATION = 0x0112  # EXIF's tag; how a stored image is turned to stand upright
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -46,18 +45,6 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
     require_file(path)
     with Image.open(path, formats=tuple(set(FORMATS.values()))) as image:
         yield image
-
-
-def require_file(path: str | Path) -> None:
-    """Refuse what is no regular file: reading a named pipe waits for ever, a device may never end.
-
-    Raises:
-        OSError: it is not there, or is something else.
-    """
-    mode = os.stat(path).st_mode
-    if not stat.S_ISREG(mode):
-        found = next((name for test, name in KINDS.items() if test(mode)), "a device")
-        raise OSError(f"{found}, not a file")
 
 
 def upright_rgb(image: Image.Image) -> tuple[Image.Image, list[str]]:

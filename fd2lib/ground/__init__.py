@@ -16,7 +16,7 @@ from fd2lib.ground.errors import (
     require,
     unknown,
 )
-from fd2lib.ground.files import atomic_path, file_digest, read_json, write_json
+from fd2lib.ground.files import atomic_path, file_digest, read_json, require_file, write_json
 from fd2lib.ground.layers import SCALES, add_recipes, join_overrides, parse_numbers, parse_overrides, read_tables
 from fd2lib.ground.memory import kept_memory
 from fd2lib.ground.random import derive_seed, make_generator, seeded_initialisation

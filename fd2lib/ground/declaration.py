@@ -1,6 +1,7 @@
 """What a setting is: a field with default, source, range or choices and unit; and what identifies settings."""
 
 import dataclasses
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from typing import Any, ClassVar
@@ -102,7 +103,7 @@ def _weights(name: str, value: str) -> str:
     if value in PACKAGED_INITS or value.startswith(DIGEST):
         return value
     try:
-        return DIGEST + file_digest(value)
+        return DIGEST + file_digest(os.path.expanduser(value))
     except OSError as error:
         raise SettingError(
             f"{name} is {value!r}; expected {', '.join(PACKAGED_INITS)} or a file of weights ({error.strerror})."
