@@ -104,7 +104,7 @@ def _content(path: Path) -> Any:
         with torch.serialization.safe_globals([argparse.Namespace]):
             return torch.load(path, "cpu", weights_only=True)
     except Exception as error:  # each format raises its own kinds
-        raise DataError(f"{path} {_trouble(str(error), head.startswith(b"PK"))}") from error
+        raise DataError(f"{path} {_trouble(str(error), head[:1] == b'P')}") from error
 
 
 def _trouble(text: str, zipped: bool) -> str:
