@@ -15,7 +15,7 @@ from fd2lib.data.listing import Listing
 from fd2lib.data.pixels import cache_folder, cache_key, fingerprint, read_splits
 from fd2lib.data.registry import DatasetInfo, Reader, differences, get_reader
 from fd2lib.data.subsets import keep_classes, keep_images, select_classes
-from fd2lib.ground import DataError, SettingError
+from fd2lib.ground import DataError, SettingError, total_memory
 
 MEMORY_LIMIT = 8 * 2**30  # bytes per split
 
@@ -51,7 +51,8 @@ def load_dataset(
         train_per_class: training images per class; 0 keeps all (``plumage``: 60).
         test_per_class: test images per class; 0 keeps all (``plumage``: 25).
         cache: folder for decoded pixels, see :func:`cache_folder`.
-        memory_limit: bytes of pixels above which a split is read from files at each use.
+        memory_limit: bytes of pixels above which a split is read from files at each use; never more than a quarter of
+            the machine's.
         download: fetch the set into ``root`` where its source allows it and it is not there yet.
         progress: show a bar while reading many images.
         image_set: a name of one's own for these images; by default the folder's for ``folder``, else ``name``.
@@ -78,6 +79,7 @@ def load_dataset(
         listing = replace(listing, train=train, test=test)
     folder = None if listing.train.pixels is not None else cache_folder(cache)  # arrays are as quick to read
     key = cache_key(name, listing, size)
+    memory_limit = min(memory_limit, (total_memory() or memory_limit) // 4)
     splits, statistics = read_splits(listing, size, memory_limit, folder, key, progress)
     return Dataset(
         name=name,

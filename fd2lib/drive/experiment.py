@@ -28,6 +28,7 @@ from fd2lib.stages import (
     RelabelInputs,
     RelabelResult,
     load_distilled,
+    require_room,
     resolve_device,
     run_distill,
     run_evaluate,
@@ -93,7 +94,12 @@ class Experiment:
 
     @property
     def dataset(self) -> Dataset:
-        """The image set; experiments derived from one another load the same images once."""
+        """The image set; experiments derived from one another load the same images once.
+
+        Raises:
+            DataError: it is not there, or not as it should be.
+            SettingError: what is asked to be made of it cannot fit into memory.
+        """
         recipe, asked = self.recipe, self.request
         key = (recipe.dataset, recipe.classes, recipe.image_size, asked.data_root, asked.image_set)
         if key not in self._datasets:
@@ -102,7 +108,9 @@ class Experiment:
                 lambda: load_dataset(recipe.dataset, root, recipe.image_size, recipe.classes, image_set=name)
             )
             _tell_report(self._datasets[key])
-        return self._datasets[key]
+        data = self._datasets[key]
+        require_room(self.distill_settings, data.num_classes, data.image_size, self.device)
+        return data
 
     def _run(self, stage: Any, settings: Any, make_inputs: Callable[[], Any]) -> Any:
         asked, key = self.request, (stage.__name__, settings)

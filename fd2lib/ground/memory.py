@@ -1,9 +1,19 @@
-"""Memory that stays with the process while a stage runs."""
+"""Memory: how much there is, checked before it is asked for, and what stays with the process while a stage runs."""
 
 import contextlib
 import ctypes
+import os
 import platform
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fd2lib.ground.errors import SettingError
+
+if TYPE_CHECKING:  # see fd2lib.ground.random
+    import torch
+
+_CGROUPS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # of containers, v2 and v1
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # parameters of mallopt, from glibc's malloc.h
 _NEVER, _MMAP_DEFAULT = 2**31 - 1, 65536
@@ -31,3 +41,35 @@ def kept_memory() -> Iterator[None]:
         libc.mallopt(_MMAP_THRESHOLD, _LARGE)
         libc.mallopt(_TRIM_THRESHOLD, 2 * _LARGE)
         libc.malloc_trim(0)
+
+
+def total_memory(device: "torch.device | None" = None) -> int | None:
+    """Return the bytes that a CUDA device has, or the machine, or as much of it as its container may take.
+
+    ``None`` where the system does not tell.
+    """
+    if device is not None and device.type == "cuda":
+        import torch
+
+        return int(torch.cuda.get_device_properties(device).total_memory)
+    try:
+        known = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    except (AttributeError, ValueError, OSError):  # not on Windows
+        return None
+    for path in map(Path, _CGROUPS):
+        with contextlib.suppress(OSError, ValueError):  # "max" where there is no limit
+            known.append(int(path.read_text(encoding="ascii")))
+    return min(known)
+
+
+def require_memory(needed: int, what: str, remedy: str, device: "torch.device | None" = None) -> None:
+    """Refuse what cannot fit before anything of it is made; ``needed`` is the least that it takes, in bytes.
+
+    Raises:
+        SettingError: the device, or without one the machine, has less.
+    """
+    total = total_memory(device)
+    if total is not None and needed > total:
+        where = "this machine" if device is None or device.type != "cuda" else str(device)
+        least, most = needed / 2**30, total / 2**30
+        raise SettingError(f"{what} needs at least {least:,.0f} GiB of memory, and {where} has {most:,.0f}; {remedy}.")

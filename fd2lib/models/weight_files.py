@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import warnings
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -101,7 +102,7 @@ def _content(path: Path) -> Any:
         if path.suffix == ".safetensors" or head[8:9] == b"{":  # its header is JSON, behind eight bytes for its length
             return load_file(path)
         # Training scripts of torchvision store their options beside the weights: a bare holder of values.
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings(action="ignore"):
             return torch.load(path, "cpu", weights_only=True)
     except Exception as error:  # each format raises its own kinds
         raise DataError(f"{path} {_trouble(str(error), head[:1] == b'P')}") from error
