@@ -2,7 +2,7 @@
 
 from fd2lib.data import readers  # they register themselves
 from fd2lib.data.folder import PROBLEM, check_folder, scan_folder
-from fd2lib.data.images import Batch, Dataset, ImageSplit, batches, display_name, one_line, resident
+from fd2lib.data.images import Batch, Dataset, ImageSplit, batches, display_name, resident
 from fd2lib.data.listing import Listing, SplitListing, make_listing
 from fd2lib.data.load import image_set_name, load_dataset
 from fd2lib.data.packs import prepare

@@ -7,7 +7,6 @@ import logging
 import math
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -16,11 +15,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from fd2lib.ground import SettingError
+from fd2lib.ground import SettingError, one_line
 
 logger = logging.getLogger(__name__)
 
-UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # Unicode's control characters, halves of characters, line separators
 DEVICE_SHARE = 0.5  # of free device memory that a split may take
 
 
@@ -100,11 +98,6 @@ def display_name(class_name: str) -> str:
     """Return a class name for people, on one line: ``159.Black_and_white_Warbler`` is ``Black and white Warbler``."""
     line = " ".join(one_line(class_name).replace("_", " ").split())
     return re.sub(r"^\d+\.\s*", "", line) or line or one_line(class_name)
-
-
-def one_line(text: str) -> str:
-    """Return a text with blanks for control characters and line breaks, so that it breaks no line, table or page."""
-    return "".join(" " if unicodedata.category(letter) in UNPRINTABLE else letter for letter in text)
 
 
 class Batch(NamedTuple):

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fd2lib.data.images import one_line
-from fd2lib.ground import DataError
+from fd2lib.ground import DataError, one_line
 
 
 @dataclass(frozen=True, eq=False)

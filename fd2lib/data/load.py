@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fd2lib.data.folder import scan_folder
-from fd2lib.data.images import UNPRINTABLE, Dataset
+from fd2lib.data.images import Dataset
 from fd2lib.data.listing import Listing
 from fd2lib.data.pixels import cache_folder, cache_key, fingerprint, read_splits
 from fd2lib.data.registry import DatasetInfo, Reader, differences, get_reader
 from fd2lib.data.subsets import keep_classes, keep_images, select_classes
-from fd2lib.ground import DataError, SettingError, total_memory
+from fd2lib.ground import UNPRINTABLE, DataError, SettingError, total_memory
 
 MEMORY_LIMIT = 8 * 2**30  # bytes per split
 

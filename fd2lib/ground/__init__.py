@@ -6,6 +6,7 @@ Nor PyTorch, which takes seconds: functions that need it import it, and ``fd2lib
 from fd2lib.ground.declaration import StageSettings, identity, setting, setting_values
 from fd2lib.ground.devices import widest_float
 from fd2lib.ground.errors import (
+    UNPRINTABLE,
     ArtefactError,
     DataError,
     Fd2Error,
@@ -13,6 +14,7 @@ from fd2lib.ground.errors import (
     SettingError,
     ShapeError,
     TrainingError,
+    one_line,
     require,
     unknown,
 )

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from fd2lib.data import check_folder, display_name, load_dataset, one_line
+from fd2lib.data import check_folder, display_name, load_dataset
 from fd2lib.data.picture import ORIENTATION, TURNS, upright_rgb
-from fd2lib.ground import DataError
+from fd2lib.ground import DataError, one_line
 
 RAMP = np.arange(0, 65536, 1024, dtype=np.uint16).reshape(8, 8)
 
