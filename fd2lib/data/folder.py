@@ -1,5 +1,6 @@
 """Folders of class folders: ``train/<class>/<image>`` and ``test/<class>/<image>``."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,10 +75,10 @@ class _Seen:
 def _survey(folder: Path, class_names: Mapping[str, str]) -> tuple[Listing | None, list[str]]:
     """List what can be listed, and say everything that is wrong; ``None`` where there is nothing to list."""
     seen = _Seen()
-    if not _is_folder(folder):
-        what = f"{folder} is a file" if _exists(folder) else f"no folder {folder}"
+    if not os.path.isdir(folder):
+        what = f"{folder} is a file" if os.path.exists(folder) else f"no folder {folder}"
         return None, [f"{what}; expected a folder that holds train/ and test/ with one folder per class."]
-    top = {path.name for path in seen.inside(folder) if _is_folder(path)}
+    top = {path.name for path in seen.inside(folder) if os.path.isdir(path)}
     test_name = "val" if "val" in top and "test" not in top else "test"
     classes = {name: _class_folders(folder / name, seen) for name in ("train", test_name) if not seen.faults or top}
     if len(classes) < 2:  # the folder itself cannot be read
@@ -103,13 +104,13 @@ def _survey(folder: Path, class_names: Mapping[str, str]) -> tuple[Listing | Non
 
 
 def _class_folders(split: Path, seen: _Seen) -> list[Path]:
-    if not _is_folder(split):
-        what = f"{split} is a file" if _exists(split) else f"no folder {split}"
+    if not os.path.isdir(split):
+        what = f"{split} is a file" if os.path.exists(split) else f"no folder {split}"
         seen.faults.append(f"{what}; expected {split.name}/ with one folder of images per class.")
         return []
     before = len(seen.faults)
     inside = seen.inside(split)
-    found = [path for path in inside if _is_folder(path)]
+    found = [path for path in inside if os.path.isdir(path)]
     seen.pass_over(split.parent, "files beside class folders", [path for path in inside if path not in set(found)])
     if not found and len(seen.faults) == before:
         seen.faults.append(f"{split} holds no class folders; expected {split.name}/<class>/<image>.")
@@ -134,7 +135,7 @@ def _images(folder: Path, seen: _Seen) -> list[Path]:
     """Image files of a class folder; everything else in it is noted."""
     before = len(seen.faults)
     inside = seen.inside(folder)
-    folders = [path for path in inside if _is_folder(path)]
+    folders = [path for path in inside if os.path.isdir(path)]
     files = [path for path in inside if path not in set(folders)]
     images = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
     others = [path for path in files if path.suffix.lower() not in IMAGE_SUFFIXES]
@@ -146,20 +147,6 @@ def _images(folder: Path, seen: _Seen) -> list[Path]:
     seen.pass_over(root, f"files that do not end in {known}", others)
     seen.pass_over(root, "folders inside class folders", folders)
     return images
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except OSError:  # a folder on the way may not be entered
-        return False
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:
-        return False
 
 
 def _reason(error: OSError) -> str:

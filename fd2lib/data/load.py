@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import pickle
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,12 +14,9 @@ from fd2lib.data.listing import Listing
 from fd2lib.data.pixels import cache_folder, cache_key, fingerprint, read_splits
 from fd2lib.data.registry import DatasetInfo, Reader, differences, get_reader
 from fd2lib.data.subsets import keep_classes, keep_images, select_classes
-from fd2lib.ground import UNPRINTABLE, DataError, SettingError, total_memory
+from fd2lib.ground import UNPRINTABLE, DataError, Fd2Error, SettingError, total_memory
 
 MEMORY_LIMIT = 8 * 2**30  # bytes per split
-
-# What torchvision raises for archives that are missing, damaged or cannot be fetched.
-_TROUBLE = (RuntimeError, OSError, KeyError, ValueError, IndexError, ImportError, EOFError, pickle.UnpicklingError)
 
 
 def load_dataset(
@@ -103,7 +99,7 @@ def image_set_name(dataset: str, root: str | Path, given: str) -> str:
         SettingError: it is no name, or no such set is registered.
     """
     reader = get_reader(dataset)
-    own = data_root(reader.info.name, root).resolve().name if reader.in_root and not given else ""
+    own = os.path.basename(os.path.realpath(data_root(reader.info.name, root))) if reader.in_root and not given else ""
     name = given or own or reader.info.name
     if any(unicodedata.category(letter) in UNPRINTABLE for letter in name) or not 1 <= len(name.strip()) <= 100:
         whose = "image_set" if given else "the folder's name"
@@ -140,7 +136,9 @@ def data_root(name: str, root: str | Path) -> Path:
     text = str(root) or os.environ.get("FD2LIB_DATA_ROOT", "")
     if not text:
         raise DataError(f"data set {name!r} needs a root folder; pass root=FOLDER or set FD2LIB_DATA_ROOT.")
-    return Path(text).expanduser()
+    if "\0" in text:
+        raise DataError(f"data root {text!r} holds a null byte; pass the path of a folder.")
+    return Path(os.path.expanduser(text))
 
 
 def locate(reader: Reader, root: Path) -> Place | None:
@@ -149,11 +147,11 @@ def locate(reader: Reader, root: Path) -> Place | None:
     if reader.in_root:
         return Place(root, reader.read is None)
     for folder in (root / name, *([root] if root.name == name else [])):
-        if (folder / "train").is_dir():
+        if os.path.isdir(folder / "train"):
             return Place(folder, True)
     for unpacked in reader.unpacked:
         for base in (root / name, root, *([root.parent] if root.name == unpacked else [])):
-            if (base / unpacked).is_dir():
+            if os.path.isdir(base / unpacked):
                 return Place(base / unpacked, reader.read is None)
     return None
 
@@ -162,8 +160,8 @@ def find_listing(name: str, root: str | Path, *, download: bool = False) -> List
     """List a set's files, which may be fetched first."""
     reader = get_reader(name)
     info, root = reader.info, data_root(name, root)
-    if not root.is_dir() and not download:
-        what = "is no folder" if root.exists() else "does not exist"
+    if not os.path.isdir(root) and not download:
+        what = "is no folder" if os.path.exists(root) else "does not exist"
         raise DataError(f"data root {root} {what}; pass the folder that holds {info.layout}.")
     place = locate(reader, root)
     if place is None and download and reader.download:
@@ -188,6 +186,8 @@ def _explained(what: str, remedy: str) -> Iterator[None]:
     """Say what could not be done, why, and what to do, whatever a reader raises."""
     try:
         yield
-    except _TROUBLE as error:
+    except Fd2Error:
+        raise
+    except Exception as error:  # what torchvision, SciPy and others raise for missing or damaged files is of many kinds
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"cannot {what} ({reason}); {remedy}.") from error

@@ -10,7 +10,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, cast
 
 from tqdm.auto import tqdm
 
@@ -46,11 +46,11 @@ def prepare(name: str, source: str | Path, root: str | Path, *, limit_mib: int =
     reader = get_reader(name)
     if limit_mib < 0:
         raise SettingError(f"limit is {limit_mib} MiB; expected 0 (20 times a tar's size) or more.")
-    source, root = Path(source).expanduser(), Path(root).expanduser()
+    source, root = (Path(os.path.expanduser(path)) for path in (source, root))
     tars = [source / f"{name}-{piece}" for piece in PIECES]
     target = root / name
     try:
-        missing = [tar.name for tar in tars if not tar.is_file()]
+        missing = [tar.name for tar in tars if not os.path.isfile(tar)]
         if missing:
             raise DataError(f"{source} lacks {', '.join(missing)}; expected the three tars of {name} there (--from).")
         for piece, tar in zip(PIECES, tars, strict=True):
@@ -122,7 +122,7 @@ def _opened(tar: Path, name: str, limit_mib: int) -> Iterator[tuple[tarfile.TarF
             zipped = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             with gzip.GzipFile(fileobj=raw) if zipped else contextlib.nullcontext(raw) as plain:
-                stream = _Bounded(plain, limit, tar)
+                stream = _Bounded(cast(IO[bytes], plain), limit, tar)
                 with tarfile.open(fileobj=stream, mode="r:") as archive:  # type: ignore[call-overload]  # reads, seeks
                     yield archive, _members(archive, stream, tar, name)
     except DAMAGE as error:

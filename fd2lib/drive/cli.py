@@ -157,7 +157,7 @@ class Check(Command):
         """Print it; problems end with an error."""
         from fd2lib.data import PROBLEM, check_folder
 
-        lines = check_folder(Path(self.path).expanduser())
+        lines = check_folder(os.path.expanduser(self.path))
         print("\n".join(lines))
         if problems := sum(line.startswith(PROBLEM) for line in lines):
             raise DataError(f"{self.path} has {problems} problems, listed above; mend them and check again.")

@@ -16,8 +16,9 @@ from fd2lib.ground import DataError, require_file
 
 # Keys that hold the state dict among other things. Copies averaged over training come last: other programs that read
 # such a file without being asked for them take the plain weights too.
-WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights")
-WRAPPERS += ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "params_ema")
+_PLAIN = ("state_dict", "model_state_dict", "model", "net", "network", "module", "weights")
+_AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema", "params_ema")
+WRAPPERS = (*_PLAIN, *_AVERAGED)
 # What training programs put before a network's own keys.
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.", "encoder.", "ema_model.")
 # Beginnings of files that are often taken for weights.
@@ -47,7 +48,7 @@ def read_weights(path: str | Path, own: Collection[str] = ()) -> Stored:
     Raises:
         DataError: the file is missing, broken, or holds something else.
     """
-    content, undone = _content(Path(path).expanduser()), list[str]()
+    content, undone = _content(Path(os.path.expanduser(path))), list[str]()
     for _ in WRAPPERS:  # a dictionary can hold itself
         inside = next((key for key in WRAPPERS if isinstance(content, Mapping) and _holds(content, key)), None)
         if inside is not None:

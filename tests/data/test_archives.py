@@ -118,6 +118,20 @@ def test_cars(tmp_path, save_image):
         load_dataset("cars196", tmp_path, 8, "*")
 
 
+@pytest.mark.parametrize("share", [0, 0.3, 0.6, 0.95])
+@pytest.mark.parametrize("file", ["devkit/cars_meta.mat", "cars_test_annos_withlabels.mat"])
+def test_cut_tables_of_an_archive_are_one_line(tmp_path, save_image, file, share):
+    test_cars(tmp_path, save_image)
+    folder = tmp_path / "stanford_cars"
+    annotations = folder / "devkit" / "cars_train_annos.mat"
+    (folder / "cars_test_annos_withlabels.mat").write_bytes(annotations.read_bytes())
+    raw = (folder / file).read_bytes()
+    (folder / file).write_bytes(raw[: int(len(raw) * share)])
+    with pytest.raises(DataError, match=r"cannot read Stanford Cars in .*unpack the whole archive") as error:
+        load_dataset("cars196", tmp_path, 8, "*")
+    assert "\n" not in str(error.value)
+
+
 def test_flowers_trains_on_training_and_validation(tmp_path, save_image, monkeypatch):
     folder = tmp_path / "flowers-102"
     count = 102 * 3

@@ -15,7 +15,7 @@ from PIL import Image
 
 from fd2lib.data import check_folder, display_name, load_dataset
 from fd2lib.data.picture import ORIENTATION, TURNS, upright_rgb
-from fd2lib.ground import DataError, one_line
+from fd2lib.ground import DataError, SettingError, one_line
 
 RAMP = np.arange(0, 65536, 1024, dtype=np.uint16).reshape(8, 8)
 
@@ -295,3 +295,13 @@ def test_an_incomplete_known_set_is_an_error_unless_classes_are_named(make_folde
     for classes, count in (("*", 2), ("Laysan", 1)):
         data = load_dataset("cub200", root, 8, classes)
         assert data.num_classes == count and "2 of 200 classes" in data.warnings[0]
+
+
+@pytest.mark.parametrize("root", ["a\0b", "~nobody_of_that_name/images", "x" * 5000, "loop/images"])
+def test_roots_that_cannot_be_one(tmp_path, monkeypatch, root):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(DataError, match=r"^data root .*(does not exist|null byte); pass the"):
+        load_dataset("folder", root, 8, image_set="mine")
+    with pytest.raises((DataError, SettingError)):
+        load_dataset("folder", root, 8)

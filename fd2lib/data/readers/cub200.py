@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fd2lib.data.listing import Listing, make_listing
 from fd2lib.data.registry import RESEARCH, DatasetInfo, Reader, fetch_archive, register_reader
-from fd2lib.ground import DataError
+from fd2lib.ground import DataError, require_file
 
 INFO = DatasetInfo(
     name="cub200",
@@ -43,6 +43,7 @@ GENERA = """
 def read_table(path: Path) -> dict[int, str]:
     """Read a table of ``number rest-of-line``, skipping lines that start with ``#``."""
     try:
+        require_file(path)
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path} ({error}); unpack the archive again, completely.") from error
