@@ -79,10 +79,10 @@ def _survey(folder: Path, class_names: Mapping[str, str]) -> tuple[Listing | Non
         what = f"{folder} is a file" if os.path.exists(folder) else f"no folder {folder}"
         return None, [f"{what}; expected a folder that holds train/ and test/ with one folder per class."]
     top = {path.name for path in seen.inside(folder) if os.path.isdir(path)}
-    test_name = "val" if "val" in top and "test" not in top else "test"
-    classes = {name: _class_folders(folder / name, seen) for name in ("train", test_name) if not seen.faults or top}
-    if len(classes) < 2:  # the folder itself cannot be read
+    if seen.faults:
         return None, seen.faults
+    test_name = "val" if "val" in top and "test" not in top else "test"
+    classes = {name: _class_folders(folder / name, seen) for name in ("train", test_name)}
     keys = sorted({path.name for paths in classes.values() for path in paths})
     if all(classes.values()):
         train, test = ([path.name for path in paths] for paths in classes.values())
@@ -96,8 +96,10 @@ def _survey(folder: Path, class_names: Mapping[str, str]) -> tuple[Listing | Non
         [(image, number[one.name]) for one in paths for image in _images(one, seen)] for paths in classes.values()
     ]
     names = [class_names.get(key, key) for key in keys]
+    unused = [f"{folder.name}/val is not used, as there is {folder.name}/test"] if {"test", "val"} <= top else []
+    warnings = [*unused, *seen.passed.lines()]
     try:
-        listing = make_listing(names, *splits, report=report, warnings=seen.passed.lines()) if keys else None
+        listing = make_listing(names, *splits, report=report, warnings=warnings) if keys else None
     except DataError as error:
         return None, [*seen.faults, str(error)]
     return listing, seen.faults

@@ -174,6 +174,11 @@ def test_what_is_passed_over_is_a_warning(make_folder, case):
     assert warning.startswith("train: passed over ")
 
 
+def test_val_beside_test_is_said_to_be_unused(make_folder):
+    (make_folder() / "val").mkdir()
+    assert load_dataset("folder", make_folder(), 8).warnings == ("own/val is not used, as there is own/test",)
+
+
 def special(path, kind):
     """Make something that is no regular file."""
     if kind == "named pipe":

@@ -149,3 +149,4 @@ def test_check_folder_lists_every_problem_without_raising(make_folder):
     problems = [line for line in check_folder(root) if line.startswith("problem")]
     assert len(problems) == 2 and "ash" in problems[0] and "cedar" in problems[1]
     assert check_folder(root / "nothing")[0].startswith("problem: no folder")
+    assert [line.split(";")[0][-6:] for line in check_folder(root / "train" / "beech")] == ["/train", "h/test"]
