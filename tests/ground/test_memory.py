@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fd2lib.ground import SettingError, kept_memory, memory, require_memory, total_memory
+from fd2lib.ground import SettingError, TrainingError, kept_memory, memory, require_memory, total_memory
 
 
 def test_results_are_the_same_and_an_error_passes_through() -> None:
@@ -14,6 +14,21 @@ def test_results_are_the_same_and_an_error_passes_through() -> None:
     assert torch.equal(found, expected)
     with pytest.raises(ZeroDivisionError), kept_memory():
         raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("sizes", [(10**13,), (2**62, 2**62)])
+def test_a_shortage_is_said_in_one_line(sizes: tuple[int, ...]) -> None:
+    with pytest.raises(TrainingError, match=r"memory ran out.* Lower image_size") as error, kept_memory():
+        torch.empty(sizes)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 250
+    assert len(sizes) > 1 or "40000000000000 bytes were asked for" in str(error.value)
+
+
+def test_a_devices_shortage_is_said_too_and_other_errors_are_left_alone() -> None:
+    with pytest.raises(TrainingError, match=r"where 2\.50 GiB were asked for"), kept_memory():
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.50 GiB. GPU 0 has a total capacity of 1")
+    with pytest.raises(RuntimeError, match="mat1 and mat2"), kept_memory():
+        torch.ones(2, 3) @ torch.ones(2, 3)
 
 
 def test_what_does_not_fit_is_refused_with_both_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
