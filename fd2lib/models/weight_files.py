@@ -31,7 +31,7 @@ MISTAKEN = {
 REMEDY = "Save a state dict with torch.save(net.state_dict(), …) or as safetensors."
 
 
-class Stored(NamedTuple):
+class StoredWeights(NamedTuple):
     """Named tensors of a file, what was undone to get at them, and which keys were left out."""
 
     state: dict[str, Tensor]
@@ -39,7 +39,7 @@ class Stored(NamedTuple):
     left_out: tuple[str, ...] = ()
 
 
-def read_weights(path: str | Path, own: Collection[str] = ()) -> Stored:
+def read_weights(path: str | Path, own: Collection[str] = ()) -> StoredWeights:
     """Read a file of weights: what ``torch.save`` or safetensors wrote, whatever its suffix; no code in it is run.
 
     A state dict may lie in a dictionary, and its keys may have prefixes; of keys with several, those of the most
@@ -61,7 +61,7 @@ def read_weights(path: str | Path, own: Collection[str] = ()) -> Stored:
         left_out += [key for key in state if not key.startswith(prefix)]
         state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
         undone.append(f"{prefix}*")
-    return Stored(state, tuple(undone), tuple(left_out))
+    return StoredWeights(state, tuple(undone), tuple(left_out))
 
 
 def read_state_dict(path: str | Path) -> dict[str, Tensor]:
