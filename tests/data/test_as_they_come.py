@@ -102,8 +102,13 @@ def test_a_phones_photograph_is_loaded_upright(loaded):
     assert seen[:3, :, 1].max() < 60 and seen[5:, :, 1].min() > 200
 
 
-def test_damaged_exif_leaves_an_image_as_it_is(tmp_path):
-    Image.new("RGB", (8, 4), "red").save(tmp_path / "x.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\x01\x12")
+@pytest.mark.filterwarnings("ignore:.*EXIF")
+@pytest.mark.parametrize(
+    "said", [b"\xff\xff\x01\x12", b"\0\1\x01\x12\0\3\0\0\0\1XY\0\0", b"\0\1\x01\x12\0\2\0\0\0\2Z\0\0\0"]
+)
+def test_damaged_exif_leaves_an_image_as_it_is(tmp_path, said):
+    """One that is cut, an orientation that does not exist, and one that is no number."""
+    Image.new("RGB", (8, 4), "red").save(tmp_path / "x.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08" + said + bytes(4))
     with Image.open(tmp_path / "x.jpg") as stored:
         assert upright_rgb(stored)[0].size == (8, 4)
 
