@@ -1,5 +1,7 @@
 """Memory that is kept while a stage runs, and what cannot fit into it."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
@@ -49,3 +51,12 @@ def test_a_container_has_no_more_than_its_limit(tmp_path, monkeypatch: pytest.Mo
     assert total_memory() == whole
     paths[1].write_text("1000000\n")
     assert total_memory() == 1_000_000
+
+
+def test_a_device_has_its_own_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = SimpleNamespace(total_memory=4 * 2**30)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: seen)
+    gpu = torch.device("cuda", 1)
+    assert total_memory(gpu) == 4 * 2**30 and total_memory(torch.device("cpu")) == total_memory()
+    with pytest.raises(SettingError, match="5 GiB of memory, and cuda:1 has 4;"):
+        require_memory(5 * 2**30, "this", "do that", gpu)
