@@ -1,9 +1,9 @@
 """Data: the registry of image sets, their readers, and batches that live on the device."""
 
 from fd2lib.data import readers  # they register themselves
-from fd2lib.data.folder import check_folder, scan_folder
+from fd2lib.data.folder import PROBLEM, check_folder, scan_folder
 from fd2lib.data.images import Batch, Dataset, ImageSplit, batches, display_name, resident
-from fd2lib.data.listing import Listing, SplitListing, make_listing, require_per_class, select_classes
+from fd2lib.data.listing import Listing, SplitListing, make_listing
 from fd2lib.data.load import image_set_name, load_dataset
 from fd2lib.data.packs import prepare
 from fd2lib.data.parts import Parts, SplitParts, load_parts
@@ -17,3 +17,4 @@ from fd2lib.data.registry import (
     list_datasets,
     register_reader,
 )
+from fd2lib.data.subsets import require_per_class, select_classes

@@ -1,11 +1,11 @@
 """Decoding: from files or arrays to uint8 ``[3, S, S]``, in threads, with every unreadable file named."""
 
 import os
-import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,21 +13,24 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from fd2lib.data.listing import SplitListing
+from fd2lib.data.listing import Remarks, SplitListing
+from fd2lib.data.picture import FORMATS, UNREADABLE, opened, upright_rgb
 from fd2lib.ground import DataError
 
 CHUNK = 256  # images decoded before any is handed on: bounds memory when streaming
 THREADS = min(8, os.cpu_count() or 1)
 PROGRESS_FROM = 500  # images; fewer decode faster than a bar is worth
-# What Pillow raises for damaged files depends on the format.
-UNREADABLE = (OSError, ValueError, SyntaxError, TypeError, EOFError, struct.error, Image.DecompressionBombError)
+
+
+class Picture(NamedTuple):
+    """A decoded image, uint8 ``[3, S, S]``, and remarks on what was decided for it."""
+
+    pixels: Tensor
+    remarks: Sequence[str] = ()
 
 
 def warp(image: Image.Image, size: int, crop_bottom: int = 0) -> Tensor:
-    """Return an image as uint8 ``[3, size, size]``: RGB, whole, warped bilinearly with antialiasing."""
-    if image.mode.startswith(("I", "F")):  # of unknown range; Pillow would clip these to white without a word
-        raise ValueError(f"more than 8 bits per channel, mode {image.mode}")
-    image = image.convert("RGB")
+    """Return an RGB image as uint8 ``[3, size, size]``: whole, warped bilinearly with antialiasing."""
     if crop_bottom:
         image = image.crop((0, 0, image.width, max(1, image.height - crop_bottom)))
     if image.size != (size, size):
@@ -47,20 +50,27 @@ class ImageLoader:
 
     def __call__(self, index: int) -> Tensor:
         """Decode and warp the image at ``index``; DataError where it is missing or unreadable."""
+        return self.read(index).pixels
+
+    def read(self, index: int) -> Picture:
+        """Return what calling gives, and remarks."""
         if self.files.pixels is not None:
-            return warp(Image.fromarray(self.files.pixels[index]), self.size)
+            return Picture(warp(Image.fromarray(self.files.pixels[index]), self.size))
         path = self.files.paths[index]
         try:
-            with Image.open(path) as image:
-                return warp(image, self.size, self.files.crop_bottom)
+            with opened(path) as stored:
+                image, remarks = upright_rgb(stored)
+            return Picture(warp(image, self.size, self.files.crop_bottom), remarks)
         except UNREADABLE as error:
             raise DataError(
                 f"cannot read image {path} ({_reason(error)}); replace it or move it out of the class folder."
             ) from error
 
 
-def decode(loader: ImageLoader, *, progress: bool = True, what: str = "images") -> Iterator[tuple[int, Tensor]]:
-    """Yield (index of the first image, uint8 ``[n, 3, S, S]``) over a split, in order.
+def decode(
+    loader: ImageLoader, remarks: Remarks, *, progress: bool = True, what: str = "images"
+) -> Iterator[tuple[int, Tensor]]:
+    """Yield (index of the first image, uint8 ``[n, 3, S, S]``) over a split, in order, filling ``remarks``.
 
     Unreadable images raise DataError after the whole split was tried, naming how many there are.
     """
@@ -73,8 +83,11 @@ def decode(loader: ImageLoader, *, progress: bool = True, what: str = "images") 
             found = list(pool.map(partial(_attempt, loader), range(start, min(start + CHUNK, len(loader)))))
             bar.update(len(found))
             errors += [item for item in found if isinstance(item, DataError)]
+            pictures = [item for item in found if isinstance(item, Picture)]
+            for name, picture in zip(loader.files.names[start:], pictures, strict=False):
+                remarks.add(what.split()[0], name, picture.remarks)
             if not errors:
-                yield start, torch.stack([item for item in found if isinstance(item, Tensor)])
+                yield start, torch.stack([picture.pixels for picture in pictures])
     if len(errors) == 1:
         raise errors[0]
     if errors:
@@ -90,9 +103,9 @@ def unreadable(files: SplitListing) -> list[DataError]:
         return [error for error in found if isinstance(error, DataError)]
 
 
-def _attempt(loader: ImageLoader, index: int) -> Tensor | DataError:
+def _attempt(loader: ImageLoader, index: int) -> Picture | DataError:
     try:
-        return loader(index)
+        return loader.read(index)
     except DataError as error:
         return error
 
@@ -100,6 +113,9 @@ def _attempt(loader: ImageLoader, index: int) -> Tensor | DataError:
 def _reason(error: BaseException) -> str:
     if isinstance(error, FileNotFoundError):
         return "no such file"
+    if isinstance(error, PermissionError):
+        return "it may not be read: permission denied"
     if isinstance(error, UnidentifiedImageError):
-        return "not an image that Pillow knows"
-    return " ".join(str(error).split()) or type(error).__name__
+        return f"not an image of a kind that is read: {', '.join(sorted(set(FORMATS.values())))}"
+    reason = getattr(error, "strerror", "") or str(error)
+    return " ".join(reason.split()) or type(error).__name__

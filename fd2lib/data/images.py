@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from fd2lib.ground import SettingError
+from fd2lib.ground import SettingError, one_line
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +68,7 @@ class Dataset:
         std: likewise.
         fingerprint: SHA-256 over name, classes, size, labels, image names and pixels; the same on any machine.
         report: what was found on loading, one remark per entry.
+        warnings: those entries of the report that tell of something amiss, such as files that were passed over.
         image_set: name of one's own for the images, by default ``name``; it is no part of the fingerprint.
     """
 
@@ -81,6 +82,7 @@ class Dataset:
     fingerprint: str
     report: tuple[str, ...] = ()
     image_set: str = ""
+    warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.image_set:
@@ -93,8 +95,9 @@ class Dataset:
 
 
 def display_name(class_name: str) -> str:
-    """Return a class name for people: ``159.Black_and_white_Warbler`` becomes ``Black and white Warbler``."""
-    return re.sub(r"^\d+\.", "", class_name).replace("_", " ").strip() or class_name
+    """Return a class name for people, on one line: ``159.Black_and_white_Warbler`` is ``Black and white Warbler``."""
+    line = " ".join(one_line(class_name).replace("_", " ").split())
+    return re.sub(r"^\d+\.\s*", "", line) or line or one_line(class_name)
 
 
 class Batch(NamedTuple):

@@ -1,19 +1,14 @@
 """A listing: which files (or arrays) make up a data set or a subset of it, before any pixel is decoded."""
 
-import difflib
-import fnmatch
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from fd2lib.data.images import Dataset, display_name
-from fd2lib.ground import DataError, make_generator
+from fd2lib.ground import DataError, one_line
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,12 +66,13 @@ class SplitListing:
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """Both splits of a data set and its classes, in label order, with remarks made while listing."""
+    """Both splits of a data set and its classes, in label order, with remarks and warnings made while listing."""
 
     classes: tuple[str, ...]
     train: SplitListing
     test: SplitListing
     report: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def splits(self) -> dict[str, SplitListing]:
         """Return the two splits by name."""
@@ -84,7 +80,7 @@ class Listing:
 
     def summary(self) -> list[str]:
         """Return remarks on the number of classes, their order, and the images per class of each split."""
-        names = self.classes
+        names = [one_line(name) for name in self.classes]
         many = f"{len(names)} classes in label order: {names[0]} … {names[-1]}"
         lines = [many if len(names) > 1 else f"1 class: {names[0]}"]
         for split, files in self.splits().items():
@@ -95,12 +91,32 @@ class Listing:
         return lines
 
 
+class Remarks:
+    """What is said of files: each thing once for a split, with how many there are and the first of them."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[str, str], list[str]] = {}
+
+    def add(self, split: str, name: str, remarks: Iterable[str]) -> None:
+        """Note remarks on a file of a split."""
+        for remark in remarks:
+            self._seen.setdefault((split, remark), []).append(name)
+
+    def lines(self) -> list[str]:
+        """Return one line for each thing."""
+        return [
+            f"{split}: {what} ({len(names)} in all, the first is {one_line(names[0])})"
+            for (split, what), names in self._seen.items()
+        ]
+
+
 def make_listing(
     classes: Iterable[str],
     train: Iterable[tuple[str | os.PathLike[str], int]],
     test: Iterable[tuple[str | os.PathLike[str], int]],
     *,
     report: Iterable[str] = (),
+    warnings: Iterable[str] = (),
     crop_bottom: int = 0,
 ) -> Listing:
     """Return the listing of image files in the order of labels, then of file names.
@@ -108,6 +124,9 @@ def make_listing(
     Every layout goes through here, so that the same images come in the same order and under the same names. A split is
     (path, label) of each image, as torchvision's sets give with ``loader=str``. Classes are in label order; a slash in
     a name becomes a hyphen. ``crop_bottom`` rows are cut off every image before it is warped.
+
+    Raises:
+        DataError: names that are no text: they were written in another encoding than UTF-8.
     """
     names = tuple(name.replace("/", "-") for name in classes)
     splits = {}
@@ -119,110 +138,17 @@ def make_listing(
             paths=tuple(path for _, _, path in items),
             crop_bottom=crop_bottom,
         )
-    return Listing(names, splits["train"], splits["test"], tuple(report))
+    _require_text([*names, *(name for files in splits.values() for name in files.names)])
+    return Listing(names, splits["train"], splits["test"], tuple(report), tuple(warnings))
 
 
-def select_classes(
-    classes: tuple[str, ...], pattern: str, named: Mapping[str, Sequence[str]] | None = None
-) -> list[int]:
-    """Return the indices of the classes that ``pattern`` asks for, ascending, of all names in label order.
-
-    ``""`` asks for all classes; ``"10"`` for the first ten; ``"Warbler"`` for those whose name holds the text, in
-    either case, with blanks or underscores; ``"*_Warbler"`` is a glob over the whole name; ``"Warbler:10"`` asks for
-    the first ten of those. The names of a subset that is ``named`` are asked for by its name.
-
-    Raises:
-        DataError: nothing matches, or fewer classes than asked for.
-    """
-    text, count = _split_pattern(pattern)
-    own = (named or {}).get(text)
-    if absent := sorted(set(own or ()) - set(classes)):
+def _require_text(names: Sequence[str]) -> None:
+    """Refuse names that could be written into no file; Python keeps bytes that are not UTF-8 as lone surrogates."""
+    if wrong := [
+        name for name in names if not name.isascii() and any("\ud800" <= letter <= "\udfff" for letter in name)
+    ]:
+        shown = wrong[0].encode("utf-8", "surrogateescape")
         raise DataError(
-            f"{len(absent)} classes of {text!r} are not there, the first is {absent[0]!r}; get the whole set."
+            f"{len(wrong)} names of folders or files are not UTF-8, the first is {shown!r}; "
+            "rename them, as with convmv."
         )
-    wanted = own.__contains__ if own is not None else partial(_matches, text=text)
-    found = [index for index, name in enumerate(classes) if not text or wanted(name)]
-    if not found:
-        raise DataError(f"no class matches {text!r} among {len(classes)}; {_near(classes, text)}.")
-    if count is None:
-        return found
-    if not 1 <= count <= len(found):
-        of = f"match {text!r}" if text else "are in the set"
-        raise DataError(f"classes {pattern!r} asks for {count}, but {len(found)} {of}; ask for 1 to {len(found)}.")
-    return found[:count]
-
-
-def keep_classes(listing: Listing, chosen: Sequence[int]) -> Listing:
-    """Return the listing with only the classes at ``chosen``, labelled 0, 1, … in their order."""
-    if len(chosen) == len(listing.classes):
-        return listing
-    relabel = {old: new for new, old in enumerate(chosen)}
-
-    def kept(files: SplitListing) -> SplitListing:
-        files = files.keep([i for i, label in enumerate(files.labels) if label in relabel])
-        return replace(files, labels=tuple(relabel[label] for label in files.labels))
-
-    classes = tuple(listing.classes[i] for i in chosen)
-    return replace(listing, classes=classes, train=kept(listing.train), test=kept(listing.test))
-
-
-def keep_images(files: SplitListing, classes: tuple[str, ...], split: str, per_class: int, seed: int) -> SplitListing:
-    """Return ``per_class`` images of each class, drawn without replacement by ``seed``; 0 keeps them all."""
-    if per_class == 0:
-        return files
-    _require(files.counts(len(classes)), classes, per_class, f"{split}_per_class={per_class}")
-    labels, kept = torch.tensor(files.labels), list[int]()
-    for label, name in enumerate(classes):
-        members = (labels == label).nonzero().flatten()
-        # By name, so that a class keeps its images whichever other classes are loaded.
-        order = torch.randperm(len(members), generator=make_generator(seed, "subset", split, name))
-        kept += members[order[:per_class]].tolist()
-    return files.keep(sorted(kept))
-
-
-def require_per_class(dataset: Dataset, count: int, what: str) -> None:
-    """Check that each class has ``count`` training images; ``what`` needs them, as ``"distilling 5 per class"``.
-
-    Raises:
-        DataError: naming the class with the fewest images.
-    """
-    counts = torch.bincount(dataset.train.labels, minlength=dataset.num_classes).tolist()
-    _require(counts, dataset.classes, count, what)
-
-
-def _require(counts: list[int], classes: tuple[str, ...], count: int, what: str) -> None:
-    short = [index for index, seen in enumerate(counts) if seen < count]
-    if not short:
-        return
-    worst = min(short, key=counts.__getitem__)
-    others = f", and {len(short) - 1} more classes are short" if len(short) > 1 else ""
-    raise DataError(
-        f"class {classes[worst]!r} has {counts[worst]} images, {what} needs {count} of each class{others}; "
-        "add images, ask for fewer, or leave the class out."
-    )
-
-
-def _split_pattern(pattern: str) -> tuple[str, int | None]:
-    pattern = pattern.strip()
-    if pattern.isdecimal():
-        return "", int(pattern)
-    text, colon, count = pattern.rpartition(":")
-    if colon and count.strip().isdecimal():
-        return text.strip(), int(count)
-    return pattern, None
-
-
-def _matches(name: str, text: str) -> bool:
-    name, text = name.casefold(), text.casefold()
-    spellings = (name, display_name(name))
-    if any(text in spelling for spelling in spellings):
-        return True
-    return any(sign in text for sign in "*?[") and any(fnmatch.fnmatchcase(spelling, text) for spelling in spellings)
-
-
-def _near(classes: tuple[str, ...], text: str) -> str:
-    """Names to try instead: those that hold a word like the one asked for, else the first few."""
-    words = {word.casefold(): name for name in reversed(classes) for word in [name, *display_name(name).split()]}
-    if close := difflib.get_close_matches(text.casefold(), words, n=5, cutoff=0.6):
-        return f"near names are {', '.join(dict.fromkeys(words[word] for word in close))}"
-    return f"names look like {', '.join(classes[:3])}"

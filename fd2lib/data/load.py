@@ -2,24 +2,21 @@
 
 import contextlib
 import os
-import pickle
 import unicodedata
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from fd2lib.data.folder import scan_folder
 from fd2lib.data.images import Dataset
-from fd2lib.data.listing import Listing, keep_classes, keep_images, select_classes
+from fd2lib.data.listing import Listing
 from fd2lib.data.pixels import cache_folder, cache_key, fingerprint, read_splits
-from fd2lib.data.registry import DatasetInfo, Reader, get_reader
-from fd2lib.ground import DataError, SettingError
+from fd2lib.data.registry import DatasetInfo, Reader, differences, get_reader
+from fd2lib.data.subsets import keep_classes, keep_images, select_classes
+from fd2lib.ground import UNPRINTABLE, DataError, Fd2Error, SettingError, total_memory
 
 MEMORY_LIMIT = 8 * 2**30  # bytes per split
-UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # Unicode's control characters, halves of characters, line separators
-
-# What torchvision raises for archives that are missing, damaged or cannot be fetched.
-_TROUBLE = (RuntimeError, OSError, KeyError, ValueError, IndexError, ImportError, EOFError, pickle.UnpicklingError)
 
 
 def load_dataset(
@@ -50,7 +47,8 @@ def load_dataset(
         train_per_class: training images per class; 0 keeps all (``plumage``: 60).
         test_per_class: test images per class; 0 keeps all (``plumage``: 25).
         cache: folder for decoded pixels, see :func:`cache_folder`.
-        memory_limit: bytes of pixels above which a split is read from files at each use.
+        memory_limit: bytes of pixels above which a split is read from files at each use; never more than a quarter of
+            the machine's.
         download: fetch the set into ``root`` where its source allows it and it is not there yet.
         progress: show a bar while reading many images.
         image_set: a name of one's own for these images; by default the folder's for ``folder``, else ``name``.
@@ -70,13 +68,14 @@ def load_dataset(
         listing = reader.draw(size, classes, seed, train_per_class, test_per_class)
     else:
         listing = find_listing(name, root, download=download)
-        remarks = (*_against(reader.info, listing), *listing.report)
+        listing = replace(listing, warnings=(*_against(reader.info, listing, classes), *listing.warnings))
         listing = keep_classes(listing, select_classes(listing.classes, classes, reader.subsets))
         train = keep_images(listing.train, listing.classes, "train", train_per_class, seed)
         test = keep_images(listing.test, listing.classes, "test", test_per_class, seed)
-        listing = Listing(listing.classes, train, test, remarks)
+        listing = replace(listing, train=train, test=test)
     folder = None if listing.train.pixels is not None else cache_folder(cache)  # arrays are as quick to read
     key = cache_key(name, listing, size)
+    memory_limit = min(memory_limit, (total_memory() or memory_limit) // 4)
     splits, statistics = read_splits(listing, size, memory_limit, folder, key, progress)
     return Dataset(
         name=name,
@@ -87,8 +86,9 @@ def load_dataset(
         mean=statistics.mean,
         std=statistics.std,
         fingerprint=fingerprint(name, listing.classes, size, statistics.digests),
-        report=(*listing.summary(), *listing.report),
+        report=(*listing.summary(), *listing.report, *statistics.remarks, *listing.warnings),
         image_set=image_set,
+        warnings=listing.warnings,
     )
 
 
@@ -99,7 +99,7 @@ def image_set_name(dataset: str, root: str | Path, given: str) -> str:
         SettingError: it is no name, or no such set is registered.
     """
     reader = get_reader(dataset)
-    own = data_root(reader.info.name, root).resolve().name if reader.in_root and not given else ""
+    own = os.path.basename(os.path.realpath(data_root(reader.info.name, root))) if reader.in_root and not given else ""
     name = given or own or reader.info.name
     if any(unicodedata.category(letter) in UNPRINTABLE for letter in name) or not 1 <= len(name.strip()) <= 100:
         whose = "image_set" if given else "the folder's name"
@@ -109,17 +109,19 @@ def image_set_name(dataset: str, root: str | Path, given: str) -> str:
     return name.strip()
 
 
-def _against(info: DatasetInfo, listing: Listing) -> list[str]:
-    pairs = (
-        ("classes", info.num_classes, len(listing.classes)),
-        ("training images", info.train_images, len(listing.train)),
-        ("test images", info.test_images, len(listing.test)),
-    )
-    return [
-        f"problem: {seen:,} {what} found, {info.title} has {official:,}; the copy is not complete"
-        for what, official, seen in pairs
-        if official and seen != official
-    ]
+def _against(info: DatasetInfo, listing: Listing, classes: str) -> list[str]:
+    """Say in which numbers a copy is not the official set; what is asked of all its classes needs all of it.
+
+    Raises:
+        DataError: it is not, and no classes were asked for by name.
+    """
+    wrong = differences(info, listing)
+    if wrong and (not classes.strip() or classes.strip().isdecimal()):
+        raise DataError(
+            f"the copy of {info.title} has {wrong}, so it is not the whole set; get the whole one, "
+            "or take what is there by naming classes, as classes='Warbler', or '*' for all."
+        )
+    return [f"the copy of {info.title} is not the whole set: it has {wrong}"] if wrong else []
 
 
 class Place(NamedTuple):
@@ -134,7 +136,9 @@ def data_root(name: str, root: str | Path) -> Path:
     text = str(root) or os.environ.get("FD2LIB_DATA_ROOT", "")
     if not text:
         raise DataError(f"data set {name!r} needs a root folder; pass root=FOLDER or set FD2LIB_DATA_ROOT.")
-    return Path(text).expanduser()
+    if "\0" in text:
+        raise DataError(f"data root {text!r} holds a null byte; pass the path of a folder.")
+    return Path(os.path.expanduser(text))
 
 
 def locate(reader: Reader, root: Path) -> Place | None:
@@ -143,11 +147,11 @@ def locate(reader: Reader, root: Path) -> Place | None:
     if reader.in_root:
         return Place(root, reader.read is None)
     for folder in (root / name, *([root] if root.name == name else [])):
-        if (folder / "train").is_dir():
+        if os.path.isdir(folder / "train"):
             return Place(folder, True)
     for unpacked in reader.unpacked:
         for base in (root / name, root, *([root.parent] if root.name == unpacked else [])):
-            if (base / unpacked).is_dir():
+            if os.path.isdir(base / unpacked):
                 return Place(base / unpacked, reader.read is None)
     return None
 
@@ -156,8 +160,9 @@ def find_listing(name: str, root: str | Path, *, download: bool = False) -> List
     """List a set's files, which may be fetched first."""
     reader = get_reader(name)
     info, root = reader.info, data_root(name, root)
-    if not root.is_dir() and not download:
-        raise DataError(f"data root {root} does not exist; pass the folder that holds {info.layout}.")
+    if not os.path.isdir(root) and not download:
+        what = "is no folder" if os.path.exists(root) else "does not exist"
+        raise DataError(f"data root {root} {what}; pass the folder that holds {info.layout}.")
     place = locate(reader, root)
     if place is None and download and reader.download:
         with _explained(f"fetch {info.title} into {root}", f"fetch it from {info.source} by hand"):
@@ -181,6 +186,8 @@ def _explained(what: str, remedy: str) -> Iterator[None]:
     """Say what could not be done, why, and what to do, whatever a reader raises."""
     try:
         yield
-    except _TROUBLE as error:
+    except Fd2Error:
+        raise
+    except Exception as error:  # what torchvision, SciPy and others raise for missing or damaged files is of many kinds
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DataError(f"cannot {what} ({reason}); {remedy}.") from error

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from fd2lib.data.images import Dataset
 from fd2lib.data.load import data_root, locate
+from fd2lib.data.picture import opened
 from fd2lib.data.readers.cub200 import read_table
 from fd2lib.data.registry import get_reader
 from fd2lib.ground import DataError
@@ -112,7 +112,7 @@ def _sizes(paths: Sequence[Path]) -> Floats:
     sizes = []
     for path in paths:
         try:
-            with Image.open(path) as image:
+            with opened(path) as image:
                 sizes.append(image.size)
         except OSError as error:
             raise DataError(f"cannot read the size of {path} ({error}); unpack the archive again.") from error

@@ -8,7 +8,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -20,22 +20,26 @@ from torch import Tensor
 
 from fd2lib.data.decode import ImageLoader, decode
 from fd2lib.data.images import ImageSplit
-from fd2lib.data.listing import Listing, SplitListing
+from fd2lib.data.listing import Listing, Remarks, SplitListing
 from fd2lib.ground import ArtefactError, atomic_path, read_json, write_json
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1  # raise when decoding or the files' layout changes
+FORMAT = 2  # raise when decoding or the files' layout changes
 Channels = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Mean and standard deviation per channel of the training pixels in [0, 1], and a digest of each split."""
+    """Mean and standard deviation per channel of the training pixels in [0, 1], and a digest of each split.
+
+    ``remarks`` say what was decided for images that are not plain 8-bit RGB.
+    """
 
     mean: Channels
     std: Channels
     digests: Mapping[str, str]
+    remarks: Sequence[str] = ()
 
 
 def read_splits(
@@ -81,19 +85,20 @@ def _mean_std(counts: Tensor) -> tuple[Channels, Channels]:
 def _from_files(listing: Listing, size: int, backed: set[str], progress: bool) -> tuple[dict[str, Tensor], Statistics]:
     images: dict[str, Tensor] = {}
     digests: dict[str, str] = {}
+    remarks = Remarks()
     counts = torch.zeros(3, 256, dtype=torch.int64)
     for split, files in listing.splits().items():
         if split not in backed:
             images[split] = torch.empty(len(files), 3, size, size, dtype=torch.uint8)
         digest = _start_digest(files)
-        for start, chunk in decode(ImageLoader(files, size), progress=progress, what=f"{split} images"):
+        for start, chunk in decode(ImageLoader(files, size), remarks, progress=progress, what=f"{split} images"):
             digest.update(chunk.numpy().data)
             if split == "train":
                 counts += torch.stack([torch.bincount(channel.flatten(), minlength=256) for channel in chunk.unbind(1)])
             if split not in backed:
                 images[split][start : start + len(chunk)] = chunk
         digests[split] = digest.hexdigest()
-    return images, Statistics(*_mean_std(counts), digests)
+    return images, Statistics(*_mean_std(counts), digests, remarks.lines())
 
 
 def _from_cache(
@@ -105,7 +110,8 @@ def _from_cache(
     try:
         record, stored = read_json(cache / f"{key}.json"), cache / f"{key}.safetensors"
         tensors = load_file(stored) if stored.is_file() else {}
-        statistics = Statistics(tuple(record["mean"]), tuple(record["std"]), dict(record["digests"]))
+        told = tuple(map(str, record["remarks"]))
+        statistics = Statistics(tuple(record["mean"]), tuple(record["std"]), dict(record["digests"]), told)
         images = {split: tensors[split].contiguous() for split in listing.splits() if split not in backed}
         for split, pixels in images.items():
             files = listing.splits()[split]

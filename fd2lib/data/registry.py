@@ -49,6 +49,7 @@ class Reader:
         download: fetches the archive and unpacks it into the root that it is given.
         draw: ``draw(size, classes, seed, train_per_class, test_per_class)`` makes the set; nothing is read.
         in_root: the root is the set's own folder.
+        packs: SHA-256 of the tars that :func:`fd2lib.data.prepare` unpacks, by what follows the name: ``train.tar``.
         file: where the reader is registered; set by :func:`register_reader`.
     """
 
@@ -61,6 +62,7 @@ class Reader:
     download: Callable[[Path], None] | None = None
     draw: Callable[[int, str, int, int, int], Listing] | None = None
     in_root: bool = False
+    packs: Mapping[str, str] = field(default_factory=dict)
     file: str = ""
 
 
@@ -89,6 +91,17 @@ def register_reader(reader: Reader) -> None:
         )
     info = replace(info, embedded=reader.draw is not None, downloadable=reader.download is not None)
     _READERS[info.name] = replace(reader, info=info, file=file)
+
+
+def differences(info: DatasetInfo, listing: Listing) -> str:
+    """Return in which numbers a listing is not the official set, such as ``2 of 200 classes``; empty where in none."""
+    pairs = (
+        ("classes", info.num_classes, len(listing.classes)),
+        ("training images", info.train_images, len(listing.train)),
+        ("test images", info.test_images, len(listing.test)),
+    )
+    wrong = [f"{seen:,} of {official:,} {what}" for what, official, seen in pairs if official and seen != official]
+    return ", ".join(wrong)
 
 
 def torchvision_set(kind: str, *args: Any, **options: Any) -> Any:

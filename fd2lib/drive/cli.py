@@ -7,19 +7,20 @@ from collections.abc import Sequence
 
 from fd2lib import __version__
 from fd2lib.drive.commands import Attention, Bench, Export, Geometry, Jobs, Notebook, Rerun, Run
-from fd2lib.drive.listings import All, Diff, List, Plans, Prepare, Show
+from fd2lib.drive.listings import All, Check, Diff, List, Plans, Prepare, Show, Verify
 from fd2lib.drive.parsing import Command, Group, parse_command
 from fd2lib.drive.request import Additions
 from fd2lib.ground import Fd2Error, SettingError, together, world
 
 COMMANDS: dict[str, Group] = {
-    "data": (List, Prepare),
+    "data": (List, Check, Prepare),
     "recipes": (All, Show, Diff),
     "run": (Run,),
     "rerun": (Rerun,),
     "plans": (Plans,),
     "jobs": (Jobs,),
     "notebook": (Notebook,),
+    "verify": (Verify,),
     "export": (Export,),
     "attention": (Attention,),
     "geometry": (Geometry,),

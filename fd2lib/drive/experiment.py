@@ -13,7 +13,7 @@ from fd2lib.analyse import passes_per_image
 from fd2lib.data import Dataset, load_dataset
 from fd2lib.drive.checks import require_ready
 from fd2lib.drive.request import Request, todays_names
-from fd2lib.ground import DistillSettings, PretrainSettings, Recipe, SettingError, load_recipe, setting_values
+from fd2lib.ground import DistillSettings, PretrainSettings, Recipe, SettingError, is_first, load_recipe, setting_values
 from fd2lib.ground.ranks import first_alone
 from fd2lib.measure import provenance_columns
 from fd2lib.models import Teacher
@@ -29,6 +29,7 @@ from fd2lib.stages import (
     RelabelInputs,
     RelabelResult,
     load_distilled,
+    require_room,
     resolve_device,
     run_distill,
     run_evaluate,
@@ -101,7 +102,12 @@ class Experiment:
 
     @property
     def dataset(self) -> Dataset:
-        """The image set; experiments derived from one another load the same images once."""
+        """The image set; experiments derived from one another load the same images once.
+
+        Raises:
+            DataError: it is not there, or not as it should be.
+            SettingError: what is asked to be made of it cannot fit into memory.
+        """
         recipe, asked = self.recipe, self.request
         key = (recipe.dataset, recipe.classes, recipe.image_size, asked.data_root, asked.image_set)
         if key not in self._datasets:
@@ -109,7 +115,10 @@ class Experiment:
             self._datasets[key] = first_alone(
                 lambda: load_dataset(recipe.dataset, root, recipe.image_size, recipe.classes, image_set=name)
             )
-        return self._datasets[key]
+            _tell_report(self._datasets[key])
+        data = self._datasets[key]
+        require_room(self.distill_settings, data.num_classes, data.image_size, self.device)
+        return data
 
     def check(self) -> None:
         """Check what can be known before anything is computed; see :func:`fd2lib.drive.checks.require_ready`."""
@@ -201,6 +210,12 @@ class Experiment:
 @functools.lru_cache(maxsize=1000)
 def _warn_once(text: str) -> None:
     logger.warning("%s", text)
+
+
+def _tell_report(data: Dataset) -> None:
+    """Say before anything is computed what was found on loading, and warn of what is amiss."""
+    for line in data.report if is_first() else ():
+        logger.log(logging.WARNING if line in data.warnings else logging.INFO, "%s: %s", data.image_set, line)
 
 
 def settings_text(recipe: Recipe) -> str:

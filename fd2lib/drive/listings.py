@@ -1,4 +1,4 @@
-"""Commands that tell what there is: image sets, recipes, plans."""
+"""Commands that tell what there is, and whether it is whole: image sets, recipes, plans, runs."""
 
 from dataclasses import dataclass
 
@@ -7,6 +7,7 @@ from tyro.conf import Positional
 from fd2lib.drive.parsing import Command
 from fd2lib.drive.recipe_text import NAME, format_all, format_diff, format_recipe, parse_recipe
 from fd2lib.drive.request import Additions, option
+from fd2lib.ground import ArtefactError, DataError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,18 +22,35 @@ class List(Additions, Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Check(Command):
+    """Say what a folder with train/ and test/ holds, and everything that is wrong with it; each image is decoded."""
+
+    path: Positional[str] = option(help="folder that holds train/ and test/ with one folder per class", path=True)
+
+    def run(self) -> None:
+        """Print it; problems end with an error."""
+        from fd2lib.data import PROBLEM, check_folder
+
+        lines = check_folder(self.path)
+        print("\n".join(lines))
+        if problems := sum(line.startswith(PROBLEM) for line in lines):
+            raise DataError(f"{self.path} has {problems} problems, listed above; mend them and check again.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Prepare(Command):
     """Unpack the tars of a set below a data root."""
 
     name: Positional[str] = option(help="cub200, flowers102 or imagewoof")
     source: str = option(help="folder that holds NAME-train.tar and NAME-test.tar", name="from", path=True)
     root: str = option(help="data root; NAME/ is made below it", path=True)
+    limit_mib: int = option(0, "MiB that each tar may unpack to; by default 20 times its size and 64 MiB")
 
     def run(self) -> None:
         """Unpack them."""
         from fd2lib.data import prepare
 
-        print(prepare(self.name, self.source, self.root))
+        print(prepare(self.name, self.source, self.root, limit_mib=self.limit_mib))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,3 +95,25 @@ class Plans(Additions, Command):
 
         for name, title in list_plans().items():
             print(f"{name:12} {load_plan(name).file:24} {title}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verify(Command):
+    """Compare every file of every run with the digest that was written with it; nothing is changed."""
+
+    runs: Positional[str] = option("runs", "the folder that holds the runs", path=True)
+
+    def run(self) -> None:
+        """Check them."""
+        from fd2lib.record import verify_runs
+
+        counts = {"ok": 0, "unfinished": 0, "damaged": 0}
+        for one in verify_runs(self.runs):
+            counts[one.state] += 1
+            print(f"{one.state:10} {one.folder}" + f": {one.told}" * bool(one.told), flush=True)
+        told = ", ".join(f"{count} {state}" for state, count in counts.items())
+        if counts["damaged"]:
+            raise ArtefactError(
+                f"runs below {self.runs}: {told}. Put back what is damaged, or move it away and run again."
+            )
+        print(f"Runs below {self.runs}: {told}.")

@@ -6,6 +6,7 @@ Nor PyTorch, which takes seconds: functions that need it import it, and ``fd2lib
 from fd2lib.ground.declaration import StageSettings, identity, setting, setting_values
 from fd2lib.ground.devices import widest_float
 from fd2lib.ground.errors import (
+    UNPRINTABLE,
     ArtefactError,
     DataError,
     Fd2Error,
@@ -13,13 +14,14 @@ from fd2lib.ground.errors import (
     SettingError,
     ShapeError,
     TrainingError,
+    one_line,
     require,
     shortened,
     unknown,
 )
-from fd2lib.ground.files import atomic_path, file_digest, read_json, write_json
+from fd2lib.ground.files import atomic_path, file_digest, read_json, require_file, write_json
 from fd2lib.ground.layers import join_overrides, parse_overrides
-from fd2lib.ground.memory import kept_memory
+from fd2lib.ground.memory import kept_memory, require_memory, total_memory
 from fd2lib.ground.random import derive_seed, make_generator, seeded_initialisation
 from fd2lib.ground.ranks import from_all, from_first, is_first, mapped, rank, share, together, world
 from fd2lib.ground.recipes import Recipe, list_bundles, list_methods, list_teacher_kinds, load_recipe

@@ -5,16 +5,31 @@ Every message says what is wrong, the value seen, what was expected and what to 
 
 import difflib
 import math
+import unicodedata
 from collections.abc import Collection, Iterable
 from typing import ClassVar
 
 _MOST_NAMES = 60  # that a message lists
 
+UNPRINTABLE = ("Cc", "Cs", "Zl", "Zp")  # Unicode's control characters, halves of characters, line separators
+
+
+def one_line(text: str) -> str:
+    """Return a text that breaks no line, table or page: control characters and line breaks become blanks.
+
+    Halves of characters, which Python keeps for bytes of a file's name that are not UTF-8, become replacement marks.
+    """
+    shown = {"Cs": "\N{REPLACEMENT CHARACTER}"} | dict.fromkeys(("Cc", "Zl", "Zp"), " ")
+    return "".join(shown.get(unicodedata.category(letter), letter) for letter in text)
+
 
 class Fd2Error(Exception):
-    """Base of every error that fd2lib raises on purpose."""
+    """Base of every error that fd2lib raises on purpose; its message is one line, whatever names are in it."""
 
     exit_status: ClassVar[int] = 1  # of a command that ends with it; 2: what it was given is wrong
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class SettingError(Fd2Error, ValueError):

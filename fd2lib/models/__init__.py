@@ -12,4 +12,5 @@ from fd2lib.models.backbones import Backbone, BackboneOutput, create_backbone, l
 from fd2lib.models.batchnorm import BatchNormTap, batch_statistics
 from fd2lib.models.synchronised import SynchronisedBatchNorm
 from fd2lib.models.teacher import Teacher, TeacherOutput, create_teacher
-from fd2lib.models.weights import load_weights, read_state_dict, to_timm_keys
+from fd2lib.models.weight_files import StoredWeights, read_state_dict, read_weights
+from fd2lib.models.weights import load_weights, to_timm_keys

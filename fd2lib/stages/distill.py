@@ -32,6 +32,7 @@ from fd2lib.stages.distilled import load_tensors, write_pngs
 from fd2lib.stages.labels import load_teachers
 from fd2lib.stages.objective import FIRST_COLUMNS, Objective, active_terms, history_columns
 from fd2lib.stages.optimise import optimise, plan_phases
+from fd2lib.stages.room import require_room
 from fd2lib.stages.starts import make_starts
 
 
@@ -111,7 +112,9 @@ def _distill(
             f"distill.scorer is {settings.scorer!r}, but {'a' if inputs.scorer else 'no'} teacher was given to score "
             "crops; give one with 'plain' and a start of mosaics, and none with 'own'."
         )
-    plan_phases(settings, inputs.dataset.image_size)  # a bad setting is reported before any work
+    # A bad setting is reported before any work.
+    plan_phases(settings, inputs.dataset.image_size)
+    require_room(settings, inputs.dataset.num_classes, inputs.dataset.image_size, device)
     teachers = load_teachers(inputs.teachers, device)
     chunks = torch.split(torch.arange(len(inputs.dataset.classes)), settings.chunk_classes)
     jobs = [(index, chunk) for index in range(settings.ipc) for chunk in range(len(chunks))]

@@ -13,6 +13,8 @@ from torch import Tensor
 from fd2lib.ground import ArtefactError, SettingError, atomic_path
 from fd2lib.record import read_manifest
 
+LONGEST = 200  # bytes of a class's name in a folder's, which most systems hold to 255 with its number
+
 
 @dataclass(frozen=True)
 class DistilledImages:
@@ -67,7 +69,8 @@ def write_pngs(folder: Path, images: Tensor, labels: Tensor, classes: Sequence[s
     counts = labels.bincount(minlength=len(classes))
     label_digits, digits = max(3, len(str(len(classes) - 1))), max(2, len(str(int(counts.max()) - 1)))
     unsafe = re.compile(r'[\s/\\:*?"<>|`\x00-\x1f\x7f]+')
-    folders = [f"{label:0{label_digits}d}_{unsafe.sub('_', name)}" for label, name in enumerate(classes)]
+    shortened = [unsafe.sub("_", name).encode()[:LONGEST].decode(errors="ignore") for name in classes]
+    folders = [f"{label:0{label_digits}d}_{name}" for label, name in enumerate(shortened)]
     seen, sizes = [0] * len(classes), []
     for image, label in zip(images, labels.tolist(), strict=True):
         target = folder / folders[label] / f"{seen[label]:0{digits}d}.png"

@@ -39,22 +39,24 @@ def make_cub(tmp_path, save_image):
 
 
 def test_cub(make_cub):
-    dataset = load_dataset("cub200", make_cub().parent, 8)
+    dataset = load_dataset("cub200", make_cub().parent, 8, "*")
     assert dataset.classes == ("001.Ash_Tit", "002.Elm_Tit")
     assert dataset.train.names == ("train/001.Ash_Tit/b.png", "train/002.Elm_Tit/d.png")
     assert dataset.test.labels.tolist() == [0, 1]
-    assert any(line.startswith("problem: 2 classes found") for line in dataset.report)
+    (warning,) = dataset.warnings
+    assert "not the whole set: it has 2 of 200 classes, 2 of 5,994 training images" in warning
+    assert warning in dataset.report
 
 
 def test_cub_gives_the_same_set_as_class_folders(make_cub, tmp_path):
     folder = make_cub()
-    first = load_dataset("cub200", folder, 8)  # the archive's own folder is found too
+    first = load_dataset("cub200", folder, 8, "*")  # the archive's own folder is found too
     for name in (*first.train.names, *first.test.names):
         target = tmp_path / "packs" / "cub200" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes((folder / "images" / name.split("/", 1)[1]).read_bytes())
-    assert load_dataset("cub200", tmp_path / "packs", 8).fingerprint == first.fingerprint
-    assert load_dataset("cub200", tmp_path / "packs" / "cub200", 8).fingerprint == first.fingerprint
+    assert load_dataset("cub200", tmp_path / "packs", 8, "*").fingerprint == first.fingerprint
+    assert load_dataset("cub200", tmp_path / "packs" / "cub200", 8, "*").fingerprint == first.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -72,14 +74,14 @@ def test_damaged_cub_tables_are_named(make_cub, table, text, message):
     if text:
         (folder / table).write_text(text)
     with pytest.raises(DataError, match=message):
-        load_dataset("cub200", folder.parent, 8)
+        load_dataset("cub200", folder.parent, 8, "*")
 
 
 def test_images_that_a_list_names_must_be_there(make_cub):
     folder = make_cub()
     (folder / "images" / "002.Elm_Tit" / "d.png").unlink()
     with pytest.raises(DataError, match=r"1 of 2 listed images are missing, the first is .*d\.png"):
-        load_dataset("cub200", folder.parent, 8)
+        load_dataset("cub200", folder.parent, 8, "*")
 
 
 def test_aircraft_cuts_the_strip_and_keeps_the_lists_order(tmp_path, save_image):
@@ -89,7 +91,7 @@ def test_aircraft_cuts_the_strip_and_keeps_the_lists_order(tmp_path, save_image)
     (folder / "variants.txt").write_text("Yak 9\nF/A-18\n")
     (folder / "images_variant_trainval.txt").write_text("13 Yak 9\n11 F/A-18\n")
     (folder / "images_variant_test.txt").write_text("12 F/A-18\n14 Yak 9\n")
-    dataset = load_dataset("aircraft", tmp_path, 8)
+    dataset = load_dataset("aircraft", tmp_path, 8, "*")
     assert dataset.classes == ("Yak 9", "F-A-18")
     assert dataset.train.names == ("train/Yak 9/13.jpg", "train/F-A-18/11.jpg")
     whole = Image.open(folder / "images" / "13.jpg").crop((0, 0, 40, 30)).resize((8, 8), Image.Resampling.BILINEAR)
@@ -108,12 +110,26 @@ def test_cars(tmp_path, save_image):
         scipy.io.savemat(folder / path, {"annotations": rows})
         for name in ("1.png", "2.png"):
             save_image(folder / f"cars_{split}" / name, int(name[0]))
-    dataset = load_dataset("cars196", tmp_path, 8)
+    dataset = load_dataset("cars196", tmp_path, 8, "*")
     assert dataset.classes == ("Ram C-V 2012", "Audi TT 2011")
     assert dataset.test.names == ("test/Ram C-V 2012/2.png", "test/Audi TT 2011/1.png")
     (folder / "cars_test_annos_withlabels.mat").unlink()
     with pytest.raises(DataError, match=r"cannot read Stanford Cars in .*unpack the whole archive"):
-        load_dataset("cars196", tmp_path, 8)
+        load_dataset("cars196", tmp_path, 8, "*")
+
+
+@pytest.mark.parametrize("share", [0, 0.3, 0.6, 0.95])
+@pytest.mark.parametrize("file", ["devkit/cars_meta.mat", "cars_test_annos_withlabels.mat"])
+def test_cut_tables_of_an_archive_are_one_line(tmp_path, save_image, file, share):
+    test_cars(tmp_path, save_image)
+    folder = tmp_path / "stanford_cars"
+    annotations = folder / "devkit" / "cars_train_annos.mat"
+    (folder / "cars_test_annos_withlabels.mat").write_bytes(annotations.read_bytes())
+    raw = (folder / file).read_bytes()
+    (folder / file).write_bytes(raw[: int(len(raw) * share)])
+    with pytest.raises(DataError, match=r"cannot read Stanford Cars in .*unpack the whole archive") as error:
+        load_dataset("cars196", tmp_path, 8, "*")
+    assert "\n" not in str(error.value)
 
 
 def test_flowers_trains_on_training_and_validation(tmp_path, save_image, monkeypatch):
@@ -128,7 +144,7 @@ def test_flowers_trains_on_training_and_validation(tmp_path, save_image, monkeyp
     with pytest.raises(DataError, match="corrupted"):  # torchvision compares the lists with the authors' own
         load_dataset("flowers102", tmp_path, 8)
     monkeypatch.setattr(torchvision.datasets.flowers102, "check_integrity", lambda *args: True)
-    dataset = load_dataset("flowers102", tmp_path, 8)
+    dataset = load_dataset("flowers102", tmp_path, 8, "*")
     assert dataset.classes[:2] == ("001.pink_primrose", "002.hard_leaved_pocket_orchid")
     assert dataset.train.labels.bincount().tolist() == [2] * 102
     first = dataset.classes[0]
@@ -158,7 +174,7 @@ def test_cifar(tmp_path, monkeypatch, name, kind, key, meta):
     monkeypatch.setattr(kind, "test_list", [batch(file) for file, _ in kind.test_list])
     md5 = write(kind.meta["filename"], {meta: ["cat", "dog"]})[1]
     monkeypatch.setattr(kind, "meta", {**kind.meta, "md5": md5})
-    dataset = load_dataset(name, tmp_path, 32)
+    dataset = load_dataset(name, tmp_path, 32, "*")
     assert dataset.classes == ("cat", "dog") and dataset.test.labels.tolist() == [1, 0, 1, 0]
     official = kind(tmp_path, train=False).data
     assert torch.equal(dataset.test.images, torch.from_numpy(official).permute(0, 3, 1, 2))
@@ -180,7 +196,7 @@ def test_imagenette_and_imagewoof(tmp_path, save_image, name, folder, wnids, cla
     for split in ("train", "val"):
         for seed, wnid in enumerate(wnids):
             save_image(tmp_path / folder / split / wnid / "x.JPEG", seed)
-    dataset = load_dataset(name, tmp_path, 8)
+    dataset = load_dataset(name, tmp_path, 8, "*")
     assert dataset.classes == classes and dataset.test.names[0] == f"test/{classes[0]}/x.JPEG"
     assert load_dataset(name, tmp_path, 8, classes[1]).classes == classes[1:]
 
@@ -211,4 +227,4 @@ def test_a_download_is_listed_like_an_archive(make_cub, tmp_path, monkeypatch):
         folder.rename(tmp_path / "new" / "CUB_200_2011")
 
     monkeypatch.setattr(datasets.utils, "download_and_extract_archive", fetch)
-    assert len(load_dataset("cub200", tmp_path / "new", 8, download=True).train) == 2
+    assert len(load_dataset("cub200", tmp_path / "new", 8, "*", download=True).train) == 2

@@ -25,7 +25,7 @@ def test_a_folder_is_called_by_its_own_name(make_folder, monkeypatch):
 
 def test_other_sets_are_called_by_their_registered_name(make_folder):
     root = make_folder(classes=("001.Ash_Tit", "002.Elm_Tit"), name="cub200")
-    assert load_dataset("cub200", root.parent, 8).image_set == "cub200"
+    assert load_dataset("cub200", root.parent, 8, "*").image_set == "cub200"
     drawn = load_dataset("plumage", **FEW)
     assert drawn.image_set == "plumage" == dataclasses.replace(drawn, image_set="").image_set
 

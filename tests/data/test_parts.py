@@ -40,7 +40,7 @@ def root(request, tmp_path, save_image):
 
 
 def test_locations_follow_the_warp(root):
-    parts = load_parts(root, load_dataset("cub200", root, 60))
+    parts = load_parts(root, load_dataset("cub200", root, 60, "*"))
     assert parts.names == ("beak", "left eye")
     # 40 × 20 becomes 60 × 60: x is scaled by 1.5, y by 3; 20 × 40 the other way round.
     assert parts.train.locations[:, 0].tolist() == [[15.0, 15.0], [30.0, 7.5]]
@@ -50,19 +50,19 @@ def test_locations_follow_the_warp(root):
 
 
 def test_boxes_are_scaled_and_clipped(root):
-    parts = load_parts(root, load_dataset("cub200", root, 60))
+    parts = load_parts(root, load_dataset("cub200", root, 60, "*"))
     assert parts.train.boxes.tolist() == [[15.0, 15.0, 45.0, 45.0], [0.0, 0.0, 60.0, 60.0]]
     assert parts.test.boxes[0].tolist() == [0.0, 30.0, 34.0, 60.0]
 
 
 def test_subsets_get_their_own_rows(root):
-    whole = load_parts(root, load_dataset("cub200", root, 30))
+    whole = load_parts(root, load_dataset("cub200", root, 30, "*"))
     part = load_parts(root, load_dataset("cub200", root, 30, "Elm"))
     assert torch.equal(part.train.boxes, whole.train.boxes[1:]) and part.test.locations.shape == (1, 2, 2)
 
 
 def test_other_sets_and_damaged_tables_are_refused(root, tmp_path):
-    dataset = load_dataset("cub200", root, 30)
+    dataset = load_dataset("cub200", root, 30, "*")
     with pytest.raises(DataError, match="not for 'plumage'"):
         load_parts(root, load_dataset("plumage", size=16, classes="2", train_per_class=1, test_per_class=1))
     with pytest.raises(DataError, match="no cub200 under"):

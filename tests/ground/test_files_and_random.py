@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 
 from fd2lib.ground import (
     ArtefactError,
+    DataError,
+    Fd2Error,
+    SettingError,
     atomic_path,
     derive_seed,
+    file_digest,
     make_generator,
     read_json,
     seeded_initialisation,
@@ -59,3 +63,17 @@ def test_read_json_names_what_is_wrong(tmp_path):
     (tmp_path / "bad.json").write_text("{")
     with pytest.raises(ArtefactError, match="not valid JSON"):
         read_json(tmp_path / "bad.json")
+
+
+@pytest.mark.parametrize("kind", [Fd2Error, SettingError, DataError, ArtefactError])
+def test_an_error_is_one_line_whatever_names_are_in_it(kind) -> None:
+    text = str(kind("no folder a\nb\x1b[31m\udcf6"))
+    assert text == "no folder a b [31m\N{REPLACEMENT CHARACTER}"
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a named pipe"])
+def test_only_files_have_a_digest(tmp_path, kind) -> None:
+    path = tmp_path / "x"
+    path.mkdir() if kind == "a folder" else os.mkfifo(path)
+    with pytest.raises(OSError, match=f"{kind}, not a file"):
+        file_digest(path)

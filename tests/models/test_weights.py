@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import nn
 
-from fd2lib.ground import DataError, SettingError
+from fd2lib.ground import SettingError
 from fd2lib.models import create_backbone, to_timm_keys
 
 IMAGES = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
@@ -98,20 +98,6 @@ def test_weights_of_another_network_are_refused_by_name(tmp_path: Path) -> None:
     torch.save(other, tmp_path / "less.pth")
     with pytest.raises(SettingError, match=r"lacks conv1\.weight"):
         create_backbone("resnet18_narrow", 3, image_size=32, init=str(tmp_path / "less.pth"))
-
-
-def test_files_that_are_no_state_dict_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "broken.pth").write_bytes(b"not a file of tensors")
-    (tmp_path / "broken.safetensors").write_bytes(b"neither")
-    torch.save([1, 2], tmp_path / "list.pth")
-    for name, words in [
-        ("absent.pth", "no weights at"),
-        ("broken.pth", "not a readable state dict"),
-        ("broken.safetensors", "not a readable state dict"),
-        ("list.pth", "does not hold named tensors"),
-    ]:
-        with pytest.raises(DataError, match=words):
-            create_backbone("resnet10_narrow", 3, image_size=32, init=str(tmp_path / name))
 
 
 def test_a_missing_weights_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

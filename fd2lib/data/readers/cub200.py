@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fd2lib.data.listing import Listing, make_listing
 from fd2lib.data.registry import RESEARCH, DatasetInfo, Reader, fetch_archive, register_reader
-from fd2lib.ground import DataError
+from fd2lib.ground import DataError, require_file
 
 INFO = DatasetInfo(
     name="cub200",
@@ -43,6 +43,7 @@ GENERA = """
 def read_table(path: Path) -> dict[int, str]:
     """Read a table of ``number rest-of-line``, skipping lines that start with ``#``."""
     try:
+        require_file(path)
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {path} ({error}); unpack the archive again, completely.") from error
@@ -82,4 +83,11 @@ def read(folder: Path) -> Listing:
 ADDRESS = "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz"
 download = partial(fetch_archive, ADDRESS, "97eceeb196236b17998738112f37df78")
 SUBSETS = {"genera": tuple(GENERA.split())}
-register_reader(Reader(INFO, __doc__, read=read, unpacked=("CUB_200_2011",), subsets=SUBSETS, download=download))
+PACKS = {  # the copies whose shorter side has 128 pixels
+    "train.tar": "5b5a36c8b28d903a88c77672ea86c04f92e0f6c7f7e5c9717994db942fcb37cd",
+    "test.tar": "61315771ea4ab3bed2abba6b54fd154a13bd78d63a53d6783e4c18e363f4a0dd",
+    "metadata.tar.gz": "34bde36553d4fc80449bc634c3a65c91b27d129bc65c55cbfcd4229c058ff9e0",
+}
+register_reader(
+    Reader(INFO, __doc__, read=read, unpacked=("CUB_200_2011",), subsets=SUBSETS, download=download, packs=PACKS)
+)

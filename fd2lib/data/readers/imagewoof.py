@@ -33,4 +33,9 @@ CLASS_NAMES = {
 ADDRESS = "https://s3.amazonaws.com/fast-ai-imageclas/imagewoof2-320.tgz"
 UNPACKED = ("imagewoof2", "imagewoof2-320", "imagewoof2-160")
 download = partial(fetch_archive, ADDRESS, "af65be7963816efa949fa3c3b4947740")
-register_reader(Reader(INFO, __doc__, class_names=CLASS_NAMES, unpacked=UNPACKED, download=download))
+PACKS = {  # the copies whose shorter side has 128 pixels
+    "train.tar": "55d1318fe50f64c07dd2338d94f3ca980c726a4f18386257e7f62c24ac5b1313",
+    "test.tar": "c55345813d33edf7f5430c6fb183878b860e8dddbec4ad0feecc87df0b39d3ed",
+    "metadata.tar.gz": "b1c5463ab8d207e997b9f0ef71422c48e62aa43e9e08c2113819a02ba9bfe213",
+}
+register_reader(Reader(INFO, __doc__, class_names=CLASS_NAMES, unpacked=UNPACKED, download=download, packs=PACKS))

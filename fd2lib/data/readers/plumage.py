@@ -14,10 +14,11 @@ round some edge pixels differently.
 import dataclasses
 import functools
 
-from fd2lib.data.listing import Listing, SplitListing, keep_classes, select_classes
+from fd2lib.data.listing import Listing, SplitListing
 from fd2lib.data.plumage import class_names, render_split
 from fd2lib.data.plumage.families import all_classes
 from fd2lib.data.registry import DatasetInfo, Reader, register_reader
+from fd2lib.data.subsets import keep_classes, select_classes
 
 INFO = DatasetInfo(
     name="plumage",
