@@ -50,8 +50,8 @@ def tiny_data() -> Dataset:
 def tiny_recipe(method: str = "sre2lpp_fd2", **changes) -> Recipe:
     """Settings of a method, IPC 1, with some of them changed."""
     register_network()
-    overrides = OVERRIDES | changes
-    return load_recipe("toy", dataset="plumage", seed=0, method=method, backbone=NETWORK, ipc=1, overrides=overrides, strict=False)
+    asked = {"dataset": "plumage", "method": method, "backbone": NETWORK, "ipc": 1, "seed": 0}
+    return load_recipe("toy", **asked, overrides=OVERRIDES | changes, strict=False)
 
 
 @dataclass

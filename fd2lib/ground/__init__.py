@@ -3,6 +3,7 @@
 Nor PyTorch, which takes seconds: functions that need it import it, and ``fd2lib.ground.channels`` is imported by name.
 """
 
+from fd2lib.ground.batches import batch_sizes
 from fd2lib.ground.declaration import StageSettings, identity, setting, setting_values
 from fd2lib.ground.devices import widest_float
 from fd2lib.ground.errors import (
@@ -16,8 +17,22 @@ from fd2lib.ground.errors import (
     require,
     unknown,
 )
-from fd2lib.ground.files import atomic_path, file_digest, read_json, write_json
+from fd2lib.ground.files import (
+    atomic_path,
+    atomic_stream,
+    cannot_write,
+    file_digest,
+    is_leftover,
+    is_whole,
+    read_json,
+    remove_leftovers,
+    reserve,
+    stamped_files,
+    write_json,
+    write_text,
+)
 from fd2lib.ground.layers import SCALES, add_recipes, join_overrides, parse_numbers, parse_overrides, read_tables
+from fd2lib.ground.locks import locked
 from fd2lib.ground.memory import kept_memory
 from fd2lib.ground.random import derive_seed, make_generator, seeded_initialisation
 from fd2lib.ground.ranks import from_all, from_first, is_first, mapped, rank, share, together, world

@@ -11,3 +11,4 @@ from fd2lib.stages.evaluate import EvaluateInputs, EvaluateResult, predict_stude
 from fd2lib.stages.labels import soft_labels
 from fd2lib.stages.pretrain import PretrainInputs, PretrainResult, predict, run_pretrain
 from fd2lib.stages.relabel import RelabelInputs, RelabelResult, run_relabel
+from fd2lib.stages.student import StudentWeights, load_student

@@ -18,18 +18,19 @@ from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
 from fd2lib.ground import (
+    DataError,
     SettingError,
     StageSettings,
-    TrainingError,
-    atomic_path,
     from_first,
     is_first,
     kept_memory,
     rank,
     world,
+    write_text,
 )
 from fd2lib.ground.ranks import alone
 from fd2lib.record import RunFolder, StageInputs, content_fingerprint
+from fd2lib.stages.finite import Watch
 from fd2lib.views import per_channel
 
 
@@ -108,13 +109,18 @@ def run_epochs(
     run: RunFolder,
     epochs: int,
     parts: Mapping[str, nn.Module | torch.optim.Optimizer],
-    one_epoch: Callable[[int], dict[str, Any]],
+    one_epoch: Callable[[int, Watch], dict[str, Any]],
+    terms: Sequence[str],
     shown: Sequence[str],
     progress: bool,
 ) -> list[dict[str, Any]]:
     """Train epoch by epoch from the last checkpoint, which holds ``parts``; write and return the history.
 
-    ``one_epoch`` gives a row of it, all finite, whose columns ``shown`` stand beside the bar.
+    ``one_epoch`` shows the ``terms`` of each step to a watch, and gives a row whose columns ``shown`` stand beside the
+    bar.
+
+    Raises:
+        TrainingError: a term is no longer finite.
     """
     history: list[dict[str, Any]] = []
     if state := run.load_checkpoint():  # on the CPU; loading a state moves it to where the part is
@@ -123,9 +129,11 @@ def run_epochs(
         history = state["history"]
     with tqdm(total=epochs, initial=len(history), desc=run.stage, unit="epoch", disable=not progress) as bar:
         for epoch in range(len(history), epochs):
-            row = one_epoch(epoch)
             remedy = f"Lower {run.stage}.learning_rate; the epoch before is kept as a checkpoint."
-            require_finite(row, f"epoch {epoch} of {run.folder}", remedy)
+            watch = Watch(terms, f"epoch {epoch} of {run.folder}", remedy)
+            row = one_epoch(epoch, watch)
+            if not all(isinstance(value, str) or math.isfinite(value) for value in row.values()):
+                watch.check()
             history.append(row)
             run.save_checkpoint({name: part.state_dict() for name, part in parts.items()} | {"history": history})
             bar.set_postfix({name: row[name] for name in shown})
@@ -258,6 +266,26 @@ def to_unit(images: Tensor) -> Tensor:
     return images.to(torch.float32).div_(255).contiguous(memory_format=torch.channels_last)
 
 
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation of pixels in [0, 1]
+
+
+def pixel_statistics(data: Dataset) -> Statistics:
+    """Return mean and standard deviation of a set's pixels, per channel, as networks are given them.
+
+    A channel that has one value in all images, as two of a fluorescence picture have, is divided by 1.
+
+    Raises:
+        DataError: all training images are of one and the same colour.
+    """
+    if not any(data.std):
+        colour = ", ".join(f"{255 * value:.0f}" for value in data.mean)
+        raise DataError(
+            f"all {len(data.train)} training images of {data.image_set} have one colour, rgb({colour}); expected "
+            "pictures that differ. Look at the files: they may be empty masks, or have been written wrongly."
+        )
+    return data.mean, tuple(value or 1.0 for value in data.std)
+
+
 def normalize_pixels(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Images in [0, 1] to what a network expects: ``(x − mean) / std`` per channel."""
     shift, scale = (per_channel(tuple(value), images.device, torch.float32) for value in (mean, std))
@@ -269,18 +297,10 @@ def to_pixels(images: Tensor) -> Tensor:
     return images.mul(255).round().clamp(0, 255).to(torch.uint8)
 
 
-def require_finite(values: Mapping[str, float | str], where: str, remedy: str) -> None:
-    """Raise TrainingError when a recorded loss is not a number; blank cells are passed over."""
-    for name, value in values.items():
-        if not isinstance(value, str) and not math.isfinite(value):
-            raise TrainingError(f"{name} is {value} at {where}; expected a finite number. {remedy}")
-
-
 def write_history(path: str | Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
     """Write rows as CSV, atomically; ``columns`` are the first row's keys unless given."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, fieldnames=list(columns or rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    with atomic_path(path) as temporary:
-        temporary.write_text(stream.getvalue(), encoding="utf-8")
+    write_text(path, stream.getvalue())

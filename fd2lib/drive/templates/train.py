@@ -19,7 +19,8 @@ for epoch in range(told["epochs"]):
     now, losses = {name: value[epoch % len(value)] for name, value in told.items() if value.ndim}, []  # few: in turn
     logits = now["teacher_logits"] * now["logit_steps"].double() + now["logit_offsets"]
     now["soft"] = (logits[now["rows"] if fixed else ...] / told["temperature"]).softmax(1)
-    views = *(now[name].split(told["batch_size"].item()) for name in names), now["cutmix_boxes"], now["cutmix_lambda"]
+    cuts = [*range(b := told["batch_size"].item(), b * len(now["cutmix_lambda"]), b)]
+    views = *(now[name].tensor_split(cuts) for name in names), now["cutmix_boxes"], now["cutmix_lambda"]
     for rows, crops, flips, partners, soft, box, own in zip(*views, strict=True):
         x = [tv.resized_crop(images[i], *crop, size, antialias=False) for i, crop in zip(rows, crops, strict=True)]
         x = torch.where(flips[:, None, None, None], torch.stack(x).flip(3), torch.stack(x))
