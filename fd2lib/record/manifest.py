@@ -7,6 +7,7 @@ names none, has neither; both are read.
 import contextlib
 import hashlib
 import json
+import logging
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from fd2lib.ground import ArtefactError, file_digest, read_json, write_json
 SCHEMA = 1  # of what is fingerprinted
 FORMAT = 2
 MANIFEST, STARTED = "manifest.json", "started.json"
+logger = logging.getLogger(__name__)
 
 
 def fingerprint(stage: str, settings: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
@@ -137,7 +139,9 @@ def find_run(stage: str, content: str, named: str | Path, folder: str | Path) ->
     """
     beside = Path(folder).resolve().parent.parent / stage
     for place in dict.fromkeys([Path(folder) / named, beside / Path(named).name, *sorted(beside.glob("*"))]):
-        with contextlib.suppress(ArtefactError):
+        try:
             if (place / MANIFEST).is_file() and content_fingerprint(place, stage) == content:
                 return place.resolve()
+        except ArtefactError as error:
+            logger.warning("passing over %s: %s", place, error)
     return None

@@ -187,7 +187,8 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
             "test_accuracy": accuracy,
         }
 
-    parts, shown = {"student": student, "optimizer": optimizer}, ("loss", "test_accuracy")
+    parts: dict[str, Any] = {"student": student, "optimizer": optimizer}
+    shown = ("loss", "test_accuracy")
     history = run_epochs(run, epochs, parts, one_epoch, ["loss"], shown, progress)
     # A run that was stopped between its last epoch and its end has not tested in this sitting.
     logits = last[0] if last else predict_student(student, test, statistics, device)

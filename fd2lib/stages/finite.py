@@ -24,6 +24,8 @@ class Watch:
         self.names, self.where, self.remedy = list(names), where, remedy
         self._new: list[Tensor] = []  # of each step that was not looked at yet, [terms]
         self._seen: list[Tensor] = []  # [steps, terms], on the CPU
+        self._promises: list[Tensor] = []  # that were not looked at yet
+        self.kept = True  # whether all promises were
 
     @property
     def steps(self) -> int:
@@ -40,15 +42,21 @@ class Watch:
         if len(self._new) >= EVERY:
             self.check()
 
+    def promise(self, holds: Tensor) -> None:
+        """Take what should hold, a bool; :attr:`kept` says whether it does after the next look."""
+        self._promises.append(holds.float())
+
     def check(self) -> Tensor:
         """Look at the steps that were not looked at yet, and return all steps' terms ``[steps, terms]`` on the CPU.
 
         Raises:
             TrainingError: a term is not finite, naming it and the step.
         """
-        if self._new:
-            self._seen.append(torch.stack(self._new).cpu())
-            self._new = []
+        if waiting := self._new + [promise[None] for promise in self._promises]:
+            read, terms = torch.cat(waiting).cpu(), len(self._new) * len(self.names)
+            self._seen.append(read[:terms].view(-1, len(self.names)))
+            self.kept &= bool(read[terms:].all())
+            self._new, self._promises = [], []
         recorded = torch.cat(self._seen)
         wrong = ~recorded.isfinite()
         if wrong.any():

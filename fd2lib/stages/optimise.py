@@ -70,7 +70,7 @@ def optimise(
         bar.update()
         return start.clone(), torch.zeros(0, len(history_columns(settings)))
     reference = objectives[0].teacher  # pixels are optimised in its units
-    device, side, moved = objectives[0].labels.device, start.shape[-1], list[Tensor]()
+    device, side = objectives[0].labels.device, start.shape[-1]
     where = f"image index {job[0]}, chunk {job[1]}"
     watch = Watch(objectives[0].columns, where, "Lower distill.learning_rate; finished chunks are kept.")
     images = begun = reference.normalize(to_unit(start.to(device)))
@@ -81,9 +81,9 @@ def optimise(
             images = torch.lerp(_resize(images, phase.size), _resize(begun, phase.size), settings.residual)
         images = _resize(images, phase.size)
         _remember(objectives, [_resize(to_unit(image.to(device)), phase.size) for image in earlier], job)
-        images = _run_phase(images.clone(), kept, phase, objectives, own_units, job, watch, moved, bar)
+        images = _run_phase(images.clone(), kept, phase, objectives, own_units, job, watch, bar)
     recorded = watch.check()
-    if not torch.stack(moved).all():
+    if not watch.kept:
         raise TrainingError(_overflow(settings, recorded[-1], watch))
     return to_pixels(reference.denormalize(_resize(images, side))).cpu(), recorded
 
@@ -96,12 +96,11 @@ def _run_phase(
     own_units: Sequence[bool],
     job: Job,
     watch: Watch,
-    moved: list[Tensor],
     bar: tqdm,
 ) -> Tensor:
     """Optimise normalised images, but for pixels that are kept, with an Adam of its own.
 
-    Appends to ``moved`` whether gradients were small enough to be squared: Adam no longer moves a pixel otherwise.
+    It promises that gradients were small enough to be squared: Adam no longer moves a pixel otherwise.
     """
     reference, settings = objectives[0].teacher, objectives[0].settings
     start = images if kept is None else images.clone()
@@ -126,7 +125,7 @@ def _run_phase(
         watch.see([terms[name] for name in objective.columns])  # stays on the device
         bar.update()
     squares = optimizer.state[images].get("exp_avg_sq", images.detach())
-    moved.append(squares.isfinite().all() & images.detach().isfinite().all())
+    watch.promise(squares.isfinite().all() & images.detach().isfinite().all())
     return images.detach()
 
 

@@ -84,7 +84,7 @@ def _train(settings: PretrainSettings, data: Dataset, run: RunFolder, device: to
     optimizer = _optimizer(teacher, settings)
     one_epoch = partial(_run_epoch, teacher, optimizer, settings, resident(data.train, device), Crew(device))
     shown = ("total", "train_accuracy")
-    parts = {"teacher": teacher, "optimizer": optimizer}
+    parts: dict[str, Any] = {"teacher": teacher, "optimizer": optimizer}
     run_epochs(run, settings.epochs, parts, one_epoch, PretrainTerms._fields, shown, progress)
     return teacher
 
