@@ -9,6 +9,7 @@ import inspect
 import logging
 import operator
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,7 +30,8 @@ from fd2lib.drive.request import (
     MeasureRequest,
     option,
 )
-from fd2lib.ground import EvaluateSettings, Fd2Error, SettingError, is_first, together, world
+from fd2lib.drive.signals import stopped_by_signals
+from fd2lib.ground import ArtefactError, EvaluateSettings, Fd2Error, SettingError, is_first, together, world
 
 
 class Command:
@@ -249,6 +251,28 @@ class Notebook(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Verify(Command):
+    """Compare every file of every run with the digest that was written with it; nothing is changed."""
+
+    runs: Positional[str] = option("runs", "the folder that holds the runs")
+
+    def run(self) -> None:
+        """Check them."""
+        from fd2lib.record import verify_runs
+
+        counts = {"ok": 0, "unfinished": 0, "damaged": 0}
+        for one in verify_runs(self.runs):
+            counts[one.state] += 1
+            print(f"{one.state:10} {one.folder}" + f": {one.told}" * bool(one.told), flush=True)
+        told = ", ".join(f"{count} {state}" for state, count in counts.items())
+        if counts["damaged"]:
+            raise ArtefactError(
+                f"runs below {self.runs}: {told}. Put back what is damaged, or move it away and run again."
+            )
+        print(f"Runs below {self.runs}: {told}.")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Export(Command):
     """A distilled set as a folder that others use without fd2lib."""
 
@@ -319,7 +343,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         config=(OmitSubcommandPrefixes, FlagCreatePairsOff),
     )
     try:
-        with together():
+        with stopped_by_signals(), together():
             _require_shared(command)
             if isinstance(command, Additions):
                 command.load()
@@ -331,7 +355,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         said = f"stopped ({error})" if str(error) else "stopped"
         print(f"fd2lib: {said}. Run the same command again to continue where it was.", file=sys.stderr)
-        return 130
+        return 128 + getattr(error, "number", signal.SIGINT)
     except BrokenPipeError:  # what reads the output has seen enough, as in `fd2lib recipes | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python says so again on leaving
         return 141
@@ -348,7 +372,7 @@ def _commands() -> Any:
     """The type that tyro reads: one of the commands, some of which have commands of their own."""
     data = _either("data", List, Prepare)
     recipes = _either("recipes", All, Show, Diff)
-    plain = [_named(kind) for kind in (Run, Rerun, Plans, Jobs, Notebook, Export, Attention, Geometry, Bench)]
+    plain = [_named(kind) for kind in (Run, Rerun, Plans, Jobs, Notebook, Verify, Export, Attention, Geometry, Bench)]
     return functools.reduce(operator.or_, (data, recipes, *plain))
 
 

@@ -53,9 +53,9 @@ class Watch:
             TrainingError: a term is not finite, naming it and the step.
         """
         if waiting := self._new + [promise[None] for promise in self._promises]:
-            read, terms = torch.cat(waiting).cpu(), len(self._new) * len(self.names)
-            self._seen.append(read[:terms].view(-1, len(self.names)))
-            self.kept &= bool(read[terms:].all())
+            read, values = torch.cat(waiting).cpu(), len(self._new) * len(self.names)
+            self._seen.append(read[:values].view(-1, len(self.names)))
+            self.kept &= bool(read[values:].all())
             self._new, self._promises = [], []
         recorded = torch.cat(self._seen)
         wrong = ~recorded.isfinite()
