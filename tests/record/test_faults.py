@@ -1,0 +1,165 @@
+"""Whatever happens to a run's files, it ends as if nothing had happened, or says in one line what is wrong.
+
+A sample by default; FD2LIB_ALL_FAULTS=1 tries every operation, limit and byte of the plan, and FD2LIB_RECORD=1 writes
+what came of each to results/faults.csv.
+"""
+
+import csv
+import os
+import time
+from pathlib import Path
+
+import pytest
+from faults import FULL, KILLED, Death, content, in_child, limited, operations, struck
+from tiny_pipeline import RUN, STAGES, Pipeline, tiny_recipe
+
+from fd2lib.record import STUDENTS, put_rows
+
+EVERY = bool(os.environ.get("FD2LIB_ALL_FAULTS"))
+FILE = Path(__file__).parents[2] / "results" / "faults.csv"
+COLUMNS = ("fault", "stage", "operation", "file", "moment", "outcome", "seconds")
+ROWS: list[dict[str, object]] = []
+THREE = {"pretrain.epochs": 3, "relabel.epochs": 3}  # so that a third checkpoint drops the first
+
+
+@pytest.fixture(scope="module", autouse=True)
+def recorded():
+    """What is recorded goes into the file when all is done."""
+    yield
+    if os.environ.get("FD2LIB_RECORD") and ROWS:
+        with open(FILE, "w", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(ROWS)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """``work(stage, out)`` runs a stage into a folder; what it reads was made before."""
+    pipeline = Pipeline(tmp_path_factory.mktemp("runs"), tiny_recipe(**THREE))
+    made = {stage: (RUN[stage], getattr(pipeline.recipe, stage), pipeline.inputs(stage)) for stage in STAGES}
+
+    def run(stage, out):
+        if stage == "results":
+            return put_rows([dict.fromkeys(STUDENTS.columns, 1) | {"settings": "{}"}], out / "runs.csv")
+        function, settings, inputs = made[stage]
+        return function(settings, inputs, out, progress=False)
+
+    run.place = lambda stage, name: pipeline.runs / stage / name
+    return run
+
+
+def _sample(plan, step):
+    return plan if EVERY else plan[step // 2 :: step]
+
+
+def _record(started, fault, stage, operation, file, moment, outcome):
+    values = (fault, stage, operation, file, moment, outcome, round(time.perf_counter() - started, 2))
+    ROWS.append(dict(zip(COLUMNS, values, strict=True)))
+
+
+@pytest.mark.parametrize("stage", [*STAGES, "results"])
+def test_a_process_that_dies_or_meets_a_full_disk_leaves_what_ends_the_same(work, stage):
+    out = work.place(stage, "watched")
+    seen = operations(lambda: work(stage, out), out)
+    expected = content(out)
+    plan = [(place, moment) for place, one in enumerate(seen) for moment in one.moments]
+    for place, moment in _sample(plan, 23):
+        started, folder = time.perf_counter(), work.place(stage, f"struck-{place}-{moment.replace(' ', '-')}")
+        at = f"{seen[place].name} {seen[place].file}, {moment}"
+        status, told = struck(lambda folder=folder: work(stage, folder), folder, Death(place, moment))
+        if moment == FULL:
+            _require_one_line(status, told, at)
+        else:
+            assert status == KILLED, (at, told)
+        status, told = in_child(lambda folder=folder: work(stage, folder))
+        assert status == 0, (at, told)
+        assert content(folder) == expected, at
+        fault = FULL if moment == FULL else "killed"
+        _record(started, fault, stage, seen[place].name, seen[place].file, moment, "ended the same")
+
+
+def _require_one_line(status, told, at):
+    """The work ended well in spite of it, or in an error of the library's own."""
+    if status:
+        (line, _) = told
+        assert line.startswith("ArtefactError: ") and "\n" not in line and "No space" in line, (at, told)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_limit_on_the_size_of_files_is_said_in_one_line(work, stage):
+    out = work.place(stage, "unlimited")
+    work(stage, out)
+    expected = content(out)
+    sizes = sorted({len(value) for value in expected.values() if isinstance(value, bytes)})
+    limits = [1, *(size - 1 for size in sizes), 5000, 20000]
+    for limit in limits if EVERY else limits[1::3]:
+        started, folder = time.perf_counter(), work.place(stage, f"limit-{limit}")
+        status, told = limited(lambda folder=folder: work(stage, folder), limit)
+        if status:
+            (line, _) = told
+            assert line.startswith("ArtefactError: could not write") and "File too large" in line, (limit, told)
+        status, told = in_child(lambda folder=folder: work(stage, folder))
+        assert status == 0 and content(folder) == expected, (limit, told)
+        _record(started, "limit on file size", stage, "", "", f"{limit} bytes", "one line, then ended the same")
+
+
+READ = {
+    "pretrain": ("distill", ["teacher.safetensors", "teacher.json", "manifest.json"]),
+    "distill": ("relabel", ["images.safetensors", "manifest.json"]),
+    "relabel": ("evaluate", ["teacher_logits.npy", "manifest.json"]),
+}
+
+
+@pytest.mark.parametrize("stage", READ)
+def test_a_flipped_byte_is_noticed_by_the_stage_that_reads_it(work, stage):
+    reader, names = READ[stage]
+    folder = next(path for path in work.place(stage, "").iterdir() if path.name.startswith("plumage"))
+    reference = work.place(reader, "unflipped")
+    work(reader, reference)
+    expected = content(reference)
+    for name in names:
+        path = folder / name
+        whole = path.read_bytes()
+        places = range(0, len(whole), max(1, len(whole) // (40 if EVERY else 3)))
+        for place in places:
+            started, out = time.perf_counter(), work.place(reader, f"flipped-{name}-{place}")
+            path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+            status, told = in_child(lambda out=out: work(reader, out))
+            path.write_bytes(whole)
+            at = f"{name}, byte {place}"
+            assert status == 1, at
+            assert told[0].startswith("ArtefactError: ") and "\n" not in told[0] and name in told[0], (at, told)
+            status, told = in_child(lambda out=out: work(reader, out))
+            assert status == 0 and content(out) == expected, (at, told)
+            _record(started, "flipped byte", reader, "read", f"{stage}/{name}", f"byte {place}", "one line")
+
+
+# What an interrupted run goes on from, and the operation after which it is interrupted.
+UNDER_WAY = {
+    "pretrain": ["checkpoint-000002.*"],
+    "distill": ["chunks/*", "checkpoint-*"],
+    "relabel": ["checkpoint-000002.*", "teacher_logits.npy"],
+    "evaluate": ["checkpoint-000002.*"],
+}
+
+
+@pytest.mark.parametrize("damage", ["flipped byte", "cut short"])
+@pytest.mark.parametrize("stage", UNDER_WAY)
+def test_an_interrupted_run_goes_on_from_what_is_whole(work, stage, damage):
+    out = work.place(stage, f"under way, {damage}")
+    out.mkdir(parents=True)
+    seen = operations(lambda: work(stage, out / "whole"), out / "whole")
+    expected = content(out / "whole")
+    saved = [place for place, one in enumerate(seen) if one.name == "replace" and "checkpoint" in one.file]
+    for name in UNDER_WAY[stage]:
+        for share in (0, 1, 2, 3, 5, 7) if EVERY else (5,):
+            started, folder = time.perf_counter(), out / f"{name.split('/')[0]} {share}"
+            struck(lambda folder=folder: work(stage, folder), folder, Death(saved[1], "after"))
+            path = sorted(folder.glob(name))[-1]
+            whole, place = path.read_bytes(), path.stat().st_size * share // 8
+            flipped = whole[:place] + bytes([whole[place] ^ 1 << share]) + whole[place + 1 :]
+            path.write_bytes(flipped if damage == "flipped byte" else whole[:place])
+            status, told = in_child(lambda folder=folder: work(stage, folder))
+            assert status == 0 and content(folder) == expected, (name, share, told)
+            _record(started, damage, stage, "resume", name, f"byte {place}", "ended the same")
