@@ -138,7 +138,7 @@ def in_child(work: Callable[[], Any]) -> tuple[int, Any]:
         status, told = 1, None
         try:
             status, told = 0, work()
-        except BaseException as error:  # the child ends here, whatever it was
+        except BaseException as error:  # noqa: BLE001  # the child ends here, whatever it was
             told = f"{type(error).__name__}: {error}", traceback.format_exc()
         with contextlib.suppress(BaseException), os.fdopen(write, "wb") as stream:
             pickle.dump(told, stream)
