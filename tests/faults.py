@@ -65,7 +65,10 @@ class _Wrapped:
             if due and self.death.moment == "before":
                 os._exit(KILLED)
             if due and self.death.moment == FULL:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                if isinstance(args[0], files._File):
+                    args[0].error = error  # as its own write would do
+                raise error
             if due and self.death.moment == "half" and half:
                 half(*args)
                 os._exit(KILLED)

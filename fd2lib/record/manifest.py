@@ -32,7 +32,7 @@ def _digest(value: Any) -> str:
 
 def write_record(path: Path, record: Mapping[str, Any]) -> dict[str, Any]:
     """Write a manifest, or what a started run has in its place, and return it with its format and digest."""
-    told = {"format": FORMAT, **record}
+    told = {"format": FORMAT, **{name: value for name, value in record.items() if name != "digest"}}
     told["digest"] = _digest(told)
     write_json(path, told)
     return told
