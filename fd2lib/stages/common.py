@@ -17,17 +17,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
-from fd2lib.ground import (
-    DataError,
-    SettingError,
-    StageSettings,
-    from_first,
-    is_first,
-    kept_memory,
-    rank,
-    world,
-    write_text,
-)
+from fd2lib.ground import SettingError, StageSettings, from_first, is_first, kept_memory, rank, world, write_text
 from fd2lib.ground.ranks import alone
 from fd2lib.record import RunFolder, StageInputs, content_fingerprint
 from fd2lib.stages.finite import Watch
@@ -264,26 +254,6 @@ def compiled(call: Call, how: str, device: torch.device) -> Call:
 def to_unit(images: Tensor) -> Tensor:
     """uint8 pixels to float in [0, 1], channels last, which is what convolutions are fastest on."""
     return images.to(torch.float32).div_(255).contiguous(memory_format=torch.channels_last)
-
-
-Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation of pixels in [0, 1]
-
-
-def pixel_statistics(data: Dataset) -> Statistics:
-    """Return mean and standard deviation of a set's pixels, per channel, as networks are given them.
-
-    A channel that has one value in all images, as two of a fluorescence picture have, is divided by 1.
-
-    Raises:
-        DataError: all training images are of one and the same colour.
-    """
-    if not any(data.std):
-        colour = ", ".join(f"{255 * value:.0f}" for value in data.mean)
-        raise DataError(
-            f"all {len(data.train)} training images of {data.image_set} have one colour, rgb({colour}); expected "
-            "pictures that differ. Look at the files: they may be empty masks, or have been written wrongly."
-        )
-    return data.mean, tuple(value or 1.0 for value in data.std)
 
 
 def normalize_pixels(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:

@@ -32,11 +32,9 @@ from fd2lib.stages.common import (
     DatasetInputs,
     Made,
     StageResult,
-    Statistics,
     autocast,
     compiled,
     normalize_pixels,
-    pixel_statistics,
     run_epochs,
     run_stage,
     to_unit,
@@ -46,6 +44,7 @@ from fd2lib.stages.finite import Watch
 from fd2lib.stages.label_store import StoredLabels, as_stored
 from fd2lib.stages.labels import epoch_logits, load_teachers, soft_labels, view_labels
 from fd2lib.stages.parallel import Crew
+from fd2lib.stages.pixels import Statistics, pixel_statistics
 from fd2lib.stages.sources import source_folders
 from fd2lib.stages.student import STUDENT, save_student
 from fd2lib.views import BatchPlan, apply_plan, halves, plan_epoch

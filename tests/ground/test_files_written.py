@@ -59,6 +59,8 @@ def test_a_full_disk_is_one_line_whatever_is_written(tmp_path, monkeypatch, kind
 
     class Full(files._File):
         def write(self, data, /):
+            if self.tell() + len(data) < 9000 and kind in ("torch", "npz"):  # full in the middle of the file
+                return super().write(data)
             self.error = OSError(28, "No space left on device")
             raise self.error
 

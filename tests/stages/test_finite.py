@@ -11,9 +11,9 @@ from tiny_pipeline import RUN, Pipeline, tiny_data, tiny_recipe
 
 from fd2lib.ground import DataError, TrainingError
 from fd2lib.stages import PretrainInputs, pretrain, run_pretrain
-from fd2lib.stages.common import pixel_statistics
 from fd2lib.stages.finite import EVERY, Watch
 from fd2lib.stages.objective import Objective
+from fd2lib.stages.pixels import pixel_statistics
 
 
 @given(
