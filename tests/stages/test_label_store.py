@@ -194,6 +194,8 @@ def test_an_interrupted_run_goes_on_before_the_first_damaged_epoch(tmp_path, rec
         writer.write(epoch, rows[epoch])
     state = {"epochs": 3, "digests": writer.digests}
     assert LabelWriter(tmp_path, settings, 3, 5).resume(state) == 3
+    assert LabelWriter(tmp_path, settings, 3, 5).resume({"epochs": 2}) == 2  # of an earlier version
+    assert LabelWriter(tmp_path, settings, 3, 5).resume({}) == 0
     path = next(tmp_path.glob("*.npy"))
     content = bytearray(path.read_bytes())
     if damage == "other shape":
