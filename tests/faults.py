@@ -54,12 +54,13 @@ class _Wrapped:
 
     def place(self, owner: Any, name: str, path_at: int = 0, half: Callable[..., None] | None = None) -> None:
         original = getattr(owner, name)
+        fails = name in _ON_A_FULL_DISK and owner is not label_store._Rows  # whose own calls of open do
 
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             path = _path_of(args[path_at]) if len(args) > path_at else ""
             if not path.startswith(self.root) or not _changes(name, args, kwargs):
                 return original(*args, **kwargs)
-            moments = ["before", "after"] + ["half"] * bool(half) + [FULL] * (name in _ON_A_FULL_DISK)
+            moments = ["before", "after"] + ["half"] * bool(half) + [FULL] * fails
             self.seen.append(Operation(name, _told(path, self.root), tuple(moments)))
             due = self.death.at == len(self.seen) - 1
             if due and self.death.moment == "before":
