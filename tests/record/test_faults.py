@@ -83,6 +83,7 @@ def _require_none_bad():
 @pytest.mark.parametrize("stage", [*STAGES, "results"])
 def test_a_process_that_dies_or_meets_a_full_disk_leaves_what_ends_the_same(work, stage):
     out = work.place(stage, "watched")
+    out.parent.mkdir(exist_ok=True)  # or the first run would have an operation more
     seen = operations(lambda: work(stage, out), out)
     expected = content(out)
     plan = [(place, moment) for place, one in enumerate(seen) for moment in one.moments]
