@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from fd2lib.ground import SettingError, one_line
+from fd2lib.ground import SettingError, batch_sizes, one_line
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +126,8 @@ def batches(
         split: in memory or read from files.
         batch_size: images, at least 1.
         device: where images and labels go.
-        generator: CPU generator that draws the order; ``None`` keeps the split's order.
+        generator: CPU generator that draws the order, and a last batch of one image joins the one before it; ``None``
+            keeps the split's order, and its last batch.
         drop_last: leave out a last batch that is not full.
         workers: processes that read a file-backed split; ``None`` takes up to eight, one per core.
 
@@ -146,7 +147,9 @@ def batches(
         order = order[: len(split) // batch_size * batch_size]
     split = resident(split, device)
     # The order moves to the device once, not at every batch.
-    chunks = list(zip(torch.split(order, batch_size), torch.split(order.to(device), batch_size), strict=True))
+    # Shuffled batches are for training, under the batch's own statistics.
+    sizes = batch_size if generator is None else batch_sizes(len(order), batch_size)
+    chunks = list(zip(torch.split(order, sizes), torch.split(order.to(device), sizes), strict=True))
     images, labels = split.images, split.labels
     if images is not None and _on(images, device):
         return (Batch(images.index_select(0, index), labels.index_select(0, index), chunk) for chunk, index in chunks)

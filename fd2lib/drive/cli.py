@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -10,6 +11,7 @@ from fd2lib.drive.commands import Attention, Bench, Export, Geometry, Jobs, Note
 from fd2lib.drive.listings import All, Check, Diff, List, Plans, Prepare, Show, Verify
 from fd2lib.drive.parsing import Command, Group, parse_command
 from fd2lib.drive.request import Additions
+from fd2lib.drive.signals import stopped_by_signals
 from fd2lib.ground import Fd2Error, SettingError, together, world
 
 COMMANDS: dict[str, Group] = {
@@ -43,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     try:
         command = parse_command(given, COMMANDS)
-        with together():
+        with stopped_by_signals(), together():
             _require_shared(command)
             if isinstance(command, Additions):
                 command.load()
@@ -54,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as error:
         said = f"stopped ({error})" if str(error) else "stopped"
         print(f"fd2lib: {said}. Run the same command again to continue where it was.", file=sys.stderr)
-        return 130
+        return 128 + getattr(error, "number", signal.SIGINT)
     except BrokenPipeError:  # what reads the output has seen enough, as in `fd2lib recipes | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python says so again on leaving
         return 141

@@ -17,7 +17,8 @@ from fd2lib.ground import DistillSettings, PretrainSettings, Recipe, SettingErro
 from fd2lib.ground.ranks import first_alone
 from fd2lib.measure import provenance_columns
 from fd2lib.models import Teacher
-from fd2lib.record import put_rows, read_manifest, run_or_load
+from fd2lib.models.teacher import DESCRIPTION, WEIGHTS
+from fd2lib.record import intact, put_rows, read_manifest, run_or_load
 from fd2lib.stages import (
     DistilledImages,
     DistillInputs,
@@ -149,7 +150,8 @@ class Experiment:
 
     def teacher(self) -> Teacher:
         """Return the method's teacher, the first where there are several, in evaluation mode."""
-        return Teacher.load(self.pretrain().folder, self.device).eval()
+        folder = intact(self.pretrain().folder, "pretrain", WEIGHTS, DESCRIPTION)
+        return Teacher.load(folder, self.device).eval()
 
     def image_teachers(self) -> list[PretrainResult]:
         """Train or load the teachers that the images need; none for real images."""

@@ -1,20 +1,17 @@
 """Where a finished run comes from: the images, labels and teachers behind it, found through its manifests."""
 
-import logging
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fd2lib.data import DatasetInfo, dataset_info, list_datasets
 from fd2lib.ground import ArtefactError, RelabelSettings, SettingError, build_settings, read_json, unknown
-from fd2lib.record import content_fingerprint, file_digest, read_manifest
+from fd2lib.record import find_run, read_manifest
 from fd2lib.stages import DistilledImages, load_distilled
 from fd2lib.stages.label_store import StoredLabels
 
 Manifest = dict[str, Any]
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +52,6 @@ def trace(run: str | Path, dataset: str = "") -> Origin:
     relabel = manifest if manifest["stage"] == "relabel" else None
     folder = _distilled_folder(run, relabel, runs_dir) if relabel else run
     distill = read_manifest(folder, "distill")
-    _unchanged(folder, distill, "images.safetensors")
     stored = relabel if relabel and relabel["settings"]["store"] else None
     return Origin(
         info=_source_set(folder, dataset),
@@ -63,8 +59,8 @@ def trace(run: str | Path, dataset: str = "") -> Origin:
         images=load_distilled(folder, relabel["settings"]["ipc"] if relabel else 0),
         relabel=relabel,
         labels=build_settings("relabel", stored["settings"], as_before=True) if stored else None,
-        logits=_logits(run, stored) if stored else None,
-        teachers=_teachers(distill, relabel, runs_dir),
+        logits=StoredLabels.read(run) if stored else None,
+        teachers=_teachers(run, distill, relabel),
     )
 
 
@@ -85,42 +81,15 @@ def _manifest(run: Path) -> Manifest:
 
 
 def _distilled_folder(run: Path, relabel: Manifest, runs_dir: Path) -> Path:
-    named, beside = Path(relabel["result"]["distilled"]), runs_dir / "distill"
-    if found := _find("distill", relabel["inputs"]["distilled"], [named], runs_dir):
+    if found := find_run("distill", relabel["inputs"]["distilled"], relabel["result"]["distilled"], run):
         return found
+    named, beside = (run / relabel["result"]["distilled"]).resolve(), runs_dir / "distill"
     other = any((path / "manifest.json").is_file() for path in (named, beside / named.name))
     reason = "what is there are other images" if other else "there is no such folder"
     raise ArtefactError(
         f"{run} labels the images of {named}, but {reason}, and no run in {beside} has them either. "
         f"Put the folder back there, or to {beside / named.name}."
     )
-
-
-def _find(stage: str, fingerprint: str, named: Iterable[Path], runs_dir: Path) -> Path | None:
-    """The folder whose files have this fingerprint: one of those named, or one beside the run."""
-    for folder in [*named, *sorted((runs_dir / stage).glob("*"))]:
-        try:
-            if (folder / "manifest.json").is_file() and content_fingerprint(folder, stage) == fingerprint:
-                return folder
-        except ArtefactError as error:
-            logger.warning("passing over %s: %s", folder, error)
-    return None
-
-
-def _unchanged(folder: Path, manifest: Manifest, name: str) -> Path:
-    path, told = folder / name, manifest["files"][name]
-    seen = file_digest(path) if path.is_file() else ""
-    if seen != told:
-        changed = f"has changed since its run: its SHA-256 begins with {seen[:12]}, expected {told[:12]}"
-        state = changed if seen else "is missing, though its run was finished"
-        raise ArtefactError(f"{path} {state}. Put the original back, or run the stage again in another folder.")
-    return path
-
-
-def _logits(run: Path, stored: Manifest) -> StoredLabels:
-    for name in stored["files"]:
-        _unchanged(run, stored, name)
-    return StoredLabels.read(run)
 
 
 def _source_set(folder: Path, dataset: str) -> DatasetInfo:
@@ -137,17 +106,18 @@ def _source_set(folder: Path, dataset: str) -> DatasetInfo:
     return dataset_info(dataset or told)
 
 
-def _teachers(distill: Manifest, relabel: Manifest | None, runs_dir: Path) -> tuple[TeacherOrigin, ...]:
+def _teachers(run: Path, distill: Manifest, relabel: Manifest | None) -> tuple[TeacherOrigin, ...]:
     """Teachers of both stages, each once."""
     uses: dict[str, list[str]] = {}
-    for run in [distill, relabel] if relabel else [distill]:
-        for name, fingerprint in sorted(run["inputs"].items()):
+    for made in [distill, relabel] if relabel else [distill]:
+        for name, fingerprint in sorted(made["inputs"].items()):
             if name.startswith("teacher_"):
-                uses.setdefault(fingerprint, []).append(run["stage"])
-    named = [Path(path) for path in relabel["result"]["teachers"]] if relabel else []
+                uses.setdefault(fingerprint, []).append(made["stage"])
+    named = relabel["result"]["teachers"] if relabel else []
     found = []
     for fingerprint, stages in uses.items():
-        folder = _find("pretrain", fingerprint, named, runs_dir)
+        folders = (find_run("pretrain", fingerprint, name, run) for name in [*named, run])
+        folder = next(filter(None, folders), None)
         manifest = read_manifest(folder, "pretrain") if folder else None
         description = read_json(folder / "teacher.json") if folder else None
         found.append(TeacherOrigin(tuple(stages), fingerprint, manifest, description))

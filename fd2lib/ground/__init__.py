@@ -3,6 +3,7 @@
 Nor PyTorch, which takes seconds: functions that need it import it, and ``fd2lib.ground.channels`` is imported by name.
 """
 
+from fd2lib.ground.batches import batch_sizes
 from fd2lib.ground.declaration import StageSettings, identity, setting, setting_values
 from fd2lib.ground.devices import widest_float
 from fd2lib.ground.errors import (
@@ -19,8 +20,23 @@ from fd2lib.ground.errors import (
     shortened,
     unknown,
 )
-from fd2lib.ground.files import atomic_path, file_digest, read_json, require_file, write_json
+from fd2lib.ground.files import (
+    atomic_path,
+    atomic_stream,
+    cannot_write,
+    file_digest,
+    is_leftover,
+    is_whole,
+    read_json,
+    remove_leftovers,
+    require_file,
+    reserve,
+    stamped_files,
+    write_json,
+    write_text,
+)
 from fd2lib.ground.layers import join_overrides, parse_overrides
+from fd2lib.ground.locks import locked
 from fd2lib.ground.memory import kept_memory, require_memory, total_memory
 from fd2lib.ground.random import derive_seed, make_generator, seeded_initialisation
 from fd2lib.ground.ranks import from_all, from_first, is_first, mapped, rank, share, together, world

@@ -44,6 +44,7 @@ from fd2lib.stages import (
 )
 from fd2lib.stages.common import autocast, normalize_pixels, to_unit
 from fd2lib.stages.distilled import load_distilled
+from fd2lib.stages.finite import Watch
 from fd2lib.stages.labels import epoch_logits, load_teachers
 from fd2lib.stages.objective import Objective
 from fd2lib.stages.optimise import optimise
@@ -112,8 +113,10 @@ def _taken_from(stage: ModuleType, run: Callable[[], object]) -> tuple[Mapping[s
     """The parts that a stage trains, and its first epoch, taken when it is about to begin: nothing else is timed."""
     taken: list[Any] = []
 
-    def take(run: RunFolder, epochs: int, parts: Mapping[str, Any], one_epoch: Callable[[int], Any], *_: Any) -> None:
-        taken.extend([parts, partial(one_epoch, 0)])
+    def take(
+        run: RunFolder, epochs: int, parts: Mapping[str, Any], one_epoch: Callable[..., Any], terms: Any, *_: Any
+    ) -> None:
+        taken.extend([parts, lambda: one_epoch(0, Watch(terms, "a measured epoch", ""))])
         raise _Taken
 
     with patch.object(stage, "run_epochs", take), contextlib.suppress(_Taken):

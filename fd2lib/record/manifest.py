@@ -1,214 +1,147 @@
-"""Run folders: a manifest written last, checkpoints before it, and a lock around both.
+"""Manifests: what a finished run was made from and holds, with digests by which a changed byte is noticed.
 
-A folder is *complete* when ``manifest.json`` is there, *started* when only ``started.json`` is. Either must
-match what is asked for: a folder made with other settings or inputs is refused by name, never overwritten.
+Format 2 carries a digest of itself, and names other runs by paths relative to the folder it lies in. Format 1, which
+names none, has neither; both are read.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar
 
-import filelock
-import torch
+from fd2lib.ground import ArtefactError, file_digest, read_json, write_json
 
-from fd2lib.ground import (
-    ArtefactError,
-    StageSettings,
-    atomic_path,
-    file_digest,
-    from_first,
-    identity,
-    is_first,
-    read_json,
-    write_json,
-)
-from fd2lib.record.provenance import provenance, reset_peak_memory
-
-SCHEMA = 1
-Result = TypeVar("Result")
+SCHEMA = 1  # of what is fingerprinted
+FORMAT = 2
+MANIFEST, STARTED = "manifest.json", "started.json"
 logger = logging.getLogger(__name__)
 
 
 def fingerprint(stage: str, settings: Mapping[str, Any], inputs: Mapping[str, str]) -> str:
     """Return the hex SHA-256 of what determines a stage's output, the device aside."""
-    text = json.dumps([SCHEMA, stage, dict(settings), dict(inputs)], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return _digest([SCHEMA, stage, dict(settings), dict(inputs)])
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a manifest, or what a started run has in its place, and return it with its format and digest."""
+    told = {"format": FORMAT, **{name: value for name, value in record.items() if name != "digest"}}
+    told["digest"] = _digest(told)
+    write_json(path, told)
+    return told
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read what :func:`write_record` wrote, or an earlier version.
+
+    Raises:
+        ArtefactError: it is missing, damaged, or of a later version.
+    """
+    record = read_json(path)
+    whole = isinstance(record, dict) and {"stage", "settings", "inputs", "fingerprint"} <= record.keys()
+    if whole and {"format", "digest"} & record.keys():
+        rest = {name: value for name, value in record.items() if name != "digest"}
+        whole = record.get("digest") == _digest(rest)
+    if not whole:
+        raise ArtefactError(
+            f"{path} is damaged: what it says does not fit its own digest. "
+            f"Move the folder {path.parent} away and run the stage again, or put the original file back."
+        )
+    if (written := record.get("format", 1)) > FORMAT:
+        raise ArtefactError(
+            f"{path} has format {written}; this version of fd2lib reads up to {FORMAT}. Use a later one."
+        )
+    return record
 
 
 def read_manifest(folder: str | Path, stage: str) -> dict[str, Any]:
     """Return the manifest of a complete run folder of ``stage``.
 
     Raises:
-        ArtefactError: the folder is missing, incomplete, or belongs to another stage.
+        ArtefactError: the folder is missing, incomplete or damaged, or belongs to another stage.
     """
-    path = Path(folder) / "manifest.json"
+    path = Path(folder) / MANIFEST
     if not path.is_file():
-        state = "was started but not finished" if (Path(folder) / "started.json").is_file() else "does not exist"
+        state = "was started but not finished" if (Path(folder) / STARTED).is_file() else "does not exist"
         raise ArtefactError(
             f"{stage} run {folder} {state}; expected a complete run. Run {stage} with this folder first."
         )
-    manifest = read_json(path)
-    if manifest.get("stage") != stage:
+    manifest = read_record(path)
+    if manifest["stage"] != stage:
         raise ArtefactError(
-            f"{folder} holds a run of {manifest.get('stage')!r}; expected {stage!r}. Name its folder instead."
+            f"{folder} holds a run of {manifest['stage']!r}; expected {stage!r}. Name its folder instead."
         )
     return manifest
 
 
-class RunFolder:
-    """One stage's folder, made if missing; ``inputs`` are the fingerprints, by name, of everything the stage reads."""
-
-    def __init__(self, folder: str | Path, stage: str, settings: StageSettings, inputs: Mapping[str, str]) -> None:
-        self.folder = Path(folder)
-        self.stage = stage
-        self.identity: dict[str, Any] = {"stage": stage, "settings": identity(settings), "inputs": dict(inputs)}
-        self.fingerprint = fingerprint(stage, self.identity["settings"], inputs)
-        self._since = time.perf_counter()
-        self._earlier_seconds = 0.0
-
-    @contextmanager
-    def session(self) -> Iterator[dict[str, Any] | None]:
-        """Hold the folder's lock, as the first process; yield the manifest when the run is complete, else ``None``.
-
-        Raises:
-            ArtefactError: the folder was made with other settings or inputs, or is not a run folder.
-        """
-        with ExitStack() as held:
-            manifest = from_first(lambda: self._locked(held))
-            reset_peak_memory()
-            yield manifest
-
-    def _locked(self, held: ExitStack) -> dict[str, Any] | None:
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self.folder / ".lock")
-            lock.acquire()
-        except OSError as error:
-            raise ArtefactError(
-                f"cannot use {self.folder} as a run folder: {error.strerror}. Choose another folder."
-            ) from error
-        held.callback(lock.release)
-        return self._open()
-
-    def _open(self) -> dict[str, Any] | None:
-        for name in ("manifest.json", "started.json"):
-            path = self.folder / name
-            if path.is_file():
-                record = read_json(path)
-                self._refuse_other(record)
-                complete = name == "manifest.json"
-                logger.info("%s: %s %s", self.stage, "reusing" if complete else "continuing", self.folder)
-                return record if complete else None
-        strangers = [path.name for path in self.folder.iterdir() if path.name != ".lock"]
-        if strangers:
-            raise ArtefactError(
-                f"{self.folder} holds {strangers[0]!r} and is not a run folder; expected an empty or new one. "
-                "Choose another folder."
-            )
-        write_json(self.folder / "started.json", {**self.identity, "fingerprint": self.fingerprint})
-        return None
-
-    def _refuse_other(self, record: dict[str, Any]) -> None:
-        if record.get("fingerprint") == self.fingerprint:
-            return
-        differing = [
-            f"{part}.{name} is {theirs.get(name)!r} there and {ours.get(name)!r} here"
-            for part in ("settings", "inputs")
-            for theirs, ours in [(record.get(part, {}), self.identity[part])]
-            for name in sorted(theirs.keys() | ours.keys())
-            if theirs.get(name) != ours.get(name)
-        ]
-        reason = "; ".join(differing) or f"stage or schema differs ({record.get('stage')!r} there)"
-        raise ArtefactError(
-            f"{self.folder} was made differently: {reason}. "
-            "Nothing was changed. Choose another folder or the same settings."
-        )
-
-    @property
-    def seconds(self) -> float:
-        """Wall time of the stage so far, earlier sittings included."""
-        return self._earlier_seconds + time.perf_counter() - self._since
-
-    def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Write ``state`` (tensors and plain values), as the first process, as the folder's checkpoint."""
-        if not is_first():
-            return
-        with atomic_path(self.folder / "checkpoint.pt") as path:
-            torch.save({"seconds": self.seconds, "state": state}, path)
-
-    def load_checkpoint(self, device: str | torch.device = "cpu") -> dict[str, Any] | None:
-        """Return the last checkpoint's state, or ``None`` when there is none.
-
-        Raises:
-            ArtefactError: the checkpoint cannot be read.
-        """
-        path = self.folder / "checkpoint.pt"
-        if not path.is_file():
-            return None
-        try:
-            saved = torch.load(path, map_location=device, weights_only=True)
-        except Exception as error:  # torch raises many kinds for a damaged file
-            raise ArtefactError(
-                f"checkpoint {path} cannot be read ({error}). Move it away to begin this stage again."
-            ) from error
-        self._earlier_seconds = saved["seconds"]
-        self._since = time.perf_counter()
-        return saved["state"]
-
-    def finish(self, result: dict[str, Any], files: list[str], device: str | torch.device) -> dict[str, Any]:
-        """Write the manifest, which makes the run complete, and drop the checkpoint it replaces."""
-        return from_first(lambda: self._finish(result, files, device))
-
-    def _finish(self, result: dict[str, Any], files: list[str], device: str | torch.device) -> dict[str, Any]:
-        manifest = {
-            **self.identity,
-            "fingerprint": self.fingerprint,
-            "result": result,
-            "files": {name: file_digest(self.folder / name) for name in files},
-            "seconds": round(self.seconds, 2),
-            "provenance": provenance(device),
-        }
-        write_json(self.folder / "manifest.json", manifest)
-        for name in ("checkpoint.pt", "started.json"):
-            (self.folder / name).unlink(missing_ok=True)
-        return manifest
-
-
 def content_fingerprint(folder: str | Path, stage: str) -> str:
     """Return a digest of a complete run's files, for the stage that reads them."""
-    manifest = read_manifest(folder, stage)
-    return hashlib.sha256(json.dumps([stage, manifest["files"]], sort_keys=True).encode()).hexdigest()
+    return _digest([stage, read_manifest(folder, stage)["files"]])
 
 
-class StageInputs(Protocol):
-    """What a stage reads: a label for the folder's name, and fingerprints."""
-
-    @property
-    def label(self) -> str:
-        """Short name of the inputs, for people."""
-
-    def fingerprints(self) -> dict[str, str]:
-        """Name to fingerprint of every input."""
+class _Checks:
+    largest: ClassVar[float] = math.inf  # bytes of a file that is checked before it is read
 
 
-def run_or_load(
-    stage_function: Callable[..., Result],
-    settings: StageSettings,
-    inputs: StageInputs,
-    runs_dir: str | Path,
-    *,
-    device: str | torch.device = "cpu",
-    progress: bool = True,
-) -> Result:
-    """Run a stage below ``runs_dir``, or load it when it was run before.
+@contextlib.contextmanager
+def checks_up_to(size: float) -> Iterator[None]:
+    """Check only files of at most so many bytes while the block runs: a check reads a file once in each process."""
+    before, _Checks.largest = _Checks.largest, size
+    try:
+        yield
+    finally:
+        _Checks.largest = before
 
-    The folder is ``runs_dir/<stage>/<label>-<fingerprint>``, so other settings never meet in one folder.
+
+def intact(folder: str | Path, stage: str, *names: str) -> Path:
+    """Return the folder of a complete run after some of its files were compared with the digests of its manifest.
+
+    Raises:
+        ArtefactError: no complete run, or a file is missing or has changed.
     """
-    digest = fingerprint(settings.stage, identity(settings), inputs.fingerprints())
-    folder = Path(runs_dir) / settings.stage / f"{inputs.label}-{digest[:12]}"
-    return stage_function(settings, inputs, folder, device=device, progress=progress and is_first())
+    told = read_manifest(folder, stage)["files"]
+    for name in told.keys() & set(names):
+        path = Path(folder) / name
+        if path.is_file() and path.stat().st_size > _Checks.largest:
+            continue
+        if changed := what_changed(path, told[name]):
+            raise ArtefactError(
+                f"{changed}. Put the original back, or move the folder {folder} away and run {stage} again."
+            )
+    return Path(folder)
+
+
+def what_changed(path: Path, told: str) -> str:
+    """Return in words how a file differs from the digest that its manifest tells; nothing where it does not."""
+    if not path.is_file():
+        return f"{path} is missing, though its run was finished"
+    try:
+        seen = file_digest(path)
+    except OSError as error:
+        return f"{path} cannot be read ({error.strerror})"
+    if seen == told:
+        return ""
+    return f"{path} has changed since its run: its SHA-256 begins with {seen[:12]}, expected {told[:12]}"
+
+
+def find_run(stage: str, content: str, named: str | Path, folder: str | Path) -> Path | None:
+    """Return the complete run that another one names: by the fingerprint of its content, wherever it was moved.
+
+    Looked for are the path as ``named``, if relative from the naming run's ``folder``, and then every run of the stage
+    below the runs folder that this one lies in, one of the same name first.
+    """
+    beside = Path(folder).resolve().parent.parent / stage
+    for place in dict.fromkeys([Path(folder) / named, beside / Path(named).name, *sorted(beside.glob("*"))]):
+        try:
+            if (place / MANIFEST).is_file() and content_fingerprint(place, stage) == content:
+                return place.resolve()
+        except ArtefactError as error:
+            logger.warning("passing over %s: %s", place, error)
+    return None

@@ -11,18 +11,27 @@ import io
 import json
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TextIO
 
-import filelock
-
-from fd2lib.ground import ArtefactError, SettingError, atomic_path, is_first, shortened, unknown
+from fd2lib.ground import (
+    ArtefactError,
+    SettingError,
+    is_first,
+    locked,
+    remove_leftovers,
+    shortened,
+    unknown,
+    write_text,
+)
 from fd2lib.ground.declaration import identifying, setting_fields
 from fd2lib.ground.settings import STAGES
 from fd2lib.record.columns import STUDENTS, Table
 
 # What the settings of a row were called before.
 _FORMERLY = {"teachers": "teacher_settings", "label_teachers": "label_teacher_settings"}
+_PATIENCE = timedelta(minutes=30)  # a table is held for as long as it takes to write
 logger = logging.getLogger(__name__)
 
 
@@ -114,22 +123,28 @@ def put_rows(rows: Sequence[Mapping[str, object]], path: str | Path, table: Tabl
     if not is_first():
         return
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(path.with_name(f".{path.name}.lock")):
-        every = [
-            *read_rows(path, table, missing_ok=True),
-            *({name: str(row[name]) for name in table.columns} for row in rows),
-        ]
-        last = {(*row_identity(row, table), row.get("fingerprint")): place for place, row in enumerate(every)}
-        kept = [every[place] for place in sorted(last.values())]
-        for first, second in doubles(kept, table):
-            logger.warning("%s: lines %d and %d are one experiment, made twice", path, first + 2, second + 2)
-        stream = io.StringIO()
-        writer = csv.DictWriter(stream, fieldnames=list(table.columns), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(kept)
-        with atomic_path(path) as temporary:
-            temporary.write_text(stream.getvalue(), encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(path.with_name(f".{path.name}.lock"), _PATIENCE):
+            _put(rows, path, table)
+    except OSError as error:
+        raise ArtefactError(
+            f"cannot write {path}: {error.strerror}. Name a file in a folder that can be written."
+        ) from error
+
+
+def _put(rows: Sequence[Mapping[str, object]], path: Path, table: Table) -> None:
+    every = [*read_rows(path, table, missing_ok=True), *({name: str(row[name]) for name in table.columns} for row in rows)]
+    last = {(*row_identity(row, table), row.get("fingerprint")): place for place, row in enumerate(every)}
+    kept = [every[place] for place in sorted(last.values())]
+    for first, second in doubles(kept, table):
+        logger.warning("%s: lines %d and %d are one experiment, made twice", path, first + 2, second + 2)
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, fieldnames=list(table.columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(kept)
+    write_text(path, stream.getvalue())
+    remove_leftovers(path)
 
 
 def read_rows(path: str | Path, table: Table = STUDENTS, *, missing_ok: bool = False) -> list[dict[str, str]]:

@@ -12,3 +12,4 @@ from fd2lib.stages.labels import soft_labels
 from fd2lib.stages.pretrain import PretrainInputs, PretrainResult, predict, run_pretrain
 from fd2lib.stages.relabel import RelabelInputs, RelabelResult, run_relabel
 from fd2lib.stages.room import require_room
+from fd2lib.stages.student import StudentWeights, load_student

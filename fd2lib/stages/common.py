@@ -17,19 +17,10 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
-from fd2lib.ground import (
-    SettingError,
-    StageSettings,
-    TrainingError,
-    atomic_path,
-    from_first,
-    is_first,
-    kept_memory,
-    rank,
-    world,
-)
+from fd2lib.ground import SettingError, StageSettings, from_first, is_first, kept_memory, rank, world, write_text
 from fd2lib.ground.ranks import alone
 from fd2lib.record import RunFolder, StageInputs, content_fingerprint
+from fd2lib.stages.finite import Watch
 from fd2lib.views import per_channel
 
 
@@ -108,13 +99,18 @@ def run_epochs(
     run: RunFolder,
     epochs: int,
     parts: Mapping[str, nn.Module | torch.optim.Optimizer],
-    one_epoch: Callable[[int], dict[str, Any]],
+    one_epoch: Callable[[int, Watch], dict[str, Any]],
+    terms: Sequence[str],
     shown: Sequence[str],
     progress: bool,
 ) -> list[dict[str, Any]]:
     """Train epoch by epoch from the last checkpoint, which holds ``parts``; write and return the history.
 
-    ``one_epoch`` gives a row of it, all finite, whose columns ``shown`` stand beside the bar.
+    ``one_epoch`` shows the ``terms`` of each step to a watch, and gives a row whose columns ``shown`` stand beside the
+    bar.
+
+    Raises:
+        TrainingError: a term is no longer finite.
     """
     history: list[dict[str, Any]] = []
     if state := run.load_checkpoint():  # on the CPU; loading a state moves it to where the part is
@@ -123,9 +119,11 @@ def run_epochs(
         history = state["history"]
     with tqdm(total=epochs, initial=len(history), desc=run.stage, unit="epoch", disable=not progress) as bar:
         for epoch in range(len(history), epochs):
-            row = one_epoch(epoch)
             remedy = f"Lower {run.stage}.learning_rate; the epoch before is kept as a checkpoint."
-            require_finite(row, f"epoch {epoch} of {run.folder}", remedy)
+            watch = Watch(terms, f"epoch {epoch} of {run.folder}", remedy)
+            row = one_epoch(epoch, watch)
+            if not all(isinstance(value, str) or math.isfinite(value) for value in row.values()):
+                watch.check()
             history.append(row)
             run.save_checkpoint({name: part.state_dict() for name, part in parts.items()} | {"history": history})
             bar.set_postfix({name: row[name] for name in shown})
@@ -269,18 +267,10 @@ def to_pixels(images: Tensor) -> Tensor:
     return images.mul(255).round().clamp(0, 255).to(torch.uint8)
 
 
-def require_finite(values: Mapping[str, float | str], where: str, remedy: str) -> None:
-    """Raise TrainingError when a recorded loss is not a number; blank cells are passed over."""
-    for name, value in values.items():
-        if not isinstance(value, str) and not math.isfinite(value):
-            raise TrainingError(f"{name} is {value} at {where}; expected a finite number. {remedy}")
-
-
 def write_history(path: str | Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> None:
     """Write rows as CSV, atomically; ``columns`` are the first row's keys unless given."""
     stream = io.StringIO()
     writer = csv.DictWriter(stream, fieldnames=list(columns or rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    with atomic_path(path) as temporary:
-        temporary.write_text(stream.getvalue(), encoding="utf-8")
+    write_text(path, stream.getvalue())

@@ -5,6 +5,7 @@ result is the start itself (random real images, or RDED's mosaics), with zero co
 with phases and several teachers it is FADRM+.
 """
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from fd2lib.data import Dataset
-from fd2lib.ground import DistillSettings, SettingError, atomic_path, from_first, share
+from fd2lib.ground import DistillSettings, SettingError, atomic_path, from_first, is_whole, share, stamped_files
 from fd2lib.record import RunFolder, content_fingerprint
 from fd2lib.stages.common import (
     DatasetInputs,
@@ -28,12 +29,14 @@ from fd2lib.stages.common import (
     to_pixels,
     write_history,
 )
-from fd2lib.stages.distilled import load_tensors, write_pngs
+from fd2lib.stages.distilled import IMAGES, load_tensors, write_pngs
 from fd2lib.stages.labels import load_teachers
 from fd2lib.stages.objective import FIRST_COLUMNS, Objective, active_terms, history_columns
-from fd2lib.stages.optimise import optimise, plan_phases
+from fd2lib.stages.optimise import Job, optimise, plan_phases
 from fd2lib.stages.room import require_room
 from fd2lib.stages.starts import make_starts
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -88,16 +91,36 @@ def run_distill(
 
     def make(run: RunFolder, device: torch.device) -> Made:
         if settings.start == "all":
-            return from_first(lambda: _take_all(inputs.dataset, run)), ["images.safetensors"]
+            return from_first(lambda: _take_all(inputs.dataset, run)), [IMAGES]
         _distill(settings, inputs, run, device, progress)
         result = from_first(lambda: _assemble(settings, inputs.dataset, run))
-        return result, ["images.safetensors", "history.csv"]
+        return result, [IMAGES, "history.csv"]
 
     return run_stage(DistillResult, settings, inputs, out_dir, device, make)
 
 
-def _chunk_path(run: RunFolder, index: int, chunk: int) -> Path:
+def _chunk_target(run: RunFolder, index: int, chunk: int) -> Path:
     return run.folder / "chunks" / f"{index:03d}-{chunk:03d}.safetensors"
+
+
+def _chunk_path(run: RunFolder, index: int, chunk: int) -> Path:
+    """The file of a chunk; earlier versions wrote it without its digest in the name."""
+    target = _chunk_target(run, index, chunk)
+    return next(iter(stamped_files(target)), target)
+
+
+def _to_do(run: RunFolder, jobs: Sequence[Job]) -> list[Job]:
+    """The chunks that are not there; damaged ones are removed, to be made again."""
+    todo = []
+    for job in jobs:
+        found = stamped_files(_chunk_target(run, *job))
+        for path in found:
+            if not is_whole(path):
+                logger.warning("chunk %s is damaged; making it again", path)
+                path.unlink()
+        if not _chunk_path(run, *job).is_file():
+            todo.append(job)
+    return todo
 
 
 def _distill(
@@ -118,7 +141,7 @@ def _distill(
     teachers = load_teachers(inputs.teachers, device)
     chunks = torch.split(torch.arange(len(inputs.dataset.classes)), settings.chunk_classes)
     jobs = [(index, chunk) for index in range(settings.ipc) for chunk in range(len(chunks))]
-    todo = from_first(lambda: [job for job in jobs if not _chunk_path(run, *job).is_file()])
+    todo = from_first(lambda: _to_do(run, jobs))
     # Images of a group depend on earlier ones where a term of the head compares them, and are then made in one process.
     group_size = settings.group_size if any(term.needs_head for term, _ in active_terms(settings)) else 1
     own = share(todo, lambda job: (job[0] // group_size, job[1]))
@@ -137,7 +160,7 @@ def _distill(
             earlier = [load_tensors(_chunk_path(run, j, chunk))[0]["images"] for j in group]
             objectives = [Objective(teacher, settings, chunks[chunk].to(device)) for teacher in teachers]
             images, history = optimise(start, earlier, objectives, settings, (index, chunk), bar)
-            with atomic_path(_chunk_path(run, index, chunk)) as path:
+            with atomic_path(_chunk_target(run, index, chunk), stamped=True) as path:
                 tensors = {"images": images.contiguous(), "starts": start.contiguous(), "history": history}
                 save_file(tensors, path, metadata={"columns": " ".join(history_columns(settings))})
             run.save_checkpoint({"chunk": [index, chunk]})
@@ -153,7 +176,7 @@ def _assemble(settings: DistillSettings, data: Dataset, run: RunFolder) -> dict[
     joined = {
         name: torch.stack([torch.cat([part[name] for part, _ in row]) for row in grid]) for name in ("images", "starts")
     }
-    with atomic_path(run.folder / "images.safetensors") as path:
+    with atomic_path(run.folder / IMAGES) as path:
         save_file(joined, path)
     _write_history(grid, run)
     labels = torch.arange(len(data.classes)).repeat(settings.ipc)
@@ -182,7 +205,7 @@ def _take_all(data: Dataset, run: RunFolder) -> dict[str, Any]:
     """The whole training set in a distilled set's form, classes of any count: the upper bound of every method."""
     order = data.train.labels.argsort(stable=True)
     images, labels = data.train.take(order), data.train.labels[order]
-    with atomic_path(run.folder / "images.safetensors") as path:
+    with atomic_path(run.folder / IMAGES) as path:
         save_file({"images": images.contiguous(), "labels": labels.contiguous()}, path)
     written = write_pngs(run.folder / "images", images, labels, data.classes)
     return {"change_by_index": [0.0], "bytes_by_index": [sum(written)], "classes": list(data.classes)}

@@ -10,8 +10,10 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from fd2lib.ground import ArtefactError, SettingError, atomic_path
-from fd2lib.record import read_manifest
+from fd2lib.ground import ArtefactError, SettingError, atomic_stream
+from fd2lib.record import intact, read_manifest
+
+IMAGES = "images.safetensors"
 
 LONGEST = 200  # bytes of a class's name in a folder's, which most systems hold to 255 with its number
 
@@ -33,11 +35,11 @@ def load_distilled(folder: str | Path, ipc: int = 0) -> DistilledImages:
     """Load a finished run's images, the first ``ipc`` of each class (0: all).
 
     Raises:
-        ArtefactError: no finished run there.
+        ArtefactError: no finished run there, or its images have changed.
         SettingError: it has fewer images per class.
     """
     manifest = read_manifest(folder, "distill")
-    stored, _ = load_tensors(Path(folder) / "images.safetensors")
+    stored, _ = load_tensors(intact(folder, "distill", IMAGES) / IMAGES)
     classes = tuple(manifest["result"]["classes"])
     if "labels" in stored:  # a whole training set, with classes of any count
         return DistilledImages(stored["images"], stored["images"], stored["labels"], classes)
@@ -74,8 +76,8 @@ def write_pngs(folder: Path, images: Tensor, labels: Tensor, classes: Sequence[s
     seen, sizes = [0] * len(classes), []
     for image, label in zip(images, labels.tolist(), strict=True):
         target = folder / folders[label] / f"{seen[label]:0{digits}d}.png"
-        with atomic_path(target) as path:
-            Image.fromarray(image.permute(1, 2, 0).numpy()).save(path, optimize=True)
+        with atomic_stream(target) as stream:
+            Image.fromarray(image.permute(1, 2, 0).numpy()).save(stream, "PNG", optimize=True)
         seen[label] += 1
         sizes.append(target.stat().st_size)
     return sizes

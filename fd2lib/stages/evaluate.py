@@ -16,7 +16,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fd2lib.data import Batch, Dataset, ImageSplit, batches, resident
-from fd2lib.ground import EvaluateSettings, RelabelSettings, SettingError, atomic_path, build_settings, is_first, mapped
+from fd2lib.ground import (
+    EvaluateSettings,
+    RelabelSettings,
+    SettingError,
+    atomic_stream,
+    build_settings,
+    is_first,
+    mapped,
+)
 from fd2lib.losses import soft_label_loss
 from fd2lib.models import Backbone, Teacher, create_backbone
 from fd2lib.record import RunFolder, content_fingerprint, read_manifest
@@ -32,12 +40,14 @@ from fd2lib.stages.common import (
     to_unit,
 )
 from fd2lib.stages.distilled import load_distilled
+from fd2lib.stages.finite import Watch
 from fd2lib.stages.label_store import StoredLabels, as_stored
 from fd2lib.stages.labels import epoch_logits, load_teachers, soft_labels, view_labels
 from fd2lib.stages.parallel import Crew
+from fd2lib.stages.pixels import Statistics, pixel_statistics
+from fd2lib.stages.sources import source_folders
+from fd2lib.stages.student import STUDENT, save_student
 from fd2lib.views import BatchPlan, apply_plan, halves, plan_epoch
-
-Statistics = tuple[tuple[float, ...], tuple[float, ...]]  # mean and standard deviation of pixels in [0, 1]
 
 
 @dataclass(frozen=True)
@@ -74,7 +84,7 @@ def run_evaluate(
     """Train and test a student, or load what it reached; resumes at the last finished epoch.
 
     The folder gets ``history.csv`` (loss and rate per epoch, test accuracy where tested), ``predictions.npz`` (test
-    labels and logits of the last epoch), ``student.pt`` and ``manifest.json``.
+    labels and logits of the last epoch), ``student.safetensors`` and ``manifest.json``.
 
     Raises:
         ArtefactError: ``out_dir`` was made with other settings or inputs, or an input run is not complete.
@@ -85,7 +95,7 @@ def run_evaluate(
         history = _train(_Lesson.load(inputs, settings, device), inputs.dataset, run, progress)
         tested = [row["test_accuracy"] for row in history if row["test_accuracy"] != ""]
         accuracies = {"last_accuracy": tested[-1], "best_accuracy": max(tested)}
-        files = ["history.csv", "predictions.npz", "student.pt"]
+        files = ["history.csv", "predictions.npz", STUDENT]
         return accuracies | {"test_images": len(inputs.dataset.test)}, files
 
     return run_stage(EvaluateResult, settings, inputs, out_dir, device, make)
@@ -106,7 +116,9 @@ class _Lesson:
     def load(cls, inputs: EvaluateInputs, settings: EvaluateSettings, device: torch.device) -> "_Lesson":
         manifest = read_manifest(inputs.labels, "relabel")
         relabel = build_settings("relabel", manifest["settings"], as_before=True)
-        distilled = load_distilled(manifest["result"]["distilled"], relabel.ipc)
+        named = manifest["result"]["distilled"], manifest["result"]["teachers"]
+        folder, *makers = source_folders(Path(inputs.labels), *named, manifest["inputs"])
+        distilled = load_distilled(folder, relabel.ipc)
         if len(distilled.classes) != len(inputs.dataset.classes):
             raise SettingError(
                 f"{inputs.labels} has labels for {len(distilled.classes)} classes, the data set has "
@@ -117,7 +129,7 @@ class _Lesson:
         if settings.labels == "soft" and relabel.store:
             stored = StoredLabels.read(inputs.labels)
         elif settings.labels == "soft":
-            teachers = load_teachers(manifest["result"]["teachers"], device, relabel.compiled)
+            teachers = load_teachers(makers, device, relabel.compiled)
             if relabel.regime == "fixed":  # labels of the images, whatever their views: asked once
                 stored = StoredLabels.made(epoch_logits(relabel, teachers, images, 0), relabel.bits)
         return cls(settings, relabel, images, labels, stored, teachers)
@@ -145,7 +157,8 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
     asked: dict[str, Any] = {"init": settings.student_init, "stem": settings.stem, "seed": settings.seed}
     student = create_backbone(settings.student, data.num_classes, image_size=data.image_size, features=False, **asked)
     student = student.to(device).to(memory_format=torch.channels_last)
-    statistics = student.mean or data.mean, student.std or data.std
+    own = pixel_statistics(data)
+    statistics = student.mean or own[0], student.std or own[1]
     optimizer, rates = _optimizer(student, settings)
     crew = Crew(device)
     if crew.size > 1 and settings.compiled != "off":
@@ -156,12 +169,12 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
     run_student, test = compiled(student, settings.compiled, device), resident(data.test, device)
     last: list[Tensor] = []  # logits of the latest test
 
-    def one_epoch(epoch: int) -> dict[str, Any]:
+    def one_epoch(epoch: int, watch: Watch) -> dict[str, Any]:
         share = 0.5 * (1 + math.cos(math.pi * epoch / (2 * epochs)))
         for group, highest in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = highest * share
         student.train()
-        loss = _run_epoch(run_student, optimizer, lesson, epoch, statistics, crew)
+        loss = _run_epoch(run_student, optimizer, lesson, epoch, statistics, crew, watch)
         accuracy: float | str = ""
         if (epoch + 1) % settings.test_every == 0 or epoch + 1 == epochs:
             last[:] = [predict_student(student, test, statistics, device)]
@@ -173,17 +186,16 @@ def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> li
             "test_accuracy": accuracy,
         }
 
+    parts: dict[str, Any] = {"student": student, "optimizer": optimizer}
     shown = ("loss", "test_accuracy")
-    history = run_epochs(run, epochs, {"student": student, "optimizer": optimizer}, one_epoch, shown, progress)
+    history = run_epochs(run, epochs, parts, one_epoch, ["loss"], shown, progress)
     # A run that was stopped between its last epoch and its end has not tested in this sitting.
     logits = last[0] if last else predict_student(student, test, statistics, device)
     if not is_first():
         return history
-    with atomic_path(run.folder / "predictions.npz") as path, open(path, "wb") as stream:
+    with atomic_stream(run.folder / "predictions.npz") as stream:
         np.savez_compressed(stream, labels=data.test.labels.numpy(), logits=logits.numpy())
-    # Through a stream, as torch.save writes the name of a path, which is a temporary one here, into the file.
-    with atomic_path(run.folder / "student.pt") as path, open(path, "wb") as stream:
-        torch.save({"state": student.state_dict(), "mean": statistics[0], "std": statistics[1]}, stream)
+    save_student(run.folder, student, statistics)
     return history
 
 
@@ -203,7 +215,13 @@ def _optimizer(student: Backbone, settings: EvaluateSettings) -> tuple[torch.opt
 
 
 def _run_epoch(
-    student: Backbone, optimizer: torch.optim.Optimizer, lesson: _Lesson, epoch: int, statistics: Statistics, crew: Crew
+    student: Backbone,
+    optimizer: torch.optim.Optimizer,
+    lesson: _Lesson,
+    epoch: int,
+    statistics: Statistics,
+    crew: Crew,
+    watch: Watch,
 ) -> float:
     """One pass over the distilled images; each batch as halves with accumulated gradients. Returns the mean loss."""
     network = crew.wrap(student)
@@ -219,6 +237,7 @@ def _run_epoch(
                 torch.autograd.backward(loss)
                 total += loss.detach()
         optimizer.step()
+        watch.see([total])  # a sum that is no longer finite stays so
         count += 1
     return crew.mean(total).item() / count
 

@@ -12,19 +12,26 @@ Shapes begin with ``[epochs, N]``: rows are the views of each kept epoch in the 
 labels, one epoch of the images.
 """
 
+import hashlib
+import io
+import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from fd2lib.ground import ArtefactError, RelabelSettings, TrainingError
+from fd2lib.ground import ArtefactError, RelabelSettings, TrainingError, cannot_write, reserve
+from fd2lib.record import intact, read_manifest
 
 LOGITS, CODES, SCALES = "teacher_logits.npy", "teacher_codes.npy", "teacher_scales.npy"
 _FILES = {16: (LOGITS,), 8: (CODES, SCALES)}
 _TYPES = {LOGITS: np.float16, CODES: np.uint8, SCALES: np.float16}
 _TOP = 255  # the highest code
+logger = logging.getLogger(__name__)
 
 
 def encode(logits: Tensor, bits: int) -> dict[str, Tensor]:
@@ -62,20 +69,48 @@ def label_files(settings: RelabelSettings) -> list[str]:
 
 
 class LabelWriter:
-    """The files of a run that is under way, written epoch by epoch; those of an interrupted run are continued."""
+    """The files of a run that is under way, written epoch by epoch.
 
-    def __init__(self, folder: Path, settings: RelabelSettings, images: int, classes: int, done: int) -> None:
+    They are written without a memory map, and room for all of them is reserved first: a map that meets a full disk ends
+    the process without a word.
+
+    Attributes:
+        digests: of each finished epoch, one for each file; a checkpoint holds them to go on from.
+
+    Raises:
+        ArtefactError: a file cannot be written.
+    """
+
+    def __init__(self, folder: Path, settings: RelabelSettings, images: int, classes: int) -> None:
         self._bits = settings.bits
-        self._files = {
-            name: _open(folder / name, (settings.label_epochs, images, 2 if name == SCALES else classes), done)
-            for name in label_files(settings)
+        shapes = {
+            name: (settings.label_epochs, images, 2 if name == SCALES else classes) for name in _FILES[self._bits]
         }
+        self._files = {name: _Rows(folder / name, shape) for name, shape in shapes.items()}
+        self.digests: list[list[str]] = []
+
+    def resume(self, state: Mapping[str, Any]) -> int:
+        """Return how many epochs need not be made again: those whose rows are as a checkpoint tells.
+
+        Checkpoints of earlier versions have no digests, and their epochs are taken as they are.
+        """
+        for epoch in range(state.get("epochs", 0)):
+            found = self._digests(epoch)
+            if found != state.get("digests", {epoch: found})[epoch]:
+                logger.warning("labels of epoch %d are damaged; going on from there", epoch)
+                break
+            self.digests.append(found)
+        return len(self.digests)
+
+    def _digests(self, epoch: int) -> list[str]:
+        return [hashlib.sha256(rows.read(epoch)).hexdigest() for rows in self._files.values()]
 
     def write(self, epoch: int, logits: Tensor) -> None:
         """Store an epoch's logits ``[N, K]``; nothing of it is in the files when it is refused.
 
         Raises:
             TrainingError: a logit is not finite in half precision.
+            ArtefactError: a file cannot be written.
         """
         parts = {name: part.cpu().numpy() for name, part in encode(logits, self._bits).items()}
         for name, part in parts.items():
@@ -84,26 +119,44 @@ class LabelWriter:
                     f"a logit of epoch {epoch} is not finite in half precision ({name}); expected numbers within "
                     "±65504. Check the teacher; pretrain it again if need be."
                 )
-        for name, part in parts.items():
-            self._files[name][epoch] = part
-            self._files[name].flush()
+        written = {name: np.ascontiguousarray(part).tobytes() for name, part in parts.items()}
+        for name, rows in written.items():
+            self._files[name].write(epoch, rows)
+        self.digests.append([hashlib.sha256(rows).hexdigest() for rows in written.values()])
 
 
-def _open(path: Path, shape: tuple[int, ...], done: int) -> np.memmap:
-    """Map a file, new when nothing is done yet, else that of the interrupted run."""
-    try:
-        if done == 0:
-            return np.lib.format.open_memmap(path, mode="w+", dtype=_TYPES[path.name], shape=shape)
-        stored = np.lib.format.open_memmap(path, mode="r+")
-    except (OSError, ValueError) as error:
-        raise ArtefactError(
-            f"cannot open {path} for writing ({error}). Free some space or choose another folder."
-        ) from error
-    if stored.shape != shape:
-        raise ArtefactError(
-            f"{path} has shape {stored.shape}; expected {shape}. Move the folder away and relabel again."
-        )
-    return stored
+class _Rows:
+    """A NumPy file ``[epochs, …]``, made in its full length when it is not there, or is not as long."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
+        header, kind = io.BytesIO(), np.dtype(_TYPES[path.name])
+        described = {"descr": np.lib.format.dtype_to_descr(kind), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(header, described)
+        self._path, self._header = path, header.getvalue()
+        self._epoch = math.prod(shape[1:]) * kind.itemsize
+        size = len(self._header) + shape[0] * self._epoch
+        with cannot_write(path):
+            if not self._is_ours(size):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with open(path, "wb") as stream:
+                    stream.write(self._header)
+            reserve(path, size)
+
+    def _is_ours(self, size: int) -> bool:
+        if not self._path.is_file() or self._path.stat().st_size != size:
+            return False
+        with open(self._path, "rb") as stream:
+            return stream.read(len(self._header)) == self._header
+
+    def read(self, epoch: int) -> bytes:
+        with cannot_write(self._path), open(self._path, "rb") as stream:
+            stream.seek(len(self._header) + epoch * self._epoch)
+            return stream.read(self._epoch)
+
+    def write(self, epoch: int, rows: bytes) -> None:
+        with cannot_write(self._path), open(self._path, "r+b") as stream:
+            stream.seek(len(self._header) + epoch * self._epoch)
+            stream.write(rows)
 
 
 class StoredLabels:
@@ -117,12 +170,13 @@ class StoredLabels:
         """Map what a finished relabel run stored.
 
         Raises:
-            ArtefactError: it stored none.
+            ArtefactError: it stored none, is not finished, or its files are missing or have changed.
         """
-        found = [names for names in _FILES.values() if all((Path(folder) / name).is_file() for name in names)]
-        if not found:
+        stored = read_manifest(folder, "relabel")["files"]
+        if not stored:
             raise ArtefactError(f"{folder} holds no stored labels; relabel with relabel.store=true to look at them.")
-        return cls({name: np.load(Path(folder) / name, mmap_mode="r") for name in found[0]})
+        whole = intact(folder, "relabel", *stored)
+        return cls({name: np.load(whole / name, mmap_mode="r") for name in stored})
 
     @classmethod
     def made(cls, logits: Tensor, bits: int) -> "StoredLabels":

@@ -8,6 +8,8 @@ from torch import Tensor
 
 from fd2lib.ground import RelabelSettings, SettingError, ShapeError, unknown, widest_float
 from fd2lib.models import Teacher, batch_statistics
+from fd2lib.models.teacher import DESCRIPTION, WEIGHTS
+from fd2lib.record import intact
 from fd2lib.stages.common import autocast, compiled
 from fd2lib.views import BatchPlan, apply_plan, plan_epoch
 from fd2lib.views import halves as half_batches
@@ -19,8 +21,12 @@ def load_teachers(folders: Sequence[str | Path], device: torch.device, how: str 
     """Load trained teachers, frozen and in evaluation mode, laid out as convolutions are fastest.
 
     Their logits are made as the setting ``compiled`` says.
+
+    Raises:
+        ArtefactError: a teacher's run is not complete, or its files have changed.
     """
-    teachers = [Teacher.load(folder, device).to(memory_format=torch.channels_last) for folder in folders]
+    whole = [intact(folder, "pretrain", WEIGHTS, DESCRIPTION) for folder in folders]
+    teachers = [Teacher.load(folder, device).to(memory_format=torch.channels_last) for folder in whole]
     for teacher in teachers if how != "off" else ():
         run = compiled(teacher.logits, how, device)
         teacher.__dict__["logits"] = lambda *inputs, run=run: run(*inputs).clone()  # its next run may overwrite them

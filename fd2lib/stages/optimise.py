@@ -10,12 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from fd2lib.ground import DistillSettings, make_generator
+from fd2lib.ground import DistillSettings, SettingError, TrainingError, make_generator
 from fd2lib.ground.typed import parse_phases
 from fd2lib.models import Teacher
-from fd2lib.stages.common import autocast, require_finite, sent_ahead, to_pixels, to_unit
+from fd2lib.stages.common import autocast, sent_ahead, to_pixels, to_unit
+from fd2lib.stages.finite import Watch
 from fd2lib.stages.kept import kept_pixels
-from fd2lib.stages.objective import Objective, history_columns
+from fd2lib.stages.objective import Objective, active_terms, history_columns
 from fd2lib.views import crop_resize, random_resized_crop_boxes
 
 Job = tuple[int, int]  # image index and chunk of classes
@@ -62,7 +63,9 @@ def optimise(
         bar.update()
         return start.clone(), torch.zeros(0, len(history_columns(settings)))
     reference = objectives[0].teacher  # pixels are optimised in its units
-    device, side, history = objectives[0].labels.device, start.shape[-1], list[Tensor]()
+    device, side = objectives[0].labels.device, start.shape[-1]
+    where = f"image index {job[0]}, chunk {job[1]}"
+    watch = Watch(objectives[0].columns, where, "Lower distill.learning_rate; finished chunks are kept.")
     images = begun = reference.normalize(to_unit(start.to(device)))
     kept = kept_pixels(reference, images, objectives[0].labels, settings.optimised)
     own_units = [_same_units(objective.teacher, reference) for objective in objectives]
@@ -71,11 +74,10 @@ def optimise(
             images = torch.lerp(_resize(images, phase.size), _resize(begun, phase.size), settings.residual)
         images = _resize(images, phase.size)
         _remember(objectives, [_resize(to_unit(image.to(device)), phase.size) for image in earlier], job)
-        images = _run_phase(images.clone(), kept, phase, objectives, own_units, job, history, bar)
-    recorded = torch.stack(history).float().cpu()
-    last = dict(zip(objectives[0].columns, recorded[-1].tolist(), strict=True))
-    remedy = "Lower distill.learning_rate; finished chunks are kept."
-    require_finite(last, f"image index {job[0]}, chunk {job[1]}", remedy)
+        images = _run_phase(images.clone(), kept, phase, objectives, own_units, job, watch, bar)
+    recorded = watch.check()
+    if not watch.kept:
+        raise TrainingError(_overflow(settings, recorded[-1], watch))
     return to_pixels(reference.denormalize(_resize(images, side))).cpu(), recorded
 
 
@@ -86,10 +88,13 @@ def _run_phase(
     objectives: Sequence[Objective],
     own_units: Sequence[bool],
     job: Job,
-    history: list[Tensor],
+    watch: Watch,
     bar: tqdm,
 ) -> Tensor:
-    """Optimise normalised images, but for pixels that are kept, with an Adam of its own; appends to ``history``."""
+    """Optimise normalised images, but for pixels that are kept, with an Adam of its own.
+
+    It promises that gradients were small enough to be squared: Adam no longer moves a pixel otherwise.
+    """
     reference, settings = objectives[0].teacher, objectives[0].settings
     start = images if kept is None else images.clone()
     images.requires_grad_(True)
@@ -110,9 +115,22 @@ def _run_phase(
             images.copy_(reference.clamp(images))
             if kept is not None:
                 images.copy_(torch.where(kept, start, images))
-        history.append(torch.stack([terms[name].detach() for name in objective.columns]))  # stays on the device
+        watch.see([terms[name] for name in objective.columns])  # stays on the device
         bar.update()
+    squares = optimizer.state[images].get("exp_avg_sq", images.detach())
+    watch.promise(squares.isfinite().all() & images.detach().isfinite().all())
     return images.detach()
+
+
+def _overflow(settings: DistillSettings, last: Tensor, watch: Watch) -> str:
+    """What is said when the square of a gradient is no longer a number, naming the term that weighs most."""
+    value = dict(zip(watch.names, last.abs().tolist(), strict=True))
+    term, weight = max(active_terms(settings), key=lambda pair: pair[1] * value[pair[0].name])
+    return (
+        f"the gradient of {term.name}, with distill.{term.weight} = {weight}, is too large to be squared, so that Adam "
+        f"no longer moves the images, by iteration {watch.steps - 1} of {watch.where}; expected "
+        f"finite numbers. Lower distill.{term.weight}; finished chunks are kept."
+    )
 
 
 def _resize(images: Tensor, size: int) -> Tensor:

@@ -17,12 +17,15 @@ import torch
 from torch import Tensor, nn
 
 from fd2lib.data import Dataset, ImageSplit, batches, resident
-from fd2lib.ground import PretrainSettings, atomic_path, from_first, make_generator, widest_float
+from fd2lib.ground import PretrainSettings, atomic_stream, batch_sizes, from_first, make_generator, widest_float
 from fd2lib.losses import pretrain_loss
+from fd2lib.losses.pretrain import PretrainTerms
 from fd2lib.models import Teacher, create_teacher, pick_maps
 from fd2lib.record import RunFolder
 from fd2lib.stages.common import DatasetInputs, Made, StageResult, autocast, run_epochs, run_stage, sent_ahead, to_unit
+from fd2lib.stages.finite import Watch
 from fd2lib.stages.parallel import Crew, Turn
+from fd2lib.stages.pixels import pixel_statistics
 from fd2lib.views import attention_crop, attention_drop, crop_resize, random_resized_crop_boxes, training_views
 
 _RANDOM_CROP_SCALE = 0.25  # smallest area, ours: about what attention crops keep
@@ -67,12 +70,13 @@ def run_pretrain(
 
 
 def _train(settings: PretrainSettings, data: Dataset, run: RunFolder, device: torch.device, progress: bool) -> Teacher:
-    teacher = create_teacher(settings, data.classes, data.image_size, data.mean, data.std)
+    teacher = create_teacher(settings, data.classes, data.image_size, *pixel_statistics(data))
     teacher = teacher.to(device).to(memory_format=torch.channels_last)
     optimizer = _optimizer(teacher, settings)
     one_epoch = partial(_run_epoch, teacher, optimizer, settings, resident(data.train, device), Crew(device))
     shown = ("total", "train_accuracy")
-    run_epochs(run, settings.epochs, {"teacher": teacher, "optimizer": optimizer}, one_epoch, shown, progress)
+    parts: dict[str, Any] = {"teacher": teacher, "optimizer": optimizer}
+    run_epochs(run, settings.epochs, parts, one_epoch, PretrainTerms._fields, shown, progress)
     return teacher
 
 
@@ -99,6 +103,7 @@ def _run_epoch(
     split: ImageSplit,
     crew: Crew,
     epoch: int,
+    watch: Watch,
 ) -> dict[str, float]:
     rate = learning_rate_at(settings, epoch)
     for group in optimizer.param_groups:
@@ -118,6 +123,7 @@ def _run_epoch(
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(terms["total"] * turn.weight)
         optimizer.step()
+        watch.see([terms[name] for name in watch.names])
         for name, value in terms.items():
             # sums stay on the device: one host synchronisation per epoch, not per step
             sums[name] = sums.get(name, 0) + value.detach().float() * (turn.weight * len(labels))
@@ -146,8 +152,7 @@ class _Draws(NamedTuple):
 def _draws(teacher: Teacher, settings: PretrainSettings, epoch: int, images: int) -> Iterator[_Draws]:
     """Draw an epoch's steps, on the CPU."""
     grid = (teacher.head.num_maps, *teacher.backbone.feature_size) if teacher.head is not None else (0, 0, 0)
-    for step, first in enumerate(range(0, images, settings.batch_size)):
-        count = min(settings.batch_size, images - first)
+    for step, count in enumerate(batch_sizes(images, settings.batch_size)):
         led = count if settings.views == "release" and teacher.head is not None else 0
         random = count if settings.views == "random" else 0
         address = (settings.seed, "pretrain", epoch, step)
@@ -224,7 +229,7 @@ def _test(teacher: Teacher, data: Dataset, run: RunFolder, device: torch.device)
     labels = data.test.labels
     accuracy = {name: 100 * (value.argmax(1) == labels).double().mean().item() for name, value in logits.items()}
     arrays: dict[str, Any] = {"labels": labels.numpy(), **{name: value.numpy() for name, value in logits.items()}}
-    with atomic_path(run.folder / "predictions.npz") as path, open(path, "wb") as stream:
+    with atomic_stream(run.folder / "predictions.npz") as stream:
         np.savez_compressed(stream, **arrays)
     return {"backbone_accuracy": accuracy["backbone_logits"], "head_accuracy": accuracy.get("head_logits")}
 

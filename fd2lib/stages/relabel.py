@@ -5,7 +5,7 @@ even those, and evaluation asks the teachers again. :mod:`fd2lib.stages.label_st
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from fd2lib.stages.common import Made, StageResult, run_stage, teacher_fingerpri
 from fd2lib.stages.distilled import load_distilled
 from fd2lib.stages.label_store import LabelWriter, label_files
 from fd2lib.stages.labels import epoch_logits, load_teachers
+from fd2lib.stages.sources import path_from, source_folders
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,14 @@ def run_relabel(
         sizes = from_first(lambda: [(run.folder / name).stat().st_size for name in files])
         result = {
             "label_bytes": sum(sizes),
-            "teachers": [str(Path(path).resolve()) for path in inputs.teachers],
-            "distilled": str(Path(inputs.distilled).resolve()),
+            "teachers": [path_from(run.folder, path) for path in inputs.teachers],
+            "distilled": path_from(run.folder, inputs.distilled),
         }
         return result, files
 
-    return run_stage(RelabelResult, settings, inputs, out_dir, device, make)
+    made = run_stage(RelabelResult, settings, inputs, out_dir, device, make)
+    distilled, *teachers = source_folders(made.folder, made.distilled, made.teachers, inputs.fingerprints())
+    return replace(made, distilled=str(distilled), teachers=[str(teacher) for teacher in teachers])
 
 
 def _relabel(
@@ -85,10 +88,10 @@ def _relabel(
     distilled = load_distilled(inputs.distilled, settings.ipc)
     images = to_unit(distilled.images.to(device))
     teachers = load_teachers(inputs.teachers, device, settings.compiled)
-    state = run.load_checkpoint()
-    done = state["epochs"] if state else 0
+    state = run.load_checkpoint() or {}
     epochs, size = settings.label_epochs, (len(images), len(distilled.classes))
-    writer = LabelWriter(run.folder, settings, *size, done) if is_first() else None
+    writer = LabelWriter(run.folder, settings, *size) if is_first() else None
+    done = from_first(lambda: writer.resume(state) if writer is not None else 0)
     with tqdm(total=epochs, initial=done, desc="relabel", unit="epoch", disable=not progress) as bar:
         while done < epochs:
             one_each = range(done, min(done + world(), epochs))
@@ -97,5 +100,5 @@ def _relabel(
                 for epoch, logits in enumerate(made, done):
                     writer.write(epoch, logits)
             done += len(made)
-            run.save_checkpoint({"epochs": done})
+            run.save_checkpoint({"epochs": done, "digests": writer.digests if writer is not None else []})
             bar.update(len(made))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fd2lib.ground import RelabelSettings, make_generator
+from fd2lib.ground import RelabelSettings, batch_sizes, make_generator
 from fd2lib.views.crops import crop_resize, random_resized_crop_boxes
 from fd2lib.views.mixing import Box, cutmix, cutmix_box
 
@@ -32,19 +32,21 @@ def plan_epoch(
     """Plan every batch of one epoch (from 0) over the shuffled images, of ``image_size`` pixels, of a distilled set.
 
     Relabelling and evaluation both call this and so see the same views; nothing but logits needs storing. Batches have
-    ``settings.batch_size`` images; the last one may be smaller. Of fewer kept epochs each is replayed in turn. All is
-    drawn on the CPU, and the epoch's tensors go to ``device`` together.
+    ``settings.batch_size`` images; the last one may be smaller, or larger by one, so that none has a single image. Of
+    fewer kept epochs each is replayed in turn. All is drawn on the CPU, and the epoch's tensors go to ``device``
+    together.
     """
     epoch %= settings.view_epochs
     order = torch.randperm(num_images, generator=make_generator(settings.seed, "relabel", epoch, "order"))
     drawn, mixing = list[tuple[Tensor, ...]](), list[tuple[Box | None, float]]()
-    for batch, indices in enumerate(torch.split(order, settings.batch_size)):
+    sizes = batch_sizes(num_images, settings.batch_size)
+    for batch, indices in enumerate(torch.split(order, sizes)):
         count, generator = len(indices), make_generator(settings.seed, "relabel", epoch, batch)
         boxes = random_resized_crop_boxes(count, image_size, generator, settings.min_crop_scale)
         flip = torch.rand(count, generator=generator) < 0.5
         drawn.append((indices, boxes, flip, torch.randperm(count, generator=generator)))
         mixing.append(cutmix_box(image_size, generator) if settings.cutmix else (None, 1.0))
-    sent = [torch.split(torch.cat(parts).to(device), settings.batch_size) for parts in zip(*drawn, strict=True)]
+    sent = [torch.split(torch.cat(parts).to(device), sizes) for parts in zip(*drawn, strict=True)]
     return [BatchPlan(*tensors, *mixed) for *tensors, mixed in zip(*sent, mixing, strict=True)]
 
 

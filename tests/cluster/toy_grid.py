@@ -101,8 +101,8 @@ def _snakemake(seen: Seen, words: list[str]) -> Iterator[subprocess.Popen[str]]:
 
 def _kill(seen: Seen, job: str, victim: Path, process: subprocess.Popen[str]) -> None:
     """Cancel the victim's job in the middle: it goes on from the checkpoint that it finds, and has written another."""
-    before = (victim / "checkpoint.pt").stat().st_mtime if (victim / "checkpoint.pt").is_file() else 0
-    while not (victim / "checkpoint.pt").is_file() or (victim / "checkpoint.pt").stat().st_mtime == before:
+    before = set(victim.glob("checkpoint-*"))
+    while not set(victim.glob("checkpoint-*")) - before:
         if process.poll() is not None:
             raise RuntimeError(f"Snakemake ended before {victim} was reached; see {seen.folder}/snakemake-*.log")
         time.sleep(0.05)

@@ -34,6 +34,7 @@ from fd2lib.drive.export import export_run
 from fd2lib.ground import ArtefactError, RelabelSettings, SettingError
 from fd2lib.losses import soft_label_loss
 from fd2lib.record import file_digest, read_manifest
+from fd2lib.record.manifest import write_record
 from fd2lib.stages import DistilledImages, load_distilled
 from fd2lib.stages.label_store import StoredLabels
 from fd2lib.stages.labels import view_labels
@@ -103,7 +104,7 @@ def rows_of(card, columns):
 
 
 def test_images_labels_and_logits_are_those_of_the_run(run, exported):
-    distilled = load_distilled(read_manifest(run, "relabel")["result"]["distilled"], 3)
+    distilled = load_distilled(run / read_manifest(run, "relabel")["result"]["distilled"], 3)
     read = ImageFolder(exported / "images")
     told = load_file(exported / "labels.safetensors")
     assert read.targets == told["labels"].tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
@@ -152,8 +153,8 @@ def test_card_has_licence_settings_and_fingerprints_but_no_path(run, exported):
     assert "MIT, as fd2lib" in card and "every teacher started from random weights" in card
     assert "the backbone's own classifier, not the attention head" in card
     manifests = {"relabel": read_manifest(run, "relabel")}
-    manifests["distill"] = read_manifest(manifests["relabel"]["result"]["distilled"], "distill")
-    manifests["pretrain"] = read_manifest(manifests["relabel"]["result"]["teachers"][0], "pretrain")
+    manifests["distill"] = read_manifest(run / manifests["relabel"]["result"]["distilled"], "distill")
+    manifests["pretrain"] = read_manifest(run / manifests["relabel"]["result"]["teachers"][0], "pretrain")
     settings = {}
     for block in re.findall(r"```toml\n(.*?)```", card, re.S):
         settings |= tomllib.loads(block)
@@ -234,7 +235,7 @@ def test_only_a_licence_that_is_one_has_an_identifier(licence, identifier):
 def test_croissant_is_valid_and_reads_the_folder(run, exported):
     described = mlcroissant.Dataset(jsonld=exported / "croissant.json")
     assert not described.metadata.ctx.issues.errors and not described.metadata.ctx.issues.warnings
-    classes = read_manifest(read_manifest(run, "relabel")["result"]["distilled"], "distill")["result"]["classes"]
+    classes = read_manifest(run / read_manifest(run, "relabel")["result"]["distilled"], "distill")["result"]["classes"]
     named = [(row["classes/label"], row["classes/name"]) for row in described.records("classes")]
     assert named == list(enumerate(classes))
     records = list(described.records("records"))
@@ -351,7 +352,7 @@ def test_replayed_views_and_losses_are_those_of_the_run(experiment, changes, tmp
 
     manifest = read_manifest(folder, "relabel")
     settings = RelabelSettings(**manifest["settings"])
-    images = load_distilled(manifest["result"]["distilled"], 3).images
+    images = load_distilled(folder / manifest["result"]["distilled"], 3).images
     told, seen = load_file("labels.safetensors"), iter(recorders[0].seen)
     stored, batches = StoredLabels.read(folder), told["cutmix_lambda"].shape[1]
     assert told["cutmix_lambda"].shape == (settings.view_epochs, batches) and len(printed) == EPOCHS
@@ -485,7 +486,7 @@ def test_a_teacher_that_is_gone_is_said_to_be(movable, tmp_path):
     shutil.rmtree(runs / "pretrain")
     manifest = json.loads((relabel / "manifest.json").read_text())
     manifest["result"]["teachers"] = ["/elsewhere/runs/pretrain/one"]
-    (relabel / "manifest.json").write_text(json.dumps(manifest))
+    _write_manifest(relabel, manifest)
     out = export_run(relabel, tmp_path / "out").folder
     assert "whether it started from ImageNet weights is not known" in (out / "README.md").read_text(encoding="utf-8")
     pixels = torch.stack([torch.from_numpy(np.array(image)) for image, _ in ImageFolder(out / "images")]) / 255
@@ -551,15 +552,20 @@ def test_files_that_are_missing_or_changed_are_named(movable, tmp_path):
         export_run(relabel, tmp_path / "out")
 
 
+def _write_manifest(folder, manifest):
+    """As if the run had been made so: with a digest that fits."""
+    write_record(folder / "manifest.json", manifest)
+
+
 def test_images_that_are_gone_are_named(movable, tmp_path):
     runs, relabel = movable
     manifest = json.loads((relabel / "manifest.json").read_text())
     manifest["result"]["distilled"] = f"/elsewhere/distill/{Path(manifest['result']['distilled']).name}"
-    (relabel / "manifest.json").write_text(json.dumps(manifest))
+    _write_manifest(relabel, manifest)
     for folder in (runs / "distill").iterdir():
-        text = (folder / "manifest.json").read_text()
-        digest = json.loads(text)["files"]["images.safetensors"]
-        (folder / "manifest.json").write_text(text.replace(digest, "0" * 64))
+        other = json.loads((folder / "manifest.json").read_text())
+        other["files"]["images.safetensors"] = "0" * 64
+        _write_manifest(folder, other)
     with pytest.raises(ArtefactError, match=r"/elsewhere/distill/.*other images.*Put the folder back"):
         export_run(relabel, tmp_path / "out")
     shutil.rmtree(runs / "distill")

@@ -148,7 +148,7 @@ def test_a_plan_names_exactly_the_rows_of_its_file(name, added_setting):
 
 
 def test_every_committed_file_of_rows_has_a_plan():
-    others = ("paper", "bench", "profile", "rehearsal", "whole_run", "bad_input")
+    others = ("paper", "bench", "profile", "rehearsal", "whole_run", "bad_input", "faults")
     of_no_plan = {f"results/{name}.csv" for name in others}
     files = {f"results/{path.name}" for path in RESULTS.glob("*.csv")} - of_no_plan
     planned_files = {load_plan(name).file for name in list_plans()}

@@ -171,19 +171,44 @@ def test_labels_per_view_are_their_rows(recipe):
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -7e4])
 def test_what_half_precision_cannot_say_is_refused_and_not_written(tmp_path, recipe, bits, wrong):
     settings = recipe(**{"relabel.bits": bits}).relabel
-    writer, logits = LabelWriter(tmp_path, settings, 3, 4, 0), torch.zeros(3, 4)
+    writer, logits = LabelWriter(tmp_path, settings, 3, 4), torch.zeros(3, 4)
     logits[1, 2] = wrong
     with pytest.raises(TrainingError, match="epoch 1 is not finite"):
         writer.write(1, logits)
-    assert not StoredLabels.read(tmp_path).array()[1].any()
+    assert all(not np.load(path)[1].any() for path in tmp_path.glob("*.npy"))
 
 
-def test_a_folder_without_labels_and_one_of_another_shape(tmp_path, recipe):
+def test_a_run_without_labels_says_so(tmp_path, recipe, images, teachers):
+    made = _labels(recipe, images, teachers, tmp_path / "run", **{"relabel.store": False})
     with pytest.raises(ArtefactError, match=r"relabel\.store=true"):
-        StoredLabels.read(tmp_path)
-    LabelWriter(tmp_path, recipe().relabel, 3, 4, 0)
-    with pytest.raises(ArtefactError, match=r"shape \(2, 3, 4\); expected \(2, 5, 4\)"):
-        LabelWriter(tmp_path, recipe().relabel, 5, 4, 1)
+        StoredLabels.read(made.folder)
+
+
+@pytest.mark.parametrize("bits", [16, 8])
+@pytest.mark.parametrize("damage", ["short", "flipped", "header", "other shape"])
+def test_an_interrupted_run_goes_on_before_the_first_damaged_epoch(tmp_path, recipe, bits, damage, caplog):
+    settings = recipe(**{"relabel.bits": bits, "relabel.epochs": 4}).relabel
+    rows = torch.randn(4, 3, 5, generator=torch.Generator().manual_seed(0))
+    writer = LabelWriter(tmp_path, settings, 3, 5)
+    for epoch in range(3):
+        writer.write(epoch, rows[epoch])
+    state = {"epochs": 3, "digests": writer.digests}
+    assert LabelWriter(tmp_path, settings, 3, 5).resume(state) == 3
+    assert LabelWriter(tmp_path, settings, 3, 5).resume({"epochs": 2}) == 2  # of an earlier version
+    assert LabelWriter(tmp_path, settings, 3, 5).resume({}) == 0
+    path = next(tmp_path.glob("*.npy"))
+    content = bytearray(path.read_bytes())
+    if damage == "other shape":
+        assert LabelWriter(tmp_path, settings, 2, 5).resume(state) == 0
+        return
+    if damage == "flipped":
+        epoch = (len(content) - 128) // 4
+        content[128 + epoch + 2] ^= 1
+    path.write_bytes(content[: len(content) // 2] if damage == "short" else content)
+    if damage == "header":
+        path.write_bytes(bytes(content).replace(b"False", b"True ", 1))
+    assert LabelWriter(tmp_path, settings, 3, 5).resume(state) == (1 if damage == "flipped" else 0)
+    assert "damaged" in caplog.text
 
 
 def test_keeping_all_epochs_is_the_default_and_formats_have_identities_of_their_own(recipe):

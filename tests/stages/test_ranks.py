@@ -27,6 +27,7 @@ from fd2lib.stages import (
     EvaluateInputs,
     PretrainInputs,
     RelabelInputs,
+    load_student,
     parallel,
     run_distill,
     run_evaluate,
@@ -179,7 +180,7 @@ def test_a_teacher_of_two_processes_is_one_processs_up_to_rounding(made):
 def test_a_student_of_two_processes_is_one_processs_up_to_rounding(made):
     logits = [np.load(root / "student/predictions.npz")["logits"] for root in (made.root, made.alone)]
     np.testing.assert_allclose(*logits, rtol=1e-4, atol=1e-5)
-    states = [torch.load(root / "student/student.pt")["state"] for root in (made.root, made.alone)]
+    states = [load_student(root / "student").state for root in (made.root, made.alone)]
     for name, value in states[1].items():  # running statistics among them, which saw one half after the other
         torch.testing.assert_close(states[0][name], value, rtol=1e-4, atol=1e-5)
     accuracy = read_manifest(made.root / "student", "evaluate")["result"]["last_accuracy"]
@@ -251,7 +252,7 @@ def test_a_killed_process_ends_the_other_and_the_run_goes_on_without_torchrun(tm
     assert main(command) == 0
     whole = [*KILLED, "--runs-dir", str(tmp_path / "whole"), "--out", str(tmp_path / "out")]
     assert main(whole) == 0
-    for pattern in ("distill/*/images.safetensors", "relabel/*/*.npy", "evaluate/*/student.pt"):
+    for pattern in ("distill/*/images.safetensors", "relabel/*/*.npy", "evaluate/*/student.safetensors"):
         (resumed,), (uninterrupted,) = (list((tmp_path / root).glob(pattern)) for root in ("runs", "whole"))
         assert file_digest(resumed) == file_digest(uninterrupted)
 

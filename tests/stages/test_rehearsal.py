@@ -93,7 +93,7 @@ def count(stage: str, case: str, run: Run, root: Path) -> dict[str, object]:
     steps, units = longer.steps - base.steps, wider.units - base.units
     assert not reads, f"{stage}, {case}: {steps} steps more read the device at {dict(reads)}"
     assert copies.total() <= steps, f"{stage}, {case}: {steps} steps more copy to the device at {dict(copies)}"
-    checkpoints = {place: n / units for place, n in (wider.reads - base.reads).items() if "save_checkpoint" in place}
+    checkpoints = {place: n / units for place, n in (wider.reads - base.reads).items() if "record/checkpoints" in place}
     return {
         "stage": stage,
         "case": case,

@@ -79,7 +79,8 @@ def test_every_byte_is_the_same_in_other_processes(tmp_path):
     assert names > {
         "teacher/teacher.safetensors", "teacher/history.csv", "images/images.safetensors", "images/history.csv",
         "labels/teacher_logits.npy", "labels8/teacher_codes.npy", "labels8/teacher_scales.npy",
-        "studentfixed/student.pt", "student/student.pt", "student/history.csv", "student/predictions.npz",
+        "studentfixed/student.safetensors", "student/student.safetensors", "student/history.csv",
+        "student/predictions.npz",
     }  # fmt: skip
     for environment, other in zip(PROCESSES[1:], others, strict=True):
         differing = set(first.splitlines()) ^ set(other.splitlines())

@@ -9,7 +9,15 @@ import torch
 
 from fd2lib.ground import identity
 from fd2lib.models import create_backbone
-from fd2lib.stages import DistillInputs, EvaluateInputs, RelabelInputs, run_distill, run_evaluate, run_relabel
+from fd2lib.stages import (
+    DistillInputs,
+    EvaluateInputs,
+    RelabelInputs,
+    load_student,
+    run_distill,
+    run_evaluate,
+    run_relabel,
+)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +34,7 @@ def student(recipe, data, labels, out, **changes):
 
 
 def weights(folder):
-    return torch.load(folder / "student.pt", weights_only=True)["state"]
+    return load_student(folder).state
 
 
 def test_with_a_tiny_rate_only_the_classifier_learns(tmp_path, data, recipe, labels):
