@@ -134,7 +134,8 @@ def put_rows(rows: Sequence[Mapping[str, object]], path: str | Path, table: Tabl
 
 
 def _put(rows: Sequence[Mapping[str, object]], path: Path, table: Table) -> None:
-    every = [*read_rows(path, table, missing_ok=True), *({name: str(row[name]) for name in table.columns} for row in rows)]
+    added = ({name: str(row[name]) for name in table.columns} for row in rows)
+    every = [*read_rows(path, table, missing_ok=True), *added]
     last = {(*row_identity(row, table), row.get("fingerprint")): place for place, row in enumerate(every)}
     kept = [every[place] for place in sorted(last.values())]
     for first, second in doubles(kept, table):

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from fd2lib.ground import DistillSettings, SettingError, TrainingError, make_generator
+from fd2lib.ground import DistillSettings, TrainingError, make_generator
 from fd2lib.ground.typed import parse_phases
 from fd2lib.models import Teacher
 from fd2lib.stages.common import autocast, sent_ahead, to_pixels, to_unit
