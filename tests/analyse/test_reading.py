@@ -17,7 +17,7 @@ from fd2lib.analyse import (
     settings_behind,
     summarise,
 )
-from fd2lib.ground import ArtefactError
+from fd2lib.ground import ArtefactError, SettingError
 from fd2lib.record import ATTENTION, STUDENTS, put_rows
 
 OTHER = {"distill": {"iterations": 99}, "relabel": {"epochs": 5}}
