@@ -200,7 +200,7 @@ def load_plan(name: str) -> Plan:
         given |= tables[name]
     title, file, rows, parts = (given.pop(key) for key in ("title", "file", "rows", "parts"))
     if not isinstance(parts, list) or not parts or not all(isinstance(part, dict) for part in parts):
-        raise SettingError(f"plan {name!r}: parts are {shortened(parts)}; expected tables, each under [[parts]].")
+        raise SettingError(f"plan {name!r}: parts is {shortened(parts)}; expected tables, each under [[parts]].")
     for key, text in {"title": title, "file": file, "rows": rows}.items():
         if not isinstance(text, str) or not text.strip():
             raise SettingError(f"plan {name!r}: {key} is {shortened(text)}; expected a text, or leave it away.")

@@ -76,8 +76,12 @@ def _case(fault, stage, operation, file, moment, outcome):
     ROWS.append(dict(zip(COLUMNS, values, strict=True)))
 
 
-def _require_none_bad():
-    assert not [row for row in ROWS if row["outcome"] == "BAD"]
+@pytest.fixture(autouse=True)
+def none_bad():
+    """Of all cases none may come out otherwise."""
+    before = len(ROWS)
+    yield
+    assert not [row for row in ROWS[before:] if row["outcome"] == "BAD"]
 
 
 @pytest.mark.parametrize("stage", [*STAGES, "results"])
@@ -99,7 +103,6 @@ def test_a_process_that_dies_or_meets_a_full_disk_leaves_what_ends_the_same(work
             status, told = in_child(lambda folder=folder: work(stage, folder))
             assert status == 0, (one, moment, told)
             assert content(folder) == expected, (one, moment)
-    _require_none_bad()
 
 
 def _require_one_line(status, told, at):
@@ -125,7 +128,6 @@ def test_a_limit_on_the_size_of_files_is_said_in_one_line(work, stage):
                 assert line.startswith("ArtefactError: could not write") and "File too large" in line, (limit, told)
             status, told = in_child(lambda folder=folder: work(stage, folder))
             assert status == 0 and content(folder) == expected, (limit, told)
-    _require_none_bad()
 
 
 READ = {
@@ -156,7 +158,6 @@ def test_a_flipped_byte_is_noticed_by_the_stage_that_reads_it(work, stage):
                 assert told[0].startswith("ArtefactError: ") and "\n" not in told[0] and name in told[0], (place, told)
                 status, told = in_child(lambda out=out: work(reader, out))
                 assert status == 0 and content(out) == expected, (place, told)
-    _require_none_bad()
 
 
 # What an interrupted run goes on from, and the operation after which it is interrupted.
@@ -187,4 +188,3 @@ def test_an_interrupted_run_goes_on_from_what_is_whole(work, stage, damage):
             with _case(damage, stage, "resume", name, f"byte {place}", "ended the same"):
                 status, told = in_child(lambda folder=folder: work(stage, folder))
                 assert status == 0 and content(folder) == expected, (name, share, told)
-    _require_none_bad()
