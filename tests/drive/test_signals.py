@@ -9,6 +9,16 @@ import pytest
 from fd2lib.drive import cli
 
 
+@pytest.fixture(autouse=True)
+def as_in_a_shell():
+    """A process in the background is started with signals ignored."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture
 def stopping(monkeypatch):
     """``stopping(number)`` runs a command that gets a signal while it works; returns its status."""
