@@ -18,13 +18,12 @@ from fd2lib.ground.errors import (
     require,
     unknown,
 )
-from fd2lib.ground.files import atomic_path, file_digest, read_json, write_json
+from fd2lib.ground.files import atomic_path, file_digest, read_json, require_file, write_json
 from fd2lib.ground.layers import SCALES, add_recipes, join_overrides, parse_numbers, parse_overrides, read_tables
 from fd2lib.ground.memory import kept_memory, require_memory, total_memory
 from fd2lib.ground.random import derive_seed, make_generator, seeded_initialisation
 from fd2lib.ground.ranks import from_all, from_first, is_first, mapped, rank, share, together, world
 from fd2lib.ground.recipes import Recipe, list_bundles, list_methods, list_teacher_kinds, load_recipe
-from fd2lib.ground.regular import require_file
 from fd2lib.ground.settings import (
     DistillSettings,
     EvaluateSettings,

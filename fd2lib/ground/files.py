@@ -1,17 +1,18 @@
 """Writing files so that a killed process or a full disk never leaves half of one behind."""
 
 import contextlib
+import errno
 import functools
 import hashlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from fd2lib.ground.errors import ArtefactError
-from fd2lib.ground.regular import require_file
 
 
 @contextlib.contextmanager
@@ -60,6 +61,21 @@ def read_json(source: str | Path) -> Any:
         raise ArtefactError(f"no file {source}; expected JSON there. Run the stage that writes it.") from error
     except ValueError as error:
         raise ArtefactError(f"{source} is not valid JSON ({error}). Move it away and run the stage again.") from error
+
+
+KINDS = {stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a named pipe", stat.S_ISSOCK: "a socket"}
+
+
+def require_file(path: str | Path) -> None:
+    """Refuse what is no regular file: reading a named pipe waits for ever, and a device may never end.
+
+    Raises:
+        OSError: it is not there, or is something else.
+    """
+    mode = os.stat(path).st_mode
+    if not stat.S_ISREG(mode):
+        found = next((name for test, name in KINDS.items() if test(mode)), "a device")
+        raise OSError(errno.EINVAL, f"{found}, not a file")
 
 
 def file_digest(path: str | Path) -> str:
