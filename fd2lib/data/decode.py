@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from fd2lib.data.listing import Remarks, SplitListing
-from fd2lib.data.picture import FORMATS, UNREADABLE, opened, upright_rgb
+from fd2lib.data.picture import READERS, UNREADABLE, opened, upright_rgb
 from fd2lib.ground import DataError
 
 CHUNK = 256  # images decoded before any is handed on: bounds memory when streaming
@@ -116,6 +116,6 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, PermissionError):
         return "it may not be read: permission denied"
     if isinstance(error, UnidentifiedImageError):
-        return f"not an image of a kind that is read: {', '.join(sorted(set(FORMATS.values())))}"
+        return f"not an image of a kind that is read: {', '.join(READERS)}"
     reason = getattr(error, "strerror", "") or str(error)
     return " ".join(reason.split()) or type(error).__name__

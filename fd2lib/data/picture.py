@@ -17,6 +17,7 @@ FORMATS = {
     **dict.fromkeys((".tif", ".tiff"), "TIFF"),
     **{".png": "PNG", ".bmp": "BMP", ".webp": "WEBP", ".gif": "GIF"},
 }
+READERS = tuple(sorted(set(FORMATS.values())))
 GROUND = "white"  # what lies behind transparent pixels, as in browsers
 ORIENTATION = 0x0112  # EXIF's tag; how a stored image is turned to stand upright
 TURNS = {
@@ -43,7 +44,7 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
         OSError: it is missing, no regular file, or no image of these formats.
     """
     require_file(path)
-    with Image.open(path, formats=tuple(set(FORMATS.values()))) as image:
+    with Image.open(path, formats=READERS) as image:
         yield image
 
 
