@@ -128,8 +128,9 @@ def test_additions_that_do_not_work_are_said_in_one_line(tmp_path):
             load_plugin(plugin)
     for text, words in (
         ("[method.mine]\ntitle='x'", "unknown table 'method'"),
-        ("[methods.method.sre2lpp]\ntitle='x'", "exists"),
-        ("[studies.main]\ntitle='x'", "exists"),
+        ("[methods.method.sre2lpp]\ntitle='x'\npieces=[]", "exists"),
+        ("[studies.main]\ntitle='x'\nreference='a'\n[studies.main.arms.a]\ntitle='a'", "exists"),
+        ("[studies.mine]\ntitle='x'", "reference of studies.mine is None; expected a text"),
         ("not toml", "cannot read recipes"),
     ):
         (tmp_path / "mine.toml").write_text(text)
