@@ -9,8 +9,8 @@ from typing import Any
 
 from fd2lib.ground.declaration import fitting, setting_fields
 from fd2lib.ground.errors import SettingError, require, shortened, unknown
+from fd2lib.ground.recipe_files import GENERAL
 from fd2lib.ground.settings import STAGES, GeneralSettings, build_settings
-from fd2lib.ground.tables import GENERAL
 
 Entry = dict[str, Any]  # {"value": …, "from": where it comes from}
 TRAINED = ("pretrain", "evaluate")  # stages whose batches several processes can share

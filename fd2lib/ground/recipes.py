@@ -12,8 +12,8 @@ from typing import Any
 from fd2lib.ground.errors import SettingError, require
 from fd2lib.ground.layers import SEED_OFFSETS, Layers, Resolved, parse_overrides
 from fd2lib.ground.ranks import world
+from fd2lib.ground.recipe_files import SCALES, read_tables
 from fd2lib.ground.settings import STAGES, DistillSettings, EvaluateSettings, PretrainSettings, RelabelSettings
-from fd2lib.ground.tables import SCALES, read_tables
 
 
 @dataclass(frozen=True, kw_only=True)

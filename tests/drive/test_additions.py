@@ -8,7 +8,7 @@ import pytest
 from fd2lib.data import list_datasets, registry
 from fd2lib.drive import Experiment, list_studies, load_plan, load_plugin
 from fd2lib.drive.cli import main
-from fd2lib.ground import SettingError, add_recipes, list_methods, tables
+from fd2lib.ground import SettingError, add_recipes, list_methods, recipe_files
 from fd2lib.ground.settings import STAGES
 from fd2lib.losses import terms
 from fd2lib.record import read_rows
@@ -87,12 +87,12 @@ def outside(tmp_path_factory):
             Image.new("RGB", (32, 32), (60, 100 + index, 60)).save(folder / f"wren_{index}.png")
     (root / "mine.py").write_text(textwrap.dedent(PLUGIN), encoding="utf-8")
     (root / "mine.toml").write_text(RECIPES.replace("OVERRIDES", TINY), encoding="utf-8")
-    before = [(kept, dict(kept)) for kept in (tables._added, registry._READERS, terms._TERMS, STAGES)]
+    before = [(kept, dict(kept)) for kept in (recipe_files._added, registry._READERS, terms._TERMS, STAGES)]
     yield root
     for kept, earlier in before:  # other tests look over everything that is registered
         kept.clear()
         kept.update(earlier)
-    tables.read_tables.cache_clear()
+    recipe_files.read_tables.cache_clear()
 
 
 def test_a_plan_of_a_strangers_method_term_reader_and_study_runs(outside, capsys):
@@ -128,8 +128,9 @@ def test_additions_that_do_not_work_are_said_in_one_line(tmp_path):
             load_plugin(plugin)
     for text, words in (
         ("[method.mine]\ntitle='x'", "unknown table 'method'"),
-        ("[methods.method.sre2lpp]\ntitle='x'", "exists"),
-        ("[studies.main]\ntitle='x'", "exists"),
+        ("[methods.method.sre2lpp]\ntitle='x'\npieces=[]", "exists"),
+        ("[studies.main]\ntitle='x'\nreference='a'\n[studies.main.arms.a]\ntitle='a'", "exists"),
+        ("[studies.mine]\ntitle='x'", "reference of studies.mine is None; expected a text"),
         ("not toml", "cannot read recipes"),
     ):
         (tmp_path / "mine.toml").write_text(text)

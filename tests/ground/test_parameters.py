@@ -73,7 +73,7 @@ def test_defaults_are_literals(code):
 @pytest.mark.slow
 def test_papermill_itself_fails_at_the_first_import(tmp_path):
     cells = [nbformat.v4.new_code_cell(OWN, metadata={"tags": ["parameters"]})]
-    cells += [nbformat.v4.new_code_cell("import fd2lib\nprint(repr(classes))")]
+    cells += [nbformat.v4.new_code_cell("from fd2lib import show\nprint(repr(classes))")]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), tmp_path / "a.ipynb")
     with pytest.raises(papermill.PapermillExecutionError, match="Did you mean 'dataset'"):
