@@ -11,7 +11,7 @@ from tyro.conf import Positional, UseAppendAction
 
 from fd2lib.drive.parsing import Command
 from fd2lib.drive.request import AttentionRequest, GeometryRequest, GridRequest, Machine, MeasureRequest, option
-from fd2lib.ground import EvaluateSettings, SettingError, is_first
+from fd2lib.ground import ArtefactError, EvaluateSettings, SettingError, is_first
 from fd2lib.ground.paths import require_output, require_output_folder
 from fd2lib.ground.typed import MOST_THREADS
 
@@ -163,6 +163,28 @@ class Notebook(Command):
                 f"of {', '.join(name for name, _ in self.parameters)} one is there twice; give each once."
             )
         return given
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verify(Command):
+    """Compare every file of every run with the digest that was written with it; nothing is changed."""
+
+    runs: Positional[str] = option("runs", "the folder that holds the runs", path=True)
+
+    def run(self) -> None:
+        """Check them."""
+        from fd2lib.record import verify_runs
+
+        counts = {"ok": 0, "unfinished": 0, "damaged": 0}
+        for one in verify_runs(self.runs):
+            counts[one.state] += 1
+            print(f"{one.state:10} {one.folder}" + f": {one.told}" * bool(one.told), flush=True)
+        told = ", ".join(f"{count} {state}" for state, count in counts.items())
+        if counts["damaged"]:
+            raise ArtefactError(
+                f"runs below {self.runs}: {told}. Put back what is damaged, or move it away and run again."
+            )
+        print(f"Runs below {self.runs}: {told}.")
 
 
 @dataclass(frozen=True, kw_only=True)

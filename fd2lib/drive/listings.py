@@ -1,4 +1,4 @@
-"""Commands that tell what there is, and whether it is whole: image sets, recipes, plans, runs."""
+"""Commands that tell what there is: image sets, recipes, plans."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from tyro.conf import Positional
 from fd2lib.drive.parsing import Command
 from fd2lib.drive.recipe_text import NAME, format_all, format_diff, format_recipe, parse_recipe
 from fd2lib.drive.request import Additions, option
-from fd2lib.ground import ArtefactError, DataError
+from fd2lib.ground import DataError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,25 +95,3 @@ class Plans(Additions, Command):
 
         for name, title in list_plans().items():
             print(f"{name:12} {load_plan(name).file:24} {title}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verify(Command):
-    """Compare every file of every run with the digest that was written with it; nothing is changed."""
-
-    runs: Positional[str] = option("runs", "the folder that holds the runs", path=True)
-
-    def run(self) -> None:
-        """Check them."""
-        from fd2lib.record import verify_runs
-
-        counts = {"ok": 0, "unfinished": 0, "damaged": 0}
-        for one in verify_runs(self.runs):
-            counts[one.state] += 1
-            print(f"{one.state:10} {one.folder}" + f": {one.told}" * bool(one.told), flush=True)
-        told = ", ".join(f"{count} {state}" for state, count in counts.items())
-        if counts["damaged"]:
-            raise ArtefactError(
-                f"runs below {self.runs}: {told}. Put back what is damaged, or move it away and run again."
-            )
-        print(f"Runs below {self.runs}: {told}.")

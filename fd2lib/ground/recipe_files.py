@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2lib.ground.errors import SettingError, shortened, unknown
+from fd2lib.ground.files import require_file
 from fd2lib.ground.settings import STAGES
 
 GENERAL = "general"
@@ -95,6 +96,7 @@ def read_toml(path: str | Path, what: str) -> dict[str, Any]:
         SettingError: it is missing, unreadable or no TOML.
     """
     try:
+        require_file(path)
         return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error

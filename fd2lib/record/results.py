@@ -21,6 +21,7 @@ from fd2lib.ground import (
     is_first,
     locked,
     remove_leftovers,
+    require_file,
     shortened,
     unknown,
     write_text,
@@ -134,8 +135,10 @@ def put_rows(rows: Sequence[Mapping[str, object]], path: str | Path, table: Tabl
 
 
 def _put(rows: Sequence[Mapping[str, object]], path: Path, table: Table) -> None:
-    added = ({name: str(row[name]) for name in table.columns} for row in rows)
-    every = [*read_rows(path, table, missing_ok=True), *added]
+    every = [
+        *read_rows(path, table, missing_ok=True),
+        *({name: str(row[name]) for name in table.columns} for row in rows),
+    ]
     last = {(*row_identity(row, table), row.get("fingerprint")): place for place, row in enumerate(every)}
     kept = [every[place] for place in sorted(last.values())]
     for first, second in doubles(kept, table):
@@ -166,6 +169,7 @@ def read_rows(path: str | Path, table: Table = STUDENTS, *, missing_ok: bool = F
     if missing_ok and not path.exists():
         return []
     try:
+        require_file(path)
         with open(path, encoding="utf-8", newline="") as stream:
             rows = _parsed(path, table, stream)
     except FileNotFoundError as error:
