@@ -44,7 +44,7 @@ from fd2lib.stages.finite import Watch
 from fd2lib.stages.label_store import StoredLabels, as_stored
 from fd2lib.stages.labels import epoch_logits, load_teachers, soft_labels, view_labels
 from fd2lib.stages.parallel import Crew
-from fd2lib.stages.pixels import Statistics, pixel_statistics
+from fd2lib.stages.pixel_statistics import Statistics, pixel_statistics
 from fd2lib.stages.sources import source_folders
 from fd2lib.stages.student import STUDENT, save_student
 from fd2lib.views import BatchPlan, apply_plan, halves, plan_epoch

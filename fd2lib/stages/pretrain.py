@@ -25,7 +25,7 @@ from fd2lib.record import RunFolder
 from fd2lib.stages.common import DatasetInputs, Made, StageResult, autocast, run_epochs, run_stage, sent_ahead, to_unit
 from fd2lib.stages.finite import Watch
 from fd2lib.stages.parallel import Crew, Turn
-from fd2lib.stages.pixels import pixel_statistics
+from fd2lib.stages.pixel_statistics import pixel_statistics
 from fd2lib.views import attention_crop, attention_drop, crop_resize, random_resized_crop_boxes, training_views
 
 _RANDOM_CROP_SCALE = 0.25  # smallest area, ours: about what attention crops keep

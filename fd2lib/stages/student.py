@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fd2lib.ground import ArtefactError, atomic_path
 from fd2lib.record import intact
-from fd2lib.stages.pixels import Statistics
+from fd2lib.stages.pixel_statistics import Statistics
 
 STUDENT = "student.safetensors"
 _FORMERLY = "student.pt"

@@ -6,8 +6,7 @@ import pytest
 
 from fd2lib.drive import load_plan, planned
 from fd2lib.drive.cli import main
-from fd2lib.record import STUDENTS, read_rows
-from fd2lib.record.manifest import RunFolder
+from fd2lib.record import STUDENTS, RunFolder, read_rows
 
 TINY = {"scale": "toy", "dataset": "plumage", "classes": "2", "image_size": 32, "ipc": "1"}
 FAST = "pretrain.epochs=2 pretrain.batch_size=64 distill.iterations=2 relabel.epochs=2 evaluate.test_every=2"

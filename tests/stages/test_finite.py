@@ -13,7 +13,7 @@ from fd2lib.ground import DataError, TrainingError
 from fd2lib.stages import PretrainInputs, pretrain, run_pretrain
 from fd2lib.stages.finite import EVERY, Watch
 from fd2lib.stages.objective import Objective
-from fd2lib.stages.pixels import pixel_statistics
+from fd2lib.stages.pixel_statistics import pixel_statistics
 
 
 @given(
