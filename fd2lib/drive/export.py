@@ -21,7 +21,7 @@ from torchvision.ops import box_convert
 
 from fd2lib.drive.card import write_card
 from fd2lib.drive.origin import Origin, trace
-from fd2lib.ground import ArtefactError, EvaluateSettings, RelabelSettings, SettingError
+from fd2lib.ground import ArtefactError, EvaluateSettings, RelabelSettings, SettingError, cannot_write
 from fd2lib.ground.paths import require_output_folder
 from fd2lib.stages import write_pngs
 from fd2lib.stages.label_store import CODES, LOGITS, SCALES, StoredLabels
@@ -83,21 +83,18 @@ def export_run(
 def _appearing(out: Path) -> Iterator[Path]:
     """Yield a temporary folder beside ``out`` that takes its place when the block ends well; refuse one in use."""
     held = sorted(path.name for path in out.iterdir()) if out.is_dir() else []
-    if held or out.is_file():
-        state = f"holds {held[0]!r} ({len(held)} in all)" if held else "is a file"
-        raise ArtefactError(f"{out} {state}; expected a new or empty folder. Nothing was changed. Name another one.")
-    try:
+    if held:
+        raise ArtefactError(
+            f"{out} holds {held[0]!r} ({len(held)} in all); expected a new or empty folder. Nothing was changed. "
+            "Name another one."
+        )
+    with cannot_write(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
             folder = Path(temporary, out.name)
             folder.mkdir()
             yield folder
             folder.rename(out)
-    except OSError as error:
-        raise ArtefactError(
-            f"could not write {out}: {error.strerror or error}. "
-            "What was there before is unchanged; free some space or choose another folder, then export again."
-        ) from error
 
 
 def _labels(origin: Origin, order: Tensor, temperature: float) -> dict[str, Tensor]:

@@ -503,7 +503,7 @@ def test_a_folder_that_holds_something_is_left_alone(run, tmp_path):
     (out / "mine.txt").write_text("mine")
     with pytest.raises(ArtefactError, match=r"out holds 'mine.txt'.*new or empty folder"):
         export_run(run, out)
-    with pytest.raises(ArtefactError, match=r"mine.txt is a file"):
+    with pytest.raises(SettingError, match=r"mine.txt' takes no files \(Not a directory\)"):
         export_run(run, out / "mine.txt")
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "mine.txt"]
 
