@@ -1,7 +1,5 @@
 """Classes and what networks say about them: means, alike ones, confused ones, labels."""
 
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,9 +10,11 @@ from scipy import stats
 
 from fd2lib import measure
 from fd2lib.data import Dataset, ImageSplit
-from fd2lib.ground import ArtefactError, RelabelSettings, identity
+from fd2lib.ground import ArtefactError, RelabelSettings, file_digest, identity
+from fd2lib.record.manifest import write_record
 from fd2lib.stages.label_store import LabelWriter
 
+RELABEL = {"stage": "relabel", "inputs": {}, "fingerprint": "", "files": {}}  # a manifest
 IMAGES = torch.randint(0, 256, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 CLASSES = ["001.Red_bird", "002.Blue_bird", "Green bird"]
 
@@ -116,6 +116,12 @@ def test_stored_answers_are_the_heads_where_there_is_one(tmp_path):
     assert measure.load_answers(tmp_path)[1].tolist() == np.eye(2).tolist()
     with pytest.raises(ArtefactError, match="no predictions"):
         measure.load_answers(tmp_path / "none")
+    told = {
+        "stage": "relabel",
+        "settings": identity(RelabelSettings(ipc=1, seed=0, epochs=4, store=False)),
+        "files": {},
+    }
+    write_record(tmp_path / "manifest.json", told)
     with pytest.raises(ArtefactError, match=r"relabel\.store=true"):
         measure.load_labels(tmp_path)
 
@@ -129,12 +135,13 @@ def test_formats_are_compared_view_by_view(tmp_path):
         settings = RelabelSettings(ipc=1, seed=0, epochs=4, **changes)
         folder = runs[name] = tmp_path / name
         folder.mkdir()
-        writer = LabelWriter(folder, settings, 6, 5, 0)
+        writer = LabelWriter(folder, settings, 6, 5)
         for epoch in range(settings.label_epochs):
             writer.write(epoch, logits[epoch])
         size = sum(path.stat().st_size for path in folder.iterdir())
-        told = {"stage": "relabel", "settings": identity(settings), "result": {"label_bytes": size}}
-        (folder / "manifest.json").write_text(json.dumps(told))
+        files = {path.name: file_digest(path) for path in folder.iterdir()}
+        told = {"settings": identity(settings), "result": {"label_bytes": size}, "files": files}
+        write_record(folder / "manifest.json", RELABEL | told)
     found = measure.compare_formats(runs, 20.0).set_index("labels")
     assert found.loc["full", ["fewer", "error", "lost"]].tolist() == [1, 0, 0]
     assert found.loc["kept", ["error", "lost"]].tolist() == [0, 0] and 1.4 < found.loc["kept", "fewer"] < 2

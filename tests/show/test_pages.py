@@ -10,6 +10,7 @@ from fd2lib import show
 from fd2lib.analyse import Interval
 from fd2lib.data import Dataset, ImageSplit
 from fd2lib.ground import load_recipe, write_json
+from fd2lib.record.manifest import write_record
 
 RECIPE = load_recipe("toy", dataset="plumage", method="sre2lpp_fd2", ipc=2)
 
@@ -33,7 +34,8 @@ def test_provenance_names_commit_seed_inputs_and_whether_a_stage_was_loaded(tmp_
     folder.mkdir(parents=True)
     made = {"date": "2026-01-02T00:00:00", "device": "cpu (some)", "commit": "abc"}
     manifest = {"stage": "distill", "seconds": 12.3, "fingerprint": "beef" * 16, "provenance": made}
-    write_json(folder / "manifest.json", manifest)
+    manifest |= {"settings": {}, "inputs": {}}
+    write_record(folder / "manifest.json", manifest)
     text = show.provenance_table(experiment(), SimpleNamespace(folder=folder, reused=True))
     for words in (
         "commit",

@@ -78,7 +78,8 @@ def test_training_that_diverges_keeps_the_epoch_before(tmp_path, monkeypatch):
 
 
 def test_a_rate_that_is_too_high_is_named_with_its_iteration(tmp_path):
-    settings = tiny_recipe(**{"pretrain.learning_rate": 1e30, "pretrain.optimizer": "sgd"}).pretrain
+    settings = tiny_recipe(**{"pretrain.optimizer": "sgd"}).pretrain
+    object.__setattr__(settings, "learning_rate", 1e30)  # beyond what a setting may be
     with pytest.raises(TrainingError, match=r"is (nan|inf|-inf) at iteration \d+ of epoch \d of .*Lower pretrain"):
         run_pretrain(settings, PretrainInputs(tiny_data()), tmp_path / "run", progress=False)
 
@@ -101,7 +102,8 @@ def test_distillation_says_which_term_and_iteration_and_keeps_chunks(tmp_path, m
 
 @pytest.mark.parametrize("term", ["cross_entropy", "bn", "characteristic"])
 def test_a_weight_that_leaves_the_images_unmoved_is_an_error(tmp_path, term):
-    recipe = tiny_recipe(**{f"distill.{term}_weight": 1e30, "distill.chunk_classes": 2})
+    recipe = tiny_recipe(**{"distill.chunk_classes": 2})
+    object.__setattr__(recipe.distill, f"{term}_weight", 1e30)  # beyond what a setting may be
     pipeline = Pipeline(tmp_path, recipe)
     with pytest.raises(TrainingError, match=rf"the gradient of {term}, with distill.{term}_weight = 1e\+30.*Lower"):
         pipeline.run("distill")
