@@ -116,12 +116,8 @@ def test_stored_answers_are_the_heads_where_there_is_one(tmp_path):
     assert measure.load_answers(tmp_path)[1].tolist() == np.eye(2).tolist()
     with pytest.raises(ArtefactError, match="no predictions"):
         measure.load_answers(tmp_path / "none")
-    told = {
-        "stage": "relabel",
-        "settings": identity(RelabelSettings(ipc=1, seed=0, epochs=4, store=False)),
-        "files": {},
-    }
-    write_record(tmp_path / "manifest.json", told)
+    settings = identity(RelabelSettings(ipc=1, seed=0, epochs=4, store=False))
+    write_record(tmp_path / "manifest.json", RELABEL | {"settings": settings})
     with pytest.raises(ArtefactError, match=r"relabel\.store=true"):
         measure.load_labels(tmp_path)
 

@@ -12,7 +12,7 @@ from fd2lib import show
 ROOT = Path(__file__).parents[2]
 # Page -> the cells that read committed rows or define how, by id, and the one that checks what the text says.
 PAGES = {
-    "01_answer": (["01-04", "01-07"], "studies.csv"),
+    "01_answer": (["01-04", "01-07"], "answer.csv"),
     "02_evidence": (["02-04", "02-11"], "studies.csv"),
     "60_results": (["60-04", "60-23"], "runs.csv"),
     "70_ablations": (["70-09", "70-18"], "studies.csv"),
