@@ -35,8 +35,8 @@ def effect_plot(groups: Mapping[str, pd.DataFrame]) -> BookFigure | Html:
         for row in records(table.sort_values("ipc", kind="stable")):
             place = ipcs.index(row["ipc"])
             shift = beside(place, len(ipcs))
-            look, filled = _LOOKS[place % len(_LOOKS)], row["verdict"] in DECIDED
-            at = (title, row["effect"], Interval.of(row), *look)
+            gap, look = Interval.of(row), _LOOKS[place % len(_LOOKS)]
+            at, filled = (title, row["effect"], gap, *look), gap.verdict in DECIDED
             marks.append(Mark(*at, label=per_class(row["ipc"]), shift=shift, filled=filled, note=f"n {row['n']}"))
     return band_figure(marks, "\n".join([PAIRED, *_places(groups)]))
 
