@@ -83,6 +83,7 @@ lint: $(STAMP)
 # As many processes as cores, so each has one thread: more would wait for each other.
 unit: $(STAMP)
 	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile
+	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto tests/record/test_faults.py
 
 nbval: $(STAMP)
 	@OMP_NUM_THREADS=1 $(PY) -m pytest --nbval notebooks -n auto --dist loadfile

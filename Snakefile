@@ -24,7 +24,7 @@ NOTEBOOKS = sorted(path.stem for path in Path("notebooks").glob("*.ipynb"))
 # The first page runs every stage; pages that run none follow, rather than that others wait for what it makes; of those
 # the last, which are the longest, come first.
 RUNNING = [name for name in NOTEBOOKS if "runs_dir = " in Path(f"notebooks/{name}.ipynb").read_text(encoding="utf-8")]
-IN_TURN = [RUNNING[0], *(name for name in NOTEBOOKS if name not in RUNNING), *reversed(RUNNING[1:])]
+IN_TURN = [*RUNNING[:1], *(name for name in NOTEBOOKS if name not in RUNNING), *reversed(RUNNING[1:])]
 LIBRARY = sorted(str(path) for pattern in ("*.py", "*.toml", "*.css", "*.js") for path in Path("fd2lib").rglob(pattern))
 RESULTS = sorted(str(path) for path in Path("results").rglob("*") if path.suffix in {".csv", ".png"})
 # Snakemake reads config values as YAML; the command line reads the text again, as each parameter's own type.
