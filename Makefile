@@ -81,9 +81,12 @@ lint: $(STAMP)
 	@$(PY) -m check_jsonschema --quiet --builtin-schema vendor.citation-file-format CITATION.cff
 
 # As many processes as cores, so each has one thread: more would wait for each other.
+unit nbval: export OMP_NUM_THREADS := 1
+
+# Children of the tests of faults are forks, which may train only where their parent never did.
 unit: $(STAMP)
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto --dist loadfile
-	@OMP_NUM_THREADS=1 $(PY) -m pytest -n auto tests/record/test_faults.py
+	@$(PY) -m pytest -n auto --dist loadfile
+	@$(PY) -m pytest -n auto tests/record/test_faults.py
 
 nbval: $(STAMP)
-	@OMP_NUM_THREADS=1 $(PY) -m pytest --nbval notebooks -n auto --dist loadfile
+	@$(PY) -m pytest --nbval notebooks -n auto --dist loadfile

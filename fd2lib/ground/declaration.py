@@ -122,7 +122,7 @@ def _weights(name: str, value: str) -> str:
     if _is_named(value):
         return value
     try:
-        return DIGEST + file_digest(os.path.expanduser(value))
+        return DIGEST + file_digest(value)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise SettingError(
