@@ -19,6 +19,7 @@ from fd2lib.measure import provenance_columns
 from fd2lib.models import Teacher
 from fd2lib.models.teacher import DESCRIPTION, WEIGHTS
 from fd2lib.record import intact, put_rows, read_manifest, run_or_load
+from fd2lib.record.manifest import MANIFEST
 from fd2lib.stages import (
     DistilledImages,
     DistillInputs,
@@ -131,7 +132,7 @@ class Experiment:
         asked, key = self.request, (stage.__name__, settings)
 
         def checked(settings: Any, inputs: Any, folder: Path, **how: Any) -> Any:
-            if not (folder / "manifest.json").is_file():  # what is finished is loaded, wherever its weights are today
+            if not (folder / MANIFEST).is_file():  # what is finished is loaded, wherever its weights are today
                 self.check()
             return stage(settings, inputs, folder, **how)
 

@@ -8,6 +8,7 @@ from typing import Any
 from fd2lib.data import DatasetInfo, dataset_info, list_datasets
 from fd2lib.ground import ArtefactError, RelabelSettings, SettingError, build_settings, read_json, unknown
 from fd2lib.record import find_run, read_manifest
+from fd2lib.record.manifest import MANIFEST, STARTED
 from fd2lib.stages import DistilledImages, load_distilled
 from fd2lib.stages.label_store import StoredLabels
 
@@ -65,7 +66,7 @@ def trace(run: str | Path, dataset: str = "") -> Origin:
 
 
 def _manifest(run: Path) -> Manifest:
-    names = [name for name in ("manifest.json", "started.json") if (run / name).is_file()]
+    names = [name for name in (MANIFEST, STARTED) if (run / name).is_file()]
     if not names:
         state = "has no manifest.json" if run.is_dir() else "does not exist"
         raise ArtefactError(
@@ -84,7 +85,7 @@ def _distilled_folder(run: Path, relabel: Manifest, runs_dir: Path) -> Path:
     if found := find_run("distill", relabel["inputs"]["distilled"], relabel["result"]["distilled"], run):
         return found
     named, beside = (run / relabel["result"]["distilled"]).resolve(), runs_dir / "distill"
-    other = any((path / "manifest.json").is_file() for path in (named, beside / named.name))
+    other = any((path / MANIFEST).is_file() for path in (named, beside / named.name))
     reason = "what is there are other images" if other else "there is no such folder"
     raise ArtefactError(
         f"{run} labels the images of {named}, but {reason}, and no run in {beside} has them either. "
