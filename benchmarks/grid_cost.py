@@ -20,7 +20,7 @@ from fd2lib.analyse.costs import STAGES
 from fd2lib.analyse.estimates import PEAKS, USED, stage_operations
 from fd2lib.data import list_datasets
 from fd2lib.drive import load_plan, plan_jobs
-from fd2lib.drive.experiment import asked_images, resolve_recipe
+from fd2lib.drive.asked import asked_images, resolve_recipe
 from fd2lib.drive.jobs import Job
 from fd2lib.ground import PretrainSettings, Recipe, atomic_path
 

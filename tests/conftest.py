@@ -14,7 +14,7 @@ from torch import Tensor
 
 from fd2lib.analyse import study_results
 from fd2lib.drive import Request, grid_requests, load_plan
-from fd2lib.drive.experiment import resolve_recipe, settings_text
+from fd2lib.drive.asked import resolve_recipe, settings_text
 from fd2lib.record import ATTENTION, GEOMETRY, STUDENTS, put_rows
 
 GOLDEN = Path(__file__).resolve().parents[0] / "golden" / "fd2_golden.npz"

@@ -10,10 +10,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from fd2lib import models
 from fd2lib.analyse.reading import LEARNER, PLACE, Rows, load_rows
 from fd2lib.analyse.statistics import summarise
 from fd2lib.ground import SettingError, unknown
-from fd2lib.models import create_backbone
 
 STAGES = ("pretrain", "distill", "relabel", "evaluate")
 MEASURES = ("images", "seconds", "peak_mib")
@@ -164,5 +164,5 @@ def without_store(rows: pd.DataFrame) -> pd.DataFrame:
 @functools.cache
 def network_bytes(name: str, num_classes: int, image_size: int) -> int:
     """Return the bytes of a network's weights and buffers in single precision."""
-    state = create_backbone(name, num_classes, image_size=image_size, features=False).state_dict()
+    state = models.create_backbone(name, num_classes, image_size=image_size, features=False).state_dict()
     return sum(tensor.numel() * tensor.element_size() for tensor in state.values())

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtrit  # the quantile of scipy.stats.t, which takes a second to import
 
 from fd2lib.analyse.reading import GROUP, SETTING, parts, records
 
@@ -60,7 +60,7 @@ def interval(values: Iterable[float]) -> Interval:
     number, mean = len(series), float(series.mean())
     if number < 2:
         return Interval(mean, float("nan"), float("nan"), number)
-    half = float(stats.t.ppf(0.975, number - 1) * series.std(ddof=1) / number**0.5)
+    half = float(stdtrit(number - 1, 0.975) * series.std(ddof=1) / number**0.5)
     return Interval(mean, mean - half, mean + half, number)
 
 
@@ -69,6 +69,8 @@ def binomial_interval(percent: float, number: int) -> Interval:
 
     It says how well one student's accuracy is known from these images, not how students of other seeds would do.
     """
+    from scipy import stats  # here, as it takes a second to import and few tables need it
+
     found = stats.binomtest(round(percent * number / 100), number).proportion_ci(0.95, method="wilson")
     return Interval(percent, float(100 * found.low), float(100 * found.high), number)
 

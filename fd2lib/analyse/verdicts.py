@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import pandas as pd
-from scipy import stats
+from scipy.special import stdtr  # the distribution function of scipy.stats.t, which takes a second to import
 
 from fd2lib.analyse.reading import PLACE
 from fd2lib.analyse.statistics import BAND, NUMBERS, interval
@@ -53,7 +53,7 @@ def paired_p(gaps: Iterable[float]) -> float:
     mean, error = float(values.mean()), float(values.std(ddof=1)) / len(values) ** 0.5
     if error == 0:
         return float(mean == 0)
-    return float(2 * stats.t.sf(abs(mean) / error, len(values) - 1))
+    return float(2 * stdtr(len(values) - 1, -abs(mean) / error))
 
 
 def decide(gaps: Sequence[Iterable[float]], band: float = BAND) -> pd.DataFrame:

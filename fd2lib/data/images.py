@@ -6,7 +6,6 @@ Batches are indexed on the device when a split fits there, read by worker proces
 import logging
 import math
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from fd2lib.ground import SettingError, batch_sizes, one_line
+from fd2lib.ground import SettingError, batch_sizes
 
 logger = logging.getLogger(__name__)
 
@@ -92,12 +91,6 @@ class Dataset:
     def num_classes(self) -> int:
         """Number of classes, K."""
         return len(self.classes)
-
-
-def display_name(class_name: str) -> str:
-    """Return a class name for people, on one line: ``159.Black_and_white_Warbler`` is ``Black and white Warbler``."""
-    line = " ".join(one_line(class_name).replace("_", " ").split())
-    return re.sub(r"^\d+\.\s*", "", line) or line or one_line(class_name)
 
 
 class Batch(NamedTuple):

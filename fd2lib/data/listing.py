@@ -1,6 +1,7 @@
 """A listing: which files (or arrays) make up a data set or a subset of it, before any pixel is decoded."""
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -152,3 +153,9 @@ def _require_text(names: Sequence[str]) -> None:
             f"{len(wrong)} names of folders or files are not UTF-8, the first is {shown!r}; "
             "rename them, as with convmv."
         )
+
+
+def display_name(class_name: str) -> str:
+    """Return a class name for people, on one line: ``159.Black_and_white_Warbler`` is ``Black and white Warbler``."""
+    line = " ".join(one_line(class_name).replace("_", " ").split())
+    return re.sub(r"^\d+\.\s*", "", line) or line or one_line(class_name)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fd2lib.data.images import Dataset
-from fd2lib.data.load import data_root, locate
 from fd2lib.data.picture import opened
+from fd2lib.data.places import data_root, locate
 from fd2lib.data.readers.cub200 import read_table
 from fd2lib.data.registry import get_reader
 from fd2lib.ground import DataError

@@ -5,12 +5,13 @@ import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-import torch
-
-from fd2lib.data.images import Dataset, display_name
-from fd2lib.data.listing import Listing, SplitListing
+from fd2lib.data.listing import Listing, SplitListing, display_name
 from fd2lib.ground import DataError, make_generator
+
+if TYPE_CHECKING:
+    from fd2lib.data.images import Dataset  # who lists sets waits for no PyTorch
 
 
 def select_classes(
@@ -59,6 +60,8 @@ def keep_classes(listing: Listing, chosen: Sequence[int]) -> Listing:
 
 def keep_images(files: SplitListing, classes: tuple[str, ...], split: str, per_class: int, seed: int) -> SplitListing:
     """Return ``per_class`` images of each class, drawn without replacement by ``seed``; 0 keeps them all."""
+    import torch
+
     if per_class == 0:
         return files
     _require(files.counts(len(classes)), classes, per_class, f"{split}_per_class={per_class}")
@@ -71,12 +74,14 @@ def keep_images(files: SplitListing, classes: tuple[str, ...], split: str, per_c
     return files.keep(sorted(kept))
 
 
-def require_per_class(dataset: Dataset, count: int, what: str) -> None:
+def require_per_class(dataset: "Dataset", count: int, what: str) -> None:
     """Check that each class has ``count`` training images; ``what`` needs them, as ``"distilling 5 per class"``.
 
     Raises:
         DataError: naming the class with the fewest images.
     """
+    import torch
+
     counts = torch.bincount(dataset.train.labels, minlength=dataset.num_classes).tolist()
     _require(counts, dataset.classes, count, what)
 

@@ -1,20 +1,27 @@
-"""Drive: experiments, grids, plans, notebooks and the command line. Imports everything, nothing imports it.
+"""Drive: experiments, grids, plans, notebooks and the command line. Imports everything, nothing imports it."""
 
-What it offers is imported at first use, so that the command line lists commands and options without the library.
-"""
-
-import importlib
 import typing
 
+from fd2lib.ground.doors import open_at_first_use
+
 if typing.TYPE_CHECKING:
-    from fd2lib.drive.offered import *  # noqa: F403
+    from fd2lib.drive.committed import PlannedStudy, committed_studies, committed_study
+    from fd2lib.drive.experiment import Experiment
+    from fd2lib.drive.jobs import Job, gather_rows, plan_jobs, run_job
+    from fd2lib.drive.notebooks import run_notebook
+    from fd2lib.drive.plans import Plan, list_plans, load_plan, planned
+    from fd2lib.drive.questions import differences, evidence, planned_verdicts
+    from fd2lib.drive.request import GridRequest, Request, load_plugin
+    from fd2lib.drive.runs import experiments_of, run_grid, run_plan, study_grid
+    from fd2lib.drive.studies import (
+        Arm,
+        Study,
+        grid_requests,
+        list_studies,
+        load_study,
+        parse_studies,
+        studies_found,
+        study_rows,
+    )
 
-
-def __getattr__(name: str) -> typing.Any:
-    if not name.startswith("_"):
-        return getattr(importlib.import_module("fd2lib.drive.offered"), name)
-    raise AttributeError(name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *vars(importlib.import_module("fd2lib.drive.offered"))})
+open_at_first_use(__name__)

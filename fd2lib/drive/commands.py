@@ -33,8 +33,9 @@ class Run(GridRequest, Command):
     def run(self) -> None:
         """Run the grid or the plan."""
         from fd2lib.drive.page import require_page, write_page
-        from fd2lib.drive.plans import load_plan, run_plan
-        from fd2lib.drive.studies import experiments_of, grid_requests, run_grid
+        from fd2lib.drive.plans import load_plan
+        from fd2lib.drive.runs import experiments_of, run_grid, run_plan
+        from fd2lib.drive.studies import grid_requests
 
         out, progress = Path(self.out), not self.quiet and is_first()
         require_output_folder(out)
@@ -74,7 +75,7 @@ class Rerun(Machine, Command):
     def run(self) -> None:
         """Run it."""
         from fd2lib.drive.rerun import experiment_of_row, find_row
-        from fd2lib.drive.studies import require_ready
+        from fd2lib.drive.runs import require_ready
 
         before = find_row(self.file, self.row)
         experiment = experiment_of_row(before, self, weights=self.weights, progress=not self.quiet and is_first())
@@ -93,7 +94,7 @@ class _Measure(MeasureRequest, Command):
 
     def run(self) -> None:
         """Measure."""
-        from fd2lib.drive.plans import measure
+        from fd2lib.drive.measuring import measure
 
         measure(self, self.out or f"results/{type(self).__name__.lower()}.csv", not self.quiet and is_first())
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,9 +10,10 @@ from typing import Any
 
 from fd2lib.analyse import passes_per_image
 from fd2lib.data import Dataset, load_dataset
+from fd2lib.drive.asked import asked_images, resolve_recipe, settings_text
 from fd2lib.drive.checks import require_ready
 from fd2lib.drive.request import Request, todays_names
-from fd2lib.ground import DistillSettings, PretrainSettings, Recipe, SettingError, is_first, load_recipe, setting_values
+from fd2lib.ground import DistillSettings, PretrainSettings, Recipe, is_first, setting_values
 from fd2lib.ground.ranks import first_alone
 from fd2lib.measure import provenance_columns
 from fd2lib.models import Teacher
@@ -39,33 +39,7 @@ from fd2lib.stages import (
     run_relabel,
 )
 
-_OF_RECIPE = (
-    *("dataset", "method", "backbone", "ipc", "seed", "image_size", "bundle", "overrides"),
-    *("teacher_kind", "label_teacher_kind", "teacher_backbones", "student"),
-)
 logger = logging.getLogger(__name__)
-
-
-def resolve_recipe(request: Request, strict: bool = True) -> Recipe:
-    """Return the recipe of a request, strict as :func:`fd2lib.ground.load_recipe` is.
-
-    Raises:
-        SettingError: an unknown scale, method, teacher or setting.
-    """
-    request.load()
-    given = {name: getattr(request, name) for name in _OF_RECIPE}
-    return load_recipe(request.scale, classes=request.classes or None, strict=strict, **given)
-
-
-def asked_images(request: Request, recipe: Recipe) -> DistillSettings:
-    """Return the recipe's settings of images, with as many per class as the request asks to distill."""
-    settings = recipe.distill
-    if 0 < request.distill_ipc < settings.ipc:
-        raise SettingError(
-            f"distill_ipc is {request.distill_ipc} and ipc {settings.ipc}, which are the first of them; expected at "
-            "least as many. Leave distill_ipc away, or ask for more."
-        )
-    return dataclasses.replace(settings, ipc=(request.distill_ipc or settings.ipc) if settings.ipc else 0)
 
 
 class Experiment:
@@ -219,24 +193,6 @@ def _tell_report(data: Dataset) -> None:
     """Say before anything is computed what was found on loading, and warn of what is amiss."""
     for line in data.report if is_first() else ():
         logger.log(logging.WARNING if line in data.warnings else logging.INFO, "%s: %s", data.image_set, line)
-
-
-def settings_text(recipe: Recipe) -> str:
-    """Return all settings of an experiment as JSON with sorted keys.
-
-    ``teacher_settings`` is there where several make the images, ``label_teacher_settings`` where others make the
-    labels, ``scorer_settings`` (of one) where another scores crops.
-    :func:`fd2lib.record.row_identity` compares rows by them.
-    """
-    names = ("pretrain", "distill", "relabel", "evaluate")
-    stages: dict[str, Any] = {name: setting_values(getattr(recipe, name)) for name in names}
-    if len(recipe.teacher_settings) > 1:
-        stages["teacher_settings"] = [setting_values(one) for one in recipe.teacher_settings]
-    if recipe.label_teacher_settings != recipe.teacher_settings:
-        stages["label_teacher_settings"] = [setting_values(one) for one in recipe.label_teacher_settings]
-    if recipe.scorer_settings:
-        stages["scorer_settings"] = [setting_values(recipe.scorer_settings)]
-    return json.dumps(stages, sort_keys=True)
 
 
 def _row(done: Experiment) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from fd2lib.data import image_set_name
-from fd2lib.drive.experiment import asked_images, resolve_recipe
+from fd2lib.drive.asked import asked_images, resolve_recipe
 from fd2lib.drive.plans import Plan, planned
 from fd2lib.drive.request import GridRequest, Request
-from fd2lib.drive.studies import experiments_of, grid_requests, request_identity
+from fd2lib.drive.studies import grid_requests, request_identity
 from fd2lib.ground import ArtefactError, PretrainSettings, Recipe, SettingError, identity, require, write_json
 from fd2lib.ground.paths import require_output
 from fd2lib.record import put_rows, read_rows, row_identity
@@ -74,6 +74,8 @@ def run_job(plan: Plan, name: str, out: str | Path, progress: bool = True) -> No
     Raises:
         SettingError: the plan has no such job.
     """
+    from fd2lib.drive.runs import experiments_of  # here, as a plan's jobs are told without PyTorch
+
     jobs = plan_jobs(plan)
     require("job", name, jobs)
     job, out = jobs[name], Path(out)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fd2lib.data import image_set_name
-from fd2lib.drive.experiment import Experiment, resolve_recipe
+from fd2lib.drive.asked import resolve_recipe
 from fd2lib.drive.request import (
     AttentionRequest,
     Common,
@@ -21,15 +21,7 @@ from fd2lib.drive.request import (
     Request,
     todays_names,
 )
-from fd2lib.drive.studies import (
-    OWN,
-    experiments_of,
-    grid_requests,
-    parse_starts,
-    request_identity,
-    require_ready,
-    run_grid,
-)
+from fd2lib.drive.studies import OWN, grid_requests, parse_starts, request_identity
 from fd2lib.ground import (
     Recipe,
     SettingError,
@@ -44,40 +36,21 @@ from fd2lib.ground import (
     shortened,
     unknown,
 )
-from fd2lib.ground.paths import require_output
-from fd2lib.measure import attention_rows, fixed_spaces, geometry_rows, judge_space, part_masks
-from fd2lib.measure.measured import OCCLUDED, RADIUS
-from fd2lib.record import ATTENTION, GEOMETRY, STUDENTS, TABLES, Table, put_rows, read_rows
+from fd2lib.record import ATTENTION, GEOMETRY, STUDENTS, TABLES, Table
 
 TEACHERS = {"plain": "sre2lpp", "cal": "sre2lpp_fd2"}  # kind of teacher -> a method that uses it
 logger = logging.getLogger(__name__)
 
 
-def measure(request: MeasureRequest, results: str | Path, progress: bool = True) -> None:
-    """Measure what is asked for, adding each seed's rows to ``results`` at once; runs are made if they are missing."""
-    require_output(results)
-    table = ATTENTION if isinstance(request, AttentionRequest) else GEOMETRY
-    read_rows(results, table, missing_ok=True)
-    list(measured(request))  # each seed's settings
-    if isinstance(request, AttentionRequest):
-        _measure_attention(request, results, progress)
-    elif isinstance(request, GeometryRequest):
-        _measure_geometry(request, results, progress)
-
-
 def measured(request: MeasureRequest) -> Iterator[tuple[str, ...]]:
     """Yield what the rows are of: scale, images, network, seed, and kind of teacher or method, start and IPC."""
     if isinstance(request, AttentionRequest):
-        for seed, (kind, method) in itertools.product(_seeds(request), TEACHERS.items()):
+        for seed, (kind, method) in itertools.product(parse_numbers("seeds", request.seeds), TEACHERS.items()):
             yield (*_place(request, _recipe(request, method, seed)), str(seed), kind)
     elif isinstance(request, GeometryRequest):
-        for seed, method, start in _sets(request):
+        for seed, method, start in measured_sets(request):
             recipe = _recipe(request, method, seed, start)
             yield (*_place(request, recipe), str(seed), method, recipe.distill.start, str(request.ipc))
-
-
-def _seeds(request: MeasureRequest) -> list[int]:
-    return parse_numbers("seeds", request.seeds)
 
 
 def _recipe(request: MeasureRequest, method: str, seed: int, extra: str = "") -> Recipe:
@@ -91,41 +64,13 @@ def _place(request: MeasureRequest, recipe: Recipe) -> tuple[str, ...]:
     return (recipe.scale, recipe.dataset, name, recipe.classes, str(recipe.image_size), recipe.backbone, init)
 
 
-def _measure_attention(request: AttentionRequest, results: str | Path, progress: bool) -> None:
-    """Load or train the teachers of each seed; one row for each kind of map."""
-    first = Experiment(**request.only(Common), progress=progress)
-    first.check()
-    parts = part_masks(first.dataset, request.data_root, request.radius or RADIUS)
-    for seed, (kind, method) in itertools.product(_seeds(request), TEACHERS.items()):
-        rows = attention_rows(first.with_(seed=seed, method=method), parts, request.occluded or OCCLUDED)
-        put_rows(rows, results, ATTENTION)
-        logger.info("seed %d, %s: %s", seed, kind, ", ".join(f"{r['map']} {r['mass']:.1f} %" for r in rows))
-
-
-def _sets(request: GeometryRequest) -> Iterator[tuple[int, str, str]]:
-    """Seed, method and the override of its start."""
-    for seed, method in itertools.product(_seeds(request), parse_names("methods", request.methods, list_methods())):
+def measured_sets(request: GeometryRequest) -> Iterator[tuple[int, str, str]]:
+    """Yield seed, method and the override of its start."""
+    seeds, methods = parse_numbers("seeds", request.seeds), parse_names("methods", request.methods, list_methods())
+    for seed, method in itertools.product(seeds, methods):
         optimised = _recipe(request, method, seed).distill.iterations > 0
         for start in parse_starts(request.starts) if optimised else [""]:
             yield seed, method, f"distill.start={start}" if start not in ("", OWN) else ""
-
-
-def _measure_geometry(request: GeometryRequest, results: str | Path, progress: bool) -> None:
-    """Load or make the images of each seed, method and start; the next seed's teacher judges."""
-    first = Experiment(**request.only(Common), progress=progress, ipc=request.ipc, distill_ipc=request.distill_ipc)
-    if request.ipc < 2:
-        raise SettingError(f"ipc is {request.ipc}; expected at least 2, as images of a class are compared.")
-    first.check()
-    fixed, seeds = fixed_spaces(first), _seeds(request)
-    for seed, sets in itertools.groupby(_sets(request), key=lambda one: one[0]):
-        place = seeds.index(seed)
-        judge = seeds[(place + 1) % len(seeds)] if len(seeds) > 1 else seed + 1
-        spaces = [*fixed, judge_space(first.with_(seed=seed), judge, request.judge_backbone)]
-        for _, method, start in sets:
-            overrides = join_overrides(request.overrides, start)
-            one = first.with_(method=method, seed=seed, overrides=overrides)
-            put_rows(geometry_rows(one, spaces), results, GEOMETRY)
-            logger.info("seed %d, %s, %s: measured", seed, method, start or "whole")
 
 
 # Columns of the rows that say which runs they are of, as measured yields them.
@@ -225,18 +170,6 @@ def _read_plan(path: str) -> dict[str, Any]:
         if any(field.name in table for table in tables):
             raise SettingError(f"{path} says {field.name}, which is its caller's; take it out and give it apart.")
     return told
-
-
-def run_plan(plan: Plan, results: str | Path, progress: bool = True) -> None:
-    """Make every row of a plan that is not there yet, adding each to ``results`` as soon as it is there."""
-    for part in plan.parts[1:]:  # the last part's slip is told before the first part's days
-        if isinstance(part, GridRequest):
-            require_ready(experiments_of(grid_requests(part), progress, warn=False), results)
-    for part in plan.parts:
-        if isinstance(part, GridRequest):
-            run_grid(experiments_of(grid_requests(part), progress), results, progress)
-        else:
-            measure(part, results, progress)
 
 
 def planned(plan: Plan) -> list[tuple[str, ...]]:

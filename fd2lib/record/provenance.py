@@ -1,4 +1,4 @@
-"""What a number was made from: commit, versions, device, memory."""
+"""What a number was made from: commit, versions, device, memory. Who only reads files imports no PyTorch for it."""
 
 import contextlib
 import datetime
@@ -8,36 +8,50 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import Any, ClassVar
-
-import torch
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import fd2lib
 from fd2lib.ground import world
 
+if TYPE_CHECKING:
+    import torch
+
 _PACKAGES = ("torch", "torchvision", "timm", "numpy")
 
 
-def provenance(device: str | torch.device = "cpu") -> dict[str, Any]:
-    """Return commit, versions, device, peak memory (MiB) and time (UTC) of this process, and how many work with it."""
-    device = torch.device(device)
+def reading_provenance() -> dict[str, Any]:
+    """Return commit, versions, processor, peak memory (MiB) and time (UTC) of a process that need only read files."""
     return {
         "fd2lib": fd2lib.__version__,
         "commit": _commit(),
         "python": platform.python_version(),
         "versions": {name: metadata.version(name) for name in _PACKAGES},
+        "device": f"cpu ({_processor()})",
+        "peak_memory_mib": max(_Peak.earlier.get("cpu", 0.0), _high_water("cpu")),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def provenance(device: "str | torch.device" = "cpu") -> dict[str, Any]:
+    """Return commit, versions, device, peak memory (MiB) and time (UTC) of this process, and how many work with it."""
+    import torch
+
+    device = torch.device(device)
+    return {
+        **reading_provenance(),
         "device": describe_device(device),
         "threads": torch.get_num_threads(),
         "processes": world(),
         "peak_memory_mib": max(_Peak.earlier.get(device.type, 0.0), _high_water(device)),
         # of the present stage; None where it cannot be told from the process's
         "stage_peak_memory_mib": _high_water(device) if device.type in _Peak.reset else None,
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
 
 
-def describe_device(device: torch.device) -> str:
+def describe_device(device: "torch.device") -> str:
     """Return a name for people, such as ``cpu (AMD EPYC)``."""
+    import torch
+
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else _processor()
     return f"{device.type} ({name})"
 
@@ -59,6 +73,8 @@ class _Peak:
 
 def reset_peak_memory() -> None:
     """Begin a new measurement of peak memory, for one stage, where the system can (CUDA, Linux)."""
+    import torch
+
     if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]  # torch gives no types
         _keep_peak("cuda")
         torch.cuda.reset_peak_memory_stats()
@@ -72,12 +88,14 @@ def reset_peak_memory() -> None:
 
 
 def _keep_peak(kind: str) -> None:
-    _Peak.earlier[kind] = max(_Peak.earlier.get(kind, 0.0), _high_water(torch.device(kind)))
+    _Peak.earlier[kind] = max(_Peak.earlier.get(kind, 0.0), _high_water(kind))
 
 
-def _high_water(device: torch.device) -> float:
+def _high_water(device: "str | torch.device") -> float:
     """MiB since the start of the process, or since the last reset."""
-    if device.type == "cuda":
+    if str(device).startswith("cuda"):
+        import torch
+
         return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
     unit = 2**20 if sys.platform == "darwin" else 2**10  # macOS counts bytes, Linux KiB
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit, 1)

@@ -4,26 +4,29 @@ import base64
 import io
 import textwrap
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import colormaps
 from PIL import Image
-from torch import Tensor
 
 from fd2lib.ground import ShapeError
 from fd2lib.show.style import INK, SMALL, WIDTH, BookFigure, bare, new_figure
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 GAP = 0.06  # between pictures, as a fraction of a picture's side
 LETTER = 0.091  # inches, an average letter of a caption
 
 
-def to_pixels(images: Tensor | np.ndarray) -> np.ndarray:
+def to_pixels(images: "Tensor | np.ndarray") -> np.ndarray:
     """Return images ``[N, 3, S, S]`` (bytes, or floats in [0, 1]) as bytes ``[N, S, S, 3]``.
 
     Raises:
         ShapeError: not a batch of images with three channels.
     """
-    array = images.detach().cpu().numpy() if isinstance(images, Tensor) else np.asarray(images)
+    array = images.detach().cpu().numpy() if not isinstance(images, np.ndarray) else np.asarray(images)
     if array.ndim != 4 or array.shape[1] != 3:
         raise ShapeError(f"images have the shape {tuple(array.shape)}; expected [N, 3, S, S].")
     if array.dtype != np.uint8:
@@ -44,7 +47,7 @@ def _canvas(rows: Sequence[np.ndarray], columns: int) -> tuple[np.ndarray, int, 
 
 
 def image_grid(
-    rows: Sequence[Tensor | np.ndarray], row_labels: Sequence[str] = (), column_labels: Sequence[str] = ()
+    rows: "Sequence[Tensor | np.ndarray]", row_labels: Sequence[str] = (), column_labels: Sequence[str] = ()
 ) -> BookFigure:
     """Return rows of images, batches ``[n, 3, S, S]`` of one size, with labels at their left and above.
 
@@ -80,14 +83,14 @@ def image_grid(
 
 
 def captioned_images(
-    images: Tensor | np.ndarray | Sequence[np.ndarray], captions: Sequence[str], colours: Sequence[str] = ()
+    images: "Tensor | np.ndarray | Sequence[np.ndarray]", captions: Sequence[str], colours: Sequence[str] = ()
 ) -> BookFigure:
     """Return images with a caption below each, three a row.
 
     Images are ``[N, 3, S, S]``, or a list of pixel blocks ``[H, W, 3]`` of one size (an image above its overlay, say).
     Captions' lines that are too long are broken; without ``colours``, one for each, they are in ink.
     """
-    blocks = list(to_pixels(images)) if isinstance(images, Tensor | np.ndarray) else list(images)
+    blocks = list(images) if isinstance(images, Sequence) else list(to_pixels(images))
     if not blocks:
         raise ShapeError("captioned_images got no images; expected at least one.")
     high, wide = blocks[0].shape[:2]
@@ -126,7 +129,7 @@ def strip(pictures: Sequence[np.ndarray], columns: int = 0) -> np.ndarray:
     return _canvas(rows, columns)[0]
 
 
-def overlay(images: Tensor, attention: Tensor) -> list[np.ndarray]:
+def overlay(images: "Tensor", attention: "Tensor") -> list[np.ndarray]:
     """Return images ``[N, 3, S, S]``, bytes, as pixels ``[S, S, 3]`` under their attention ``[N, h, w]``.
 
     It is dark where there is little, glowing where much. Each map is scaled to its own range, so colours compare
@@ -143,7 +146,7 @@ def overlay(images: Tensor, attention: Tensor) -> list[np.ndarray]:
     return mixed
 
 
-def over_under(images: Tensor, attention: Tensor) -> list[np.ndarray]:
+def over_under(images: "Tensor", attention: "Tensor") -> list[np.ndarray]:
     """Return each image with, below it, its overlay (see :func:`overlay`)."""
     gap = np.full((max(1, images.shape[-2] // 24), images.shape[-1], 3), 255, np.uint8)
     pairs = zip(to_pixels(images), overlay(images, attention), strict=True)

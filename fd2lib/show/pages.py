@@ -4,7 +4,7 @@ import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,11 +12,13 @@ from PIL import Image
 
 from fd2lib.analyse import Interval, named
 from fd2lib.ground import Recipe
-from fd2lib.measure import ExperimentLike
-from fd2lib.record import file_digest, provenance, read_manifest
+from fd2lib.record import file_digest, provenance, read_manifest, reading_provenance
 from fd2lib.show.frames import Html, folded, sentences, viewer
 from fd2lib.show.tables import facts_table, html_table
 from fd2lib.show.titles import per_class
+
+if TYPE_CHECKING:
+    from fd2lib.measure import ExperimentLike
 
 MOST_RUNS = 6  # of a page's provenance; a longer list is folded away
 
@@ -34,7 +36,7 @@ def project_path(name: str) -> str:
     return name
 
 
-def headline(experiment: ExperimentLike) -> str:
+def headline(experiment: "ExperimentLike") -> str:
     """Return in two lines what a page is about: images, scale, method, seed."""
     data, recipe = experiment.dataset, experiment.recipe
     name, images = data.image_set or data.name, f"{len(data.train)} training and {len(data.test)} test images"
@@ -83,13 +85,13 @@ def settings_table(recipe: Recipe, stage: str) -> Html:
     return html_table(table, f"Settings of {stage}, scale {recipe.scale}")
 
 
-def provenance_table(experiment: ExperimentLike, *results: Any, files: Mapping[str, str] | None = None) -> Html:
+def provenance_table(experiment: "ExperimentLike", *results: Any, files: Mapping[str, str] | None = None) -> Html:
     """Return what a page was made from: code, versions, device, seed, time, memory and the inputs' fingerprints.
 
     It shows the results of stages, and perhaps files, by name; their SHA-256 are listed.
     """
     recipe, request, data = experiment.recipe, experiment.request, experiment.dataset
-    facts = _machine(experiment.device) | {
+    facts = _machine(provenance(experiment.device)) | {
         "scale": recipe.scale,
         "images": f"{data.image_set or data.name}, classes {recipe.classes or 'all'}, {recipe.image_size} px",
         "fingerprint of the images": data.fingerprint[:16],
@@ -114,7 +116,7 @@ def provenance_table(experiment: ExperimentLike, *results: Any, files: Mapping[s
 
 def file_provenance(files: Mapping[str, str]) -> Html:
     """Return what a page was made from that only reads files: code, versions, and each file's SHA-256."""
-    return facts_table(_machine("cpu") | _digests(files), "What this page was made from")
+    return facts_table(_machine(reading_provenance()) | _digests(files), "What this page was made from")
 
 
 def _digests(files: Mapping[str, str]) -> dict[str, str]:
@@ -124,13 +126,13 @@ def _digests(files: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _machine(device: Any) -> dict[str, Any]:
-    made = provenance(device)
+def _machine(made: Mapping[str, Any]) -> dict[str, Any]:
+    threads = f", {made['threads']} thread{'s' * (made['threads'] != 1)}" if "threads" in made else ""
     versions = ", ".join(f"{name} {version}" for name, version in made["versions"].items())
     return {
         "fd2lib": f"{made['fd2lib']}, commit {made['commit'] or 'unknown'}",
         "versions": f"Python {made['python']}, {versions}",
-        "device": f"{made['device']}, {made['threads']} thread{'s' * (made['threads'] != 1)}",
+        "device": made["device"] + threads,
         "peak memory": f"{made['peak_memory_mib']:.0f} MiB",
         "page made": made["date"],
     }

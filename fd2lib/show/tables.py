@@ -3,7 +3,7 @@
 import html
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -11,7 +11,7 @@ from fd2lib.analyse import Interval, StudyResults, arm_differences, binomial_int
 from fd2lib.analyse.costs import BY, MEASURES, STAGES
 from fd2lib.analyse.learned import MEASURED, QUANTITIES
 from fd2lib.analyse.reading import GROUP, PLACE
-from fd2lib.data import Dataset, display_name, list_datasets
+from fd2lib.data import display_name, list_datasets
 from fd2lib.show.frames import Html, folded, sentences
 from fd2lib.show.titles import (
     CAPTIONS,
@@ -25,6 +25,9 @@ from fd2lib.show.titles import (
     titled,
     word,
 )
+
+if TYPE_CHECKING:
+    from fd2lib.data import Dataset
 
 _EDGE = "padding:.3em .5em;border-bottom:1px solid #ccd3d8;"
 _WHOLE = {"start", "method", "verdict", "set", "page", "by_images", "by_seconds", "pays"}  # words stay on one line
@@ -307,7 +310,7 @@ def registry_table() -> Html:
     return html_table(pd.DataFrame(known, columns=columns))
 
 
-def counts_table(data: Dataset) -> Html:
+def counts_table(data: "Dataset") -> Html:
     """Return how many training and test images each class of a set has."""
     splits = {"training images": data.train, "test images": data.test}
     counts = {title: split.labels.bincount(minlength=data.num_classes).tolist() for title, split in splits.items()}

@@ -9,7 +9,7 @@ import pytest
 from fd2lib import analyse, show
 from fd2lib.analyse.budget import GOALS
 from fd2lib.drive import committed_study, load_study
-from fd2lib.drive.experiment import resolve_recipe, settings_text
+from fd2lib.drive.asked import resolve_recipe, settings_text
 from fd2lib.drive.request import Request
 from fd2lib.drive.studies import study_requests
 from fd2lib.ground import SettingError, setting_values

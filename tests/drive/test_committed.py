@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fd2lib.drive import committed_studies, committed_study, grid_requests, load_plan
-from fd2lib.drive.experiment import resolve_recipe
+from fd2lib.drive.asked import resolve_recipe
 from fd2lib.ground import SettingError
 from fd2lib.views import plan_epoch
 

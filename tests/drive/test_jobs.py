@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fd2lib.drive import gather_rows, grid_requests, list_plans, load_plan, plan_jobs, planned, run_job, run_plan
+from fd2lib.drive.asked import resolve_recipe
 from fd2lib.drive.cli import main
-from fd2lib.drive.experiment import resolve_recipe
 from fd2lib.drive.plans import GridRequest, Plan
 from fd2lib.drive.request import Machine
 from fd2lib.ground import ArtefactError, SettingError, load_recipe

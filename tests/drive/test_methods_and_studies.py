@@ -14,8 +14,8 @@ from fd2lib.drive import (
     study_grid,
     study_rows,
 )
+from fd2lib.drive.asked import resolve_recipe
 from fd2lib.drive.cli import main
-from fd2lib.drive.experiment import resolve_recipe
 from fd2lib.drive.recipe_text import diff_recipes, parse_recipe
 from fd2lib.ground import SCALES, SettingError, list_methods
 from fd2lib.record import STUDENTS, read_rows

@@ -48,7 +48,7 @@ def test_the_images_know_the_teacher_that_scored(arms):
 
 
 def test_rows_hold_the_settings_of_the_scorer(arms):
-    from fd2lib.drive.experiment import settings_text
+    from fd2lib.drive.asked import settings_text
 
     shared, own = arms
     (scorer,) = json.loads(settings_text(shared["rival"].recipe))["scorer_settings"]

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from fd2lib.data.plumage.anatomy import bird
 from fd2lib.data.plumage.canvas import compose, develop
 from fd2lib.data.plumage.families import check_class, telling_parts
 from fd2lib.data.plumage.scene import Scene, draw_scene
 from fd2lib.ground import SettingError
+
+if TYPE_CHECKING:
+    from torch import Tensor  # only whole splits are tensors: who lists sets or draws one bird waits for no PyTorch
 
 MIN_SIZE, MAX_SIZE = 16, 1024
 
@@ -53,7 +55,7 @@ def draw(seed: int, split: str, index: int, num_classes: int, size: int, grain: 
 
 def render_split(
     num_classes: int, per_class: int, size: int, split: str, seed: int = 0, grain: str = ""
-) -> tuple[Tensor, Tensor, tuple[str, ...]]:
+) -> "tuple[Tensor, Tensor, tuple[str, ...]]":
     """Draw a whole split: ``num_classes * per_class`` images, classes in turn.
 
     Returns:
@@ -62,6 +64,8 @@ def render_split(
     Raises:
         SettingError: see :func:`draw`; also ``per_class`` below 1.
     """
+    import torch
+
     _check(num_classes, size, per_class=per_class, grain=grain)
     count = num_classes * per_class
     images = torch.empty(count, size, size, 3, dtype=torch.uint8)
@@ -80,7 +84,7 @@ def render_masks(
     seed: int = 0,
     indices: Sequence[int] | None = None,
     grain: str = "",
-) -> Tensor:
+) -> "Tensor":
     """Draw the part masks of the images that :func:`render_split` draws for the same arguments, or of ``indices``.
 
     Returns:
@@ -89,6 +93,8 @@ def render_masks(
     Raises:
         SettingError: see :func:`render_split`; also an index outside the split.
     """
+    import torch
+
     _check(num_classes, size, per_class=per_class, grain=grain)
     count = num_classes * per_class
     chosen = range(count) if indices is None else [int(index) for index in indices]
