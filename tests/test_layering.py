@@ -1,12 +1,18 @@
 """Rooms import only themselves and rooms above them; stages meet through files, not through imports."""
 
 import ast
+import importlib
+import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 import fd2lib
+import fd2lib.drive
 import fd2lib.show
 
 PACKAGE = Path(fd2lib.__file__).parent
@@ -108,7 +114,31 @@ def test_modules_of_a_room_do_not_import_in_a_circle(room):
 
 
 def test_the_room_of_figures_offers_at_most_eighty_names():
-    offered = [
-        name for name, value in vars(fd2lib.show).items() if name[0] != "_" and not isinstance(value, ModuleType)
-    ]
-    assert len(offered) <= 80
+    names = [name for name in dir(fd2lib.show) if name[0] != "_"]
+    offered = [name for name in names if not isinstance(getattr(fd2lib.show, name), ModuleType)]
+    assert 40 < len(offered) <= 80
+
+
+def test_a_door_opens_at_first_use_to_what_bears_the_name():
+    """Also where a module bears it too, whichever way the module was imported first."""
+    importlib.import_module("fd2lib.show.explorer")
+    assert callable(fd2lib.show.explorer) and fd2lib.show.explorer.__name__ == "explorer"
+    assert "run_grid" in dir(fd2lib.drive) and fd2lib.drive.run_grid.__module__ == "fd2lib.drive.runs"
+    with pytest.raises(AttributeError, match=r"'fd2lib\.drive' has no attribute 'Experimemt'"):
+        fd2lib.drive.Experimemt  # noqa: B018
+
+
+def test_pages_that_run_nothing_import_no_pytorch():
+    """It and timm take five seconds of a core, for each page and each test of a page."""
+    imports, names = set(), set()
+    for path in sorted((PACKAGE.parent / "notebooks").glob("*.ipynb")):
+        cells = [cell for cell in json.loads(path.read_text(encoding="utf-8"))["cells"] if cell["cell_type"] == "code"]
+        code = "\n".join("".join(cell["source"]) for cell in cells)
+        if "runs_dir = " not in code:
+            imports |= set(re.findall(r"^(?:from|import) .*", code, re.MULTILINE))
+            names |= set(re.findall(rf"\b(?:{'|'.join(ROOMS)})\.[a-zA-Z_]+", code))
+    assert "from fd2lib import analyse, show" in imports and "show.file_provenance" in names
+    program = "\n".join([*sorted(imports), "import sys", *sorted(names), "import fd2lib.drive.jobs"])
+    program += "\nshow.file_provenance({})\nprint({'torch', 'torchvision', 'timm'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "set()\n"), done.stderr

@@ -2,7 +2,7 @@
 
 import typing
 
-from fd2lib.ground.doors import open_at_first_use
+from fd2lib.ground import doors
 
 if typing.TYPE_CHECKING:
     from fd2lib.analyse.budget import (
@@ -68,4 +68,4 @@ if typing.TYPE_CHECKING:
     )
     from fd2lib.analyse.verdicts import NOT_MEASURED, Contrast, counted_seeds, decide, holm, verdict_words, verdicts
 
-open_at_first_use(__name__)
+doors.open_at_first_use(__name__)

@@ -3,7 +3,7 @@
 import typing
 
 from fd2lib.data import readers  # they register themselves
-from fd2lib.ground.doors import open_at_first_use
+from fd2lib.ground import doors
 
 if typing.TYPE_CHECKING:
     from fd2lib.data.folder import PROBLEM, check_folder, scan_folder
@@ -25,4 +25,4 @@ if typing.TYPE_CHECKING:
     )
     from fd2lib.data.subsets import require_per_class, select_classes
 
-open_at_first_use(__name__)
+doors.open_at_first_use(__name__)

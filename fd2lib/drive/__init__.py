@@ -2,7 +2,7 @@
 
 import typing
 
-from fd2lib.ground.doors import open_at_first_use
+from fd2lib.ground import doors
 
 if typing.TYPE_CHECKING:
     from fd2lib.drive.committed import PlannedStudy, committed_studies, committed_study
@@ -24,4 +24,4 @@ if typing.TYPE_CHECKING:
         study_rows,
     )
 
-open_at_first_use(__name__)
+doors.open_at_first_use(__name__)

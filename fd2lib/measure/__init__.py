@@ -2,7 +2,7 @@
 
 import typing
 
-from fd2lib.ground.doors import open_at_first_use
+from fd2lib.ground import doors
 
 if typing.TYPE_CHECKING:
     from fd2lib.measure.bench import Bench, bench_cases, bench_line, choose_cases
@@ -68,4 +68,4 @@ if typing.TYPE_CHECKING:
         unit_rows,
     )
 
-open_at_first_use(__name__)
+doors.open_at_first_use(__name__)

@@ -2,7 +2,7 @@
 
 import typing
 
-from fd2lib.ground.doors import open_at_first_use
+from fd2lib.ground import doors
 
 if typing.TYPE_CHECKING:
     from fd2lib.models.attention import (
@@ -20,4 +20,4 @@ if typing.TYPE_CHECKING:
     from fd2lib.models.weight_files import StoredWeights, read_state_dict, read_weights
     from fd2lib.models.weights import load_weights, to_timm_keys
 
-open_at_first_use(__name__)
+doors.open_at_first_use(__name__)

@@ -2,7 +2,7 @@
 
 import typing
 
-from fd2lib.ground.doors import open_at_first_use
+from fd2lib.ground import doors
 
 if typing.TYPE_CHECKING:
     from fd2lib.ground import file_digest
@@ -13,4 +13,4 @@ if typing.TYPE_CHECKING:
     from fd2lib.record.results import doubles, put_rows, read_rows, require_single, row_identity, settings_identity
     from fd2lib.record.verify import Verified, verify_runs
 
-open_at_first_use(__name__)
+doors.open_at_first_use(__name__)

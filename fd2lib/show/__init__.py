@@ -2,7 +2,7 @@
 
 import typing
 
-from fd2lib.ground.doors import open_at_first_use
+from fd2lib.ground import doors
 
 if typing.TYPE_CHECKING:
     from fd2lib.data import display_name as class_name
@@ -68,4 +68,4 @@ if typing.TYPE_CHECKING:
     from fd2lib.show.timing import estimates_table, growth_figure, time_tables
     from fd2lib.show.titles import method_title
 
-open_at_first_use(__name__)
+doors.open_at_first_use(__name__)

@@ -6,7 +6,7 @@ Each is one function of the stage's ``settings``, its ``inputs``, the folder ``o
 
 import typing
 
-from fd2lib.ground.doors import open_at_first_use
+from fd2lib.ground import doors
 
 if typing.TYPE_CHECKING:
     from fd2lib.stages.common import resolve_device, to_unit
@@ -19,4 +19,4 @@ if typing.TYPE_CHECKING:
     from fd2lib.stages.room import require_room
     from fd2lib.stages.student import StudentWeights, load_student
 
-open_at_first_use(__name__)
+doors.open_at_first_use(__name__)

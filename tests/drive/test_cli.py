@@ -126,14 +126,6 @@ def test_what_needs_no_network_is_answered_without_pytorch(words):
     assert done.returncode == 0 and done.stdout, done.stderr
 
 
-def test_the_room_offers_its_names_at_first_use():
-    import fd2lib.drive
-
-    assert fd2lib.drive.Experiment.__name__ == "Experiment" and "run_grid" in dir(fd2lib.drive)
-    with pytest.raises(AttributeError, match="Experimemt"):
-        fd2lib.drive.Experimemt  # noqa: B018
-
-
 def test_benchmarks_are_rows_and_lines(tmp_path, capsys):
     out = tmp_path / "bench.csv"
     assert (
