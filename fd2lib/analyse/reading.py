@@ -5,6 +5,7 @@ method are kept apart, under a ``variant`` that names the settings that differ.
 """
 
 import hashlib
+import itertools
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -95,7 +96,9 @@ def with_variants(rows: pd.DataFrame) -> pd.DataFrame:
         # Settings as they are compared: one that was added later is there only with another value than before.
         settings = [json.loads(settings_identity(text)) for text in group["settings"]]
         own = [_flat(one) | _other_seeds(one, seed) for one, seed in zip(settings, group["seed"], strict=True)]
-        flat = pd.DataFrame(own, group.index)
+        # Most settings are the same in all rows, and a column of a frame takes its time.
+        differ = [key for key in dict.fromkeys(itertools.chain(*own)) if len({repr(one.get(key)) for one in own}) > 1]
+        flat = pd.DataFrame([{key: one[key] for key in differ if key in one} for one in own], group.index, differ)
         flat = flat.assign(**{name: group[name] for name in ("teacher_kind", "label_teacher_kind")})
         for key in flat.columns:
             shown = flat[key].map(lambda value: "as before" if value is None or value != value else json.dumps(value))

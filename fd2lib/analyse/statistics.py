@@ -1,10 +1,11 @@
 """Means, 95 % intervals and paired differences over seeds."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
-from scipy.special import stdtrit  # the quantile of scipy.stats.t, which takes a second to import
+from scipy.special import ndtri, stdtrit  # quantiles as of scipy.stats, which takes a second to import
 
 from fd2lib.analyse.reading import GROUP, SETTING, parts, records
 
@@ -69,10 +70,11 @@ def binomial_interval(percent: float, number: int) -> Interval:
 
     It says how well one student's accuracy is known from these images, not how students of other seeds would do.
     """
-    from scipy import stats  # here, as it takes a second to import and few tables need it
-
-    found = stats.binomtest(round(percent * number / 100), number).proportion_ci(0.95, method="wilson")
-    return Interval(percent, float(100 * found.low), float(100 * found.high), number)
+    hits, z = round(percent * number / 100), float(ndtri(0.975))
+    centre = (2 * hits + z**2) / (2 * (number + z**2))
+    half = z * math.sqrt(z**2 + 4 * hits * (1 - hits / number)) / (2 * (number + z**2))
+    low, high = centre - half if hits else 0.0, centre + half if hits < number else 1.0
+    return Interval(percent, 100 * low, 100 * high, number)
 
 
 def named(table: pd.DataFrame, *columns: str) -> dict[str, Interval]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import pandas as pd
-from scipy.special import stdtr  # the distribution function of scipy.stats.t, which takes a second to import
+from scipy.special import stdtr  # as of scipy.stats.t, which takes a second to import
 
 from fd2lib.analyse.reading import PLACE
 from fd2lib.analyse.statistics import BAND, NUMBERS, interval

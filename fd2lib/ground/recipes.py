@@ -167,6 +167,9 @@ def load_recipe(
         raise SettingError(_not_followed(layers, methods, method, resolved))
     names = (teacher_backbones or general.teacher_backbones or chosen).split()
     makers, maker_sources = _teachers(layers, pieces, given, names, general.seed_step)
+    labellers = makers
+    if label_pieces != pieces:
+        labellers = _teachers(layers, label_pieces, given, names, general.seed_step)[0]
     scorers: tuple[PretrainSettings, ...] = ()
     if resolved.settings("distill").scorer == "plain":
         plain = _with_teacher(methods, method, "plain", for_labels=True)[1]
@@ -186,7 +189,7 @@ def load_recipe(
         teacher_kind=kind,
         label_teacher_kind=label_kind,
         teacher_settings=makers,
-        label_teacher_settings=_teachers(layers, label_pieces, given, names, general.seed_step)[0],
+        label_teacher_settings=labellers,
         scorer_settings=scorers[0] if scorers else None,
         sources=resolved.sources | maker_sources | sources,
         not_followed=not_followed,

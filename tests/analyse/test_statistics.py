@@ -81,6 +81,18 @@ def test_wilson_interval_by_its_formula():
     assert (found.mean, found.n) == (40.0, 100) and found[1:3] == pytest.approx((30.94, 49.80), abs=0.01)
 
 
+@given(number=st.integers(1, 5000), share=st.floats(0, 1))
+def test_quantiles_and_intervals_are_those_of_scipy(number, share):
+    hits = round(share * number)
+    theirs = stats.binomtest(hits, number).proportion_ci(0.95, method="wilson")
+    ours = binomial_interval(100 * hits / number, number)
+    assert ours[1:3] == pytest.approx((100 * theirs.low, 100 * theirs.high), abs=1e-10)
+    assert (ours.low == 0) is (hits == 0) and (ours.high == 100) is (hits == number)
+    found = interval([0.0, share, *[1.0] * (number % 50)])
+    low, high = stats.t.interval(0.95, found.n - 1, found.mean, stats.sem([0.0, share, *[1.0] * (number % 50)]))
+    assert (found.low, found.high) == pytest.approx((low, high), rel=1e-9, abs=1e-9)
+
+
 def test_summarise_keeps_scales_apart(student):
     rows = [student("sre2lpp", s, last_top1=10 + s) for s in range(3)]
     rows += [student("sre2lpp", s, last_top1=50 + s, scale="paper", image_size=224) for s in range(2)]
