@@ -88,8 +88,9 @@ def test_quantiles_and_intervals_are_those_of_scipy(number, share):
     ours = binomial_interval(100 * hits / number, number)
     assert ours[1:3] == pytest.approx((100 * theirs.low, 100 * theirs.high), abs=1e-10)
     assert (ours.low == 0) is (hits == 0) and (ours.high == 100) is (hits == number)
-    found = interval([0.0, share, *[1.0] * (number % 50)])
-    low, high = stats.t.interval(0.95, found.n - 1, found.mean, stats.sem([0.0, share, *[1.0] * (number % 50)]))
+    values = [0.0, 2.0, *[share] * (number % 50)]
+    found = interval(values)
+    low, high = stats.t.interval(0.95, len(values) - 1, found.mean, stats.sem(values))
     assert (found.low, found.high) == pytest.approx((low, high), rel=1e-9, abs=1e-9)
 
 
