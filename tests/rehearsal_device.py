@@ -39,6 +39,9 @@ DEVICE = torch.device("rehearsal:0")
 _SOURCES = str(Path(fd2lib.__file__).parent)
 _WAITING = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
 _aten = torch.ops.aten
+_SEVERAL = (list, tuple)  # a union is made anew wherever it stands, and there are many operations
+_MASKED = {_aten.index, _aten.index_put, _aten.index_put_}  # by masks, which become positions
+_TRANSFERS = {_aten._to_copy.default, _aten.copy_.default}
 
 
 class RehearsalTensor(Tensor):
@@ -97,6 +100,10 @@ class Rehearsal(TorchDispatchMode):
         self.float64 = float64
         self.reads, self.copies, self.copied_bytes = Counter[str](), Counter[str](), 0
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # nothing is compiled here, and skipping takes its time at each operation
+
     def __enter__(self) -> Self:
         torch._C._set_only_lift_cpu_tensors(True)  # torch.tensor(…, device=…) copies where it can be seen
         return super().__enter__()
@@ -126,7 +133,7 @@ class Rehearsal(TorchDispatchMode):
         if not there and asked != DEVICE.type:
             return func(*args, **named)
         stays = asked != "cpu"
-        if func in (_aten._to_copy.default, _aten.copy_.default):
+        if func in _TRANSFERS:
             stays = stays and (asked is not None or isinstance(args[0], RehearsalTensor))
             self._note_transfer(args[func is _aten.copy_.default], stays)
         elif any(value.ndim for value in here):
@@ -149,12 +156,12 @@ def _each(change: Callable[[Tensor], Tensor], value: Any) -> Any:
     """Change every tensor in what an operation takes or gives."""
     if isinstance(value, Tensor):
         return change(value)
-    return type(value)(_each(change, part) for part in value) if isinstance(value, list | tuple) else value
+    return type(value)([_each(change, part) for part in value]) if isinstance(value, _SEVERAL) else value
 
 
 def _depends_on_values(func: Any, args: tuple[Any, ...]) -> bool:
     """Whether the host must know the values of tensors to go on: for a number, or for a shape."""
-    if func.overloadpacket in (_aten.index, _aten.index_put, _aten.index_put_):  # masks become positions
+    if func.overloadpacket in _MASKED:
         return any(index is not None and index.dtype in (torch.bool, torch.uint8) for index in args[1])
     return not _WAITING.isdisjoint(func.tags)
 

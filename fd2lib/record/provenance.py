@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import functools
 import platform
 import resource
 import subprocess
@@ -22,10 +23,7 @@ _PACKAGES = ("torch", "torchvision", "timm", "numpy")
 def reading_provenance() -> dict[str, Any]:
     """Return commit, versions, processor, peak memory (MiB) and time (UTC) of a process that need only read files."""
     return {
-        "fd2lib": fd2lib.__version__,
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "versions": {name: metadata.version(name) for name in _PACKAGES},
+        **_code(),
         "device": f"cpu ({_processor()})",
         "peak_memory_mib": max(_Peak.earlier.get("cpu", 0.0), _high_water("cpu")),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -56,6 +54,18 @@ def describe_device(device: "torch.device") -> str:
     return f"{device.type} ({name})"
 
 
+@functools.cache
+def _code() -> dict[str, Any]:
+    """What runs here, asked once: a process that has imported the library does not follow changes of its files."""
+    return {
+        "fd2lib": fd2lib.__version__,
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "versions": {name: metadata.version(name) for name in _PACKAGES},
+    }
+
+
+@functools.cache
 def _processor() -> str:
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
