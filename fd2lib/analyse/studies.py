@@ -6,6 +6,7 @@ A row belongs to an arm because its settings say so; nothing here trains, and an
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import pandas as pd
@@ -59,12 +60,22 @@ class StudyResults:
     @property
     def measured(self) -> list[str]:
         """Arms that have rows, in the study's order."""
-        return [arm for arm in self.titles if arm in set(self.rows["arm"])]
+        there = set(self.rows["arm"])
+        return [arm for arm in self.titles if arm in there]
 
     def accuracies(self, arm: str, ipc: int) -> pd.Series:
         """Return an arm's test accuracies, %, by seed."""
-        own = self.rows[(self.rows["arm"] == arm) & (self.rows["ipc"] == ipc)]
-        return own.set_index("seed")["last_top1"]
+        return self._by_arm[arm, ipc] if (arm, ipc) in self._by_arm else self._reached[:0]
+
+    @cached_property
+    def _reached(self) -> pd.Series:
+        return self.rows.set_index("seed")["last_top1"]
+
+    @cached_property
+    def _by_arm(self) -> dict[Any, pd.Series]:
+        """Accuracies of each arm at each IPC: comparisons ask for them again and again."""
+        places = self.rows.groupby(["arm", "ipc"], sort=False).indices
+        return {key: self._reached.iloc[own] for key, own in places.items()}
 
     def accuracy(self, arm: str, ipc: int) -> Interval:
         """Return an arm's mean test accuracy, %."""
