@@ -2,10 +2,12 @@
 
 import contextlib
 import dataclasses
+import functools
 import numbers
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from fd2lib.ground.errors import SettingError, require, shortened
@@ -51,7 +53,7 @@ class StageSettings:
     )
 
     def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
+        for field in setting_fields(type(self)).values():
             value = getattr(self, field.name)
             check_field(field, value, self.stage)
             if field.metadata["weights"] and not _is_named(value):
@@ -79,9 +81,15 @@ def check_field(field: dataclasses.Field[Any], value: Any, stage: str) -> None:
         raise SettingError(f"{name} is {shortened(value)}; expected a number between {ends}.")
 
 
-def setting_fields(kind: Any) -> dict[str, dataclasses.Field[Any]]:
-    """Return the fields of a settings class, by name."""
-    return {field.name: field for field in dataclasses.fields(kind)}
+def setting_fields(kind: type[Any]) -> Mapping[str, dataclasses.Field[Any]]:
+    """Return the fields of a settings class, by name; every recipe asks for those of each stage several times."""
+    key: Any = kind  # type checkers do not take a class for something that has a hash
+    return _fields_of(key)
+
+
+@functools.cache
+def _fields_of(kind: Any) -> Mapping[str, dataclasses.Field[Any]]:
+    return MappingProxyType({field.name: field for field in dataclasses.fields(kind)})
 
 
 def fitting(name: str, field: dataclasses.Field[Any], value: Any) -> Any:
@@ -135,7 +143,7 @@ def identity(settings: StageSettings) -> dict[str, Any]:
 
     So a run made before a setting existed is found again, and a new value of it makes another run.
     """
-    return identifying(setting_fields(settings), setting_values(settings))
+    return identifying(setting_fields(type(settings)), setting_values(settings))
 
 
 def identifying(fields: Mapping[str, dataclasses.Field[Any]], values: Mapping[str, Any]) -> dict[str, Any]:

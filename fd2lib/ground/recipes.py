@@ -166,7 +166,7 @@ def load_recipe(
     if strict and resolved.refused:
         raise SettingError(_not_followed(layers, methods, method, resolved))
     names = (teacher_backbones or general.teacher_backbones or chosen).split()
-    makers, maker_sources = _teachers(layers, pieces, given, names, general.seed_step)
+    makers, maker_sources = _teachers(layers, pieces, given, names, general.seed_step, resolved)
     labellers = makers
     if label_pieces != pieces:
         labellers = _teachers(layers, label_pieces, given, names, general.seed_step)[0]
@@ -242,16 +242,25 @@ def _with_teacher(
 
 
 def _teachers(
-    layers: Layers, pieces: Sequence[str], given: Mapping[str, Any], names: Sequence[str], seed_step: int
+    layers: Layers,
+    pieces: Sequence[str],
+    given: Mapping[str, Any],
+    names: Sequence[str],
+    seed_step: int,
+    there: Resolved | None = None,
 ) -> tuple[tuple[PretrainSettings, ...], dict[str, str]]:
-    """One teacher's settings per name, and their sources; those that share a backbone get seeds ``seed_step`` apart."""
+    """One teacher's settings per name, and their sources; those that share a backbone get seeds ``seed_step`` apart.
+
+    What is ``there`` was resolved of the same pieces and what is given.
+    """
     made: list[PretrainSettings] = []
     sources: dict[str, str] = {}
     for position, name in enumerate(names):
         seed = given["seed"] + seed_step * names[:position].count(name)
-        resolved = layers.resolve(pieces, {**given, "backbone": name, "seed": seed})
+        own = {**given, "backbone": name, "seed": seed}
+        resolved = there if there and own == given else layers.resolve(pieces, own)
         made.append(resolved.settings("pretrain"))
         prefix = f"pretrain[{position + 1}]" if position else "pretrain"
-        own = {key: text for key, text in resolved.sources.items() if key.startswith("pretrain.")}
-        sources |= {key.replace("pretrain", prefix, 1): text for key, text in own.items()}
+        told = {key: text for key, text in resolved.sources.items() if key.startswith("pretrain.")}
+        sources |= {key.replace("pretrain", prefix, 1): text for key, text in told.items()}
     return tuple(made), sources
