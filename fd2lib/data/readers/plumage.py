@@ -35,13 +35,22 @@ INFO = DatasetInfo(
 )
 
 
+SMALL = 64  # px: two sets of that size take little memory, and experiments of one process ask for the same again
+
+
 def draw(size: int, classes: str, seed: int, train_per_class: int, test_per_class: int, grain: str = "") -> Listing:
     """Draw both splits: of ``""`` the first 8 classes, of ``"12"`` the first 12, otherwise those of a pattern."""
-    chosen = select_classes(class_names(len(all_classes(grain)), grain), classes.strip() or str(INFO.num_classes))
+    draws = _drawn if size <= SMALL else _drawn.__wrapped__
+    return draws(size, classes.strip(), seed, train_per_class or 60, test_per_class or 25, grain)
+
+
+@functools.lru_cache(maxsize=2)
+def _drawn(size: int, classes: str, seed: int, train_per_class: int, test_per_class: int, grain: str) -> Listing:
+    chosen = select_classes(class_names(len(all_classes(grain)), grain), classes or str(INFO.num_classes))
     # A drawing depends on how many classes there are: a pattern gives the images of the smallest set that holds it.
-    drawn = max(2, len(chosen)) if classes.strip().isdecimal() else max(INFO.num_classes, chosen[-1] + 1)
+    drawn = max(2, len(chosen)) if classes.isdecimal() else max(INFO.num_classes, chosen[-1] + 1)
     splits = {}
-    for split, count in (("train", train_per_class or 60), ("test", test_per_class or 25)):
+    for split, count in (("train", train_per_class), ("test", test_per_class)):
         images, labels, names = render_split(drawn, count, size, split, seed=seed, grain=grain)
         splits[split] = SplitListing(names, tuple(labels.tolist()), pixels=images.permute(0, 2, 3, 1).numpy())
     remark = f"drawn by the library with seed {seed}"
