@@ -44,7 +44,8 @@ $(STAMP): requirements.txt pyproject.toml
 	  "$$found" -m venv $(VENV); \
 	fi
 	@echo "Installing requirements.txt and fd2lib into $(VENV) (the first time about 4 minutes and 6 GB)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	@# What is imported is compiled then; compiling all that is installed takes a minute of one core.
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt -e .
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 
