@@ -155,6 +155,7 @@ def _kernel_environment() -> Iterator[None]:
             own = Path(folder, "kernels", _THIS_PYTHON, "kernel.json")
             own.parent.mkdir(parents=True)
             words = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            words += ["--log-level=CRITICAL"]  # one that is stopped would log, with its traceback, that nobody listens
             own.write_text(json.dumps({"argv": words, "display_name": "Python 3", "language": "python"}), "utf-8")
             os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before["JUPYTER_PATH"]]))
             yield
