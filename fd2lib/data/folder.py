@@ -147,8 +147,16 @@ def _images(folder: Path, seen: _Seen) -> list[Path]:
         seen.faults.append(f"class folder {folder} has no images{held}; add images ({known}) or move the folder away.")
     root = folder.parent.parent
     seen.pass_over(root, f"files that do not end in {known}", others)
-    seen.pass_over(root, "folders inside class folders", folders)
+    deeper = {folder: _images_below(folder) for folder in folders}
+    seen.pass_over(root, "images deeper than their class folder", [path for found in deeper.values() for path in found])
+    seen.pass_over(root, "folders inside class folders", [folder for folder, found in deeper.items() if not found])
     return images
+
+
+def _images_below(folder: Path) -> list[Path]:
+    """Image files at any depth, for their number; what cannot be looked into counts as empty."""
+    names = (Path(at, name) for at, _, names in os.walk(folder) for name in names)
+    return sorted(path for path in names if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def _reason(error: OSError) -> str:

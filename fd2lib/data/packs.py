@@ -6,7 +6,6 @@ import logging
 import os
 import shutil
 import tarfile
-import tempfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -17,6 +16,7 @@ from tqdm.auto import tqdm
 from fd2lib.data.folder import scan_folder
 from fd2lib.data.registry import differences, get_reader
 from fd2lib.ground import DataError, SettingError, file_digest
+from fd2lib.ground.abandoned import temporary_folder
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +61,12 @@ def prepare(name: str, source: str | Path, root: str | Path, *, limit_mib: int =
             logger.info("%s is already prepared", target)
             return target
         root.mkdir(parents=True, exist_ok=True)
-        # Named with a dot and removed on any failure: only the rename makes the set visible.
-        with tempfile.TemporaryDirectory(dir=root, prefix=f".{name}.", ignore_cleanup_errors=True) as temporary:
-            _unpack(tars, Path(temporary), name, limit_mib, progress)
-            if wrong := differences(reader.info, scan_folder(Path(temporary) / name)):
+        # Removed on any failure: only the rename makes the set visible.
+        with temporary_folder(target) as temporary:
+            _unpack(tars, temporary, name, limit_mib, progress)
+            if wrong := differences(reader.info, scan_folder(temporary / name)):
                 raise DataError(f"the tars of {name} hold {wrong}; nothing of them was kept. Fetch the whole set.")
-            os.rename(Path(temporary) / name, target)
+            os.rename(temporary / name, target)
     except OSError as error:
         raise DataError(
             f"could not prepare {name} in {root} ({error.strerror or error}); nothing was left behind. "

@@ -11,6 +11,7 @@ from fd2lib.ground.typed import parse_phases
 from fd2lib.models.available import require_backbone
 from fd2lib.stages.common import compiled
 from fd2lib.stages.objective import require_heads
+from fd2lib.stages.room import require_room
 from fd2lib.stages.starts import require_images
 
 
@@ -24,7 +25,8 @@ def require_ready(
     Raises:
         DataError: too few images, or of one class; or a file of weights is missing.
         SettingError: a network or its weights do not exist or do not take the images, a term lacks the head that it
-            reads, the device compiles nothing, or nothing can be written below ``runs_dir``.
+            reads, the device compiles nothing, the images do not fit into memory, or nothing can be written below
+            ``runs_dir``.
     """
     require_output_folder(runs_dir)
     for settings in (recipe.relabel, recipe.evaluate):
@@ -34,6 +36,7 @@ def require_ready(
             f"{data.image_set or data.name} has {data.num_classes} class; expected at least 2, which can be told "
             "apart. Ask for more classes."
         )
+    require_room(images, data.num_classes, data.image_size, device)
     require_images(images, data)
     _require_teachers(recipe, data)
     student = recipe.evaluate

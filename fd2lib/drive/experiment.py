@@ -31,7 +31,6 @@ from fd2lib.stages import (
     RelabelInputs,
     RelabelResult,
     load_distilled,
-    require_room,
     resolve_device,
     run_distill,
     run_evaluate,
@@ -82,7 +81,6 @@ class Experiment:
 
         Raises:
             DataError: it is not there, or not as it should be.
-            SettingError: what is asked to be made of it cannot fit into memory.
         """
         recipe, asked = self.recipe, self.request
         key = (recipe.dataset, recipe.classes, recipe.image_size, asked.data_root, asked.image_set)
@@ -92,9 +90,7 @@ class Experiment:
                 lambda: load_dataset(recipe.dataset, root, recipe.image_size, recipe.classes, image_set=name)
             )
             _tell_report(self._datasets[key])
-        data = self._datasets[key]
-        require_room(self.distill_settings, data.num_classes, data.image_size, self.device)
-        return data
+        return self._datasets[key]
 
     def check(self) -> None:
         """Check what can be known before anything is computed; see :func:`fd2lib.drive.checks.require_ready`."""

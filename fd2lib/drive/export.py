@@ -8,7 +8,6 @@ import contextlib
 import json
 import math
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from torchvision.ops import box_convert
 from fd2lib.drive.card import write_card
 from fd2lib.drive.origin import Origin, trace
 from fd2lib.ground import ArtefactError, EvaluateSettings, RelabelSettings, SettingError, cannot_write
+from fd2lib.ground.abandoned import temporary_folder
 from fd2lib.ground.paths import require_output_folder
 from fd2lib.stages import write_pngs
 from fd2lib.stages.label_store import CODES, LOGITS, SCALES, StoredLabels
@@ -90,8 +90,8 @@ def _appearing(out: Path) -> Iterator[Path]:
         )
     with cannot_write(out):
         out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as temporary:
-            folder = Path(temporary, out.name)
+        with temporary_folder(out) as temporary:
+            folder = temporary / out.name
             folder.mkdir()
             yield folder
             folder.rename(out)

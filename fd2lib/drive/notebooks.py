@@ -5,7 +5,6 @@ unknown name or a value of the wrong type is refused before anything runs.
 """
 
 import contextlib
-import glob
 import json
 import logging
 import os
@@ -22,6 +21,7 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 
 from fd2lib.ground import Fd2Error, SettingError, fitting_option, require, unknown
+from fd2lib.ground.abandoned import own_name, remove_abandoned
 from fd2lib.ground.parameters import literal_defaults
 from fd2lib.ground.paths import require_output
 
@@ -104,8 +104,8 @@ def run_notebook(
     require_output(target)
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(target)
-    partial = target.with_name(f".{target.stem}.{os.getpid()}.ipynb")
+    remove_abandoned(target)
+    partial = own_name(target)
     template = str(partial.resolve()).replace("{", "{{").replace("}", "}}")  # papermill formats what stands in braces
     try:
         with _kernel_environment():
@@ -155,6 +155,7 @@ def _kernel_environment() -> Iterator[None]:
             own = Path(folder, "kernels", _THIS_PYTHON, "kernel.json")
             own.parent.mkdir(parents=True)
             words = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            words += ["--log-level=CRITICAL"]  # one that is stopped would log, with its traceback, that nobody listens
             own.write_text(json.dumps({"argv": words, "display_name": "Python 3", "language": "python"}), "utf-8")
             os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [folder, before["JUPYTER_PATH"]]))
             yield
@@ -165,20 +166,6 @@ def _kernel_environment() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-def _sweep(target: Path) -> None:
-    """Remove what killed processes left of a target that they were making."""
-    for left in target.parent.glob(f".{glob.escape(target.stem)}.*.ipynb"):
-        number = left.name.removeprefix(f".{target.stem}.").removesuffix(".ipynb")
-        if not number.isdecimal():
-            continue
-        try:
-            os.kill(int(number), 0)
-        except ProcessLookupError:
-            left.unlink(missing_ok=True)
-        except OSError:  # it runs, as someone else
-            continue
 
 
 def _keep(partial: Path, target: Path) -> str:

@@ -100,6 +100,19 @@ class Machine(Additions):
     )
     device: str = option("auto", "auto, cpu, cuda, cuda:N or mps")
     runs_dir: str = option("runs", "folder where stages keep their artefacts", path=True)
+    check_up_to: int = option(0, "GiB of the largest artefact that is compared with its digest before use; 0: any size")
+
+    def load(self) -> None:
+        """Load the additions, and check only so large files from now on.
+
+        Raises:
+            SettingError: an addition is missing or fails.
+        """
+        super().load()
+        if self.check_up_to:
+            from fd2lib.record import check_up_to  # which imports PyTorch
+
+            check_up_to(self.check_up_to * 2**30)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,9 @@ behind the notebook's own, so that the first import of the library, in the cell 
 """
 
 import ast
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from fd2lib.ground.errors import SettingError, shortened, unknown
@@ -24,16 +25,14 @@ def literal_defaults(code: str) -> dict[str, Any]:
     """
     found = {}
     try:
-        for node in ast.parse(code).body:
-            if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-                (target,) = node.targets if isinstance(node, ast.Assign) else (node.target,)
-                found[ast.unparse(target)] = ast.literal_eval(node.value)
+        for names, value in _assigned(code):
+            (name,) = names
+            found[name] = ast.literal_eval(value)
     except SyntaxError as error:
         raise SettingError(f"line {error.lineno} of the parameters is no Python; expected name = value.") from error
     except ValueError as error:
-        raise SettingError(
-            f"parameter {shortened(ast.unparse(node))} is not a literal; expected number or text."
-        ) from error
+        told = shortened(" = ".join([*names, ast.unparse(value)]))
+        raise SettingError(f"parameter {told} is not a literal; expected number or text.") from error
     return found
 
 
@@ -59,18 +58,20 @@ def settle_injected() -> None:
             shell.user_ns[name] = fitting_option(f"parameter {name}", shell.user_ns[name], own[name])
 
 
+def _assigned(code: str) -> Iterator[tuple[list[str], ast.expr]]:
+    """What a cell assigns to names, and to which."""
+    for node in ast.parse(code).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield [ast.unparse(target) for target in targets], node.value
+
+
 def _known(cell: str) -> dict[str, Any]:
     """The names that a cell assigns, with their values where these are literals."""
     found: dict[str, Any] = {}
-    try:
-        nodes = ast.parse(cell).body
-    except SyntaxError:  # commands of IPython
-        return found
-    for node in nodes:
-        if isinstance(node, ast.Assign | ast.AnnAssign):
-            for target in node.targets if isinstance(node, ast.Assign) else (node.target,):
-                try:
-                    found[ast.unparse(target)] = ast.literal_eval(node.value) if node.value else None
-                except ValueError:
-                    found[ast.unparse(target)] = None
+    with contextlib.suppress(SyntaxError):  # commands of IPython
+        for names, value in _assigned(cell):
+            found |= dict.fromkeys(names)
+            with contextlib.suppress(ValueError):
+                found |= dict.fromkeys(names, ast.literal_eval(value))
     return found

@@ -18,7 +18,7 @@ from fd2lib.data import Dataset, ImageSplit, batches, display_name
 from fd2lib.ground import ArtefactError, build_settings
 from fd2lib.measure.features import look
 from fd2lib.models import Teacher
-from fd2lib.record import read_manifest
+from fd2lib.record import intact, read_manifest
 from fd2lib.stages.label_store import StoredLabels
 
 
@@ -171,11 +171,12 @@ def load_answers(folder: str | Path) -> tuple[Tensor, Tensor]:
     Of a teacher with an attention head these are the head's logits.
 
     Raises:
-        ArtefactError: the folder holds no predictions.
+        ArtefactError: the folder holds no predictions, or they changed since.
     """
     path = Path(folder) / "predictions.npz"
     if not path.is_file():
         raise ArtefactError(f"{folder} holds no predictions; expected a complete pretrain or evaluate run.")
+    intact(folder, "", path.name)
     with np.load(path) as stored:
         name = next(name for name in ("head_logits", "backbone_logits", "logits") if name in stored)
         return torch.from_numpy(stored["labels"]), torch.from_numpy(stored[name])

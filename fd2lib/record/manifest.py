@@ -4,12 +4,11 @@ Format 2 carries a digest of itself, and names other runs by paths relative to t
 names none, has neither; both are read.
 """
 
-import contextlib
 import hashlib
 import json
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -61,8 +60,8 @@ def read_record(path: Path) -> dict[str, Any]:
     return record
 
 
-def read_manifest(folder: str | Path, stage: str) -> dict[str, Any]:
-    """Return the manifest of a complete run folder of ``stage``.
+def read_manifest(folder: str | Path, stage: str = "") -> dict[str, Any]:
+    """Return the manifest of a complete run folder of ``stage``, or of any stage.
 
     Raises:
         ArtefactError: the folder is missing, incomplete or damaged, or belongs to another stage.
@@ -71,10 +70,10 @@ def read_manifest(folder: str | Path, stage: str) -> dict[str, Any]:
     if not path.is_file():
         state = "was started but not finished" if (Path(folder) / STARTED).is_file() else "does not exist"
         raise ArtefactError(
-            f"{stage} run {folder} {state}; expected a complete run. Run {stage} with this folder first."
+            f"{stage} run {folder} {state}; expected a complete run. Run {stage or 'its stage'} with this folder first."
         )
     manifest = read_record(path)
-    if manifest["stage"] != stage:
+    if stage and manifest["stage"] != stage:
         raise ArtefactError(
             f"{folder} holds a run of {manifest['stage']!r}; expected {stage!r}. Name its folder instead."
         )
@@ -90,30 +89,28 @@ class _Checks:
     largest: ClassVar[float] = math.inf  # bytes of a file that is checked before it is read
 
 
-@contextlib.contextmanager
-def checks_up_to(size: float) -> Iterator[None]:
-    """Check only files of at most so many bytes while the block runs: a check reads a file once in each process."""
-    before, _Checks.largest = _Checks.largest, size
-    try:
-        yield
-    finally:
-        _Checks.largest = before
+def check_up_to(size: float) -> None:
+    """Check only files of at most so many bytes from now on: a check reads a file once in each process."""
+    _Checks.largest = size
 
 
 def intact(folder: str | Path, stage: str, *names: str) -> Path:
     """Return the folder of a complete run after some of its files were compared with the digests of its manifest.
 
+    As of :func:`read_manifest`, the run may be of any stage.
+
     Raises:
         ArtefactError: no complete run, or a file is missing or has changed.
     """
-    told = read_manifest(folder, stage)["files"]
+    manifest = read_manifest(folder, stage)
+    told = manifest["files"]
     for name in told.keys() & set(names):
         path = Path(folder) / name
         if path.is_file() and path.stat().st_size > _Checks.largest:
             continue
         if changed := what_changed(path, told[name]):
             raise ArtefactError(
-                f"{changed}. Put the original back, or move the folder {folder} away and run {stage} again."
+                f"{changed}. Put the original back, or move the folder {folder} away and run {manifest['stage']} again."
             )
     return Path(folder)
 

@@ -141,6 +141,7 @@ def resolve_device(device: str | torch.device) -> torch.device:
     Raises:
         SettingError: no such device here.
     """
+    device = device.strip().lower() if isinstance(device, str) else device
     if device == "auto":
         device = next((kind for kind in ("cuda", "mps") if _count(kind)), "cpu")
     try:

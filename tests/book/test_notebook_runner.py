@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from fd2lib.drive.notebooks import NotebookError, _sweep, notebook_parameters, parse_parameters, run_notebook
+from fd2lib.drive.notebooks import NotebookError, notebook_parameters, parse_parameters, run_notebook
 from fd2lib.ground import SettingError
 
 PARAMETERS = (
@@ -167,11 +167,3 @@ def test_other_json_is_no_notebook(tmp_path, content):
     with pytest.raises(NotebookError, match="is not a notebook") as caught:
         notebook_parameters(tmp_path / "a.ipynb")
     assert "\n" not in str(caught.value)
-
-
-def test_what_killed_runs_left_of_a_target_is_removed(tmp_path):
-    dead, alive, other = (tmp_path / f".out.{name}.ipynb" for name in (2**22 + 1, os.getpid(), "mine"))
-    for path in (dead, alive, other):
-        path.write_text("")
-    _sweep(tmp_path / "out.ipynb")
-    assert [path.exists() for path in (dead, alive, other)] == [False, True, True]

@@ -173,10 +173,15 @@ def test_what_is_passed_over_is_a_warning(make_folder, case):
         path.rename(target.get(case, folder / "more" / path.name))
     data = load_dataset("folder", root, 8)
     (warning,) = data.warnings
-    first = {"bare": "ash/00", "heic": "ash/00.heic", "beside": "00.png", "nested": "ash/more"}[case]
-    many = 1 if case == "nested" else 2
-    assert warning.endswith(f"({many} in all, the first is train/{first})") and warning in data.report
+    first = {"bare": "ash/00", "heic": "ash/00.heic", "beside": "00.png", "nested": "ash/more/00.png"}[case]
+    assert warning.endswith(f"(2 in all, the first is train/{first})") and warning in data.report
     assert warning.startswith("train: passed over ")
+
+
+def test_a_folder_without_images_inside_a_class_folder_is_a_warning(make_folder):
+    (make_folder() / "train" / "ash" / "more").mkdir()
+    (warning,) = load_dataset("folder", make_folder(), 8).warnings
+    assert warning == "train: passed over folders inside class folders (1 in all, the first is train/ash/more)"
 
 
 def test_val_beside_test_is_said_to_be_unused(make_folder):

@@ -4,11 +4,13 @@ import dataclasses
 import gzip
 import io
 import logging
+import os
+import signal
 import tarfile
 
 import pytest
 
-from fd2lib.data import load_dataset, prepare, registry
+from fd2lib.data import load_dataset, packs, prepare, registry
 from fd2lib.data.registry import get_reader
 from fd2lib.ground import DataError, SettingError
 
@@ -104,6 +106,19 @@ def test_a_damaged_tar_leaves_nothing_behind(source, tmp_path, piece, damage):
         prepare("cub200", source, tmp_path / "root", progress=False)
     assert "\n" not in str(error.value)
     assert names_in(tmp_path / "root") == []
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a child is killed")
+def test_what_a_killed_process_unpacked_goes_with_the_next(source, tmp_path, monkeypatch):
+    root = tmp_path / "root"
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(packs, "differences", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+        prepare("cub200", source, root, progress=False)
+    os.waitpid(child, 0)
+    assert names_in(root) != [] and not (root / "cub200").exists()
+    prepare("cub200", source, root, progress=False)
+    assert names_in(root) == ["cub200"]
 
 
 def test_missing_tars_and_unknown_names(source, tmp_path):

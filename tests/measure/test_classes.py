@@ -15,6 +15,7 @@ from fd2lib.record.manifest import write_record
 from fd2lib.stages.label_store import LabelWriter
 
 RELABEL = {"stage": "relabel", "inputs": {}, "fingerprint": "", "files": {}}  # a manifest
+EVALUATED = {"stage": "evaluate", "settings": {}, "inputs": {}, "fingerprint": ""}
 IMAGES = torch.randint(0, 256, (6, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 CLASSES = ["001.Red_bird", "002.Blue_bird", "Green bird"]
 
@@ -113,7 +114,12 @@ def test_related_classes_share_a_word_or_look_alike(classes, expected):
 def test_stored_answers_are_the_heads_where_there_is_one(tmp_path):
     labels, logits = np.array([0, 1]), {"backbone_logits": np.zeros((2, 2)), "head_logits": np.eye(2)}
     np.savez(tmp_path / "predictions.npz", labels=labels, **logits)
+    told = {"files": {"predictions.npz": file_digest(tmp_path / "predictions.npz")}}
+    write_record(tmp_path / "manifest.json", EVALUATED | told)
     assert measure.load_answers(tmp_path)[1].tolist() == np.eye(2).tolist()
+    write_record(tmp_path / "manifest.json", EVALUATED | {"files": {"predictions.npz": "0" * 64}})
+    with pytest.raises(ArtefactError, match=r"predictions.npz has changed since its run.* run evaluate again"):
+        measure.load_answers(tmp_path)
     with pytest.raises(ArtefactError, match="no predictions"):
         measure.load_answers(tmp_path / "none")
     settings = identity(RelabelSettings(ipc=1, seed=0, epochs=4, store=False))

@@ -1,14 +1,16 @@
 """Damage of a run folder: what is noticed, what is gone on from, what is cleaned; remedies that messages name work."""
 
 import json
+import math
 import shutil
 from dataclasses import dataclass
 
 import pytest
 import torch
 
+from fd2lib.drive.request import Machine
 from fd2lib.ground import ArtefactError
-from fd2lib.record import RunFolder, checks_up_to, content_fingerprint, find_run, intact, read_manifest
+from fd2lib.record import RunFolder, check_up_to, content_fingerprint, find_run, intact, manifest, read_manifest
 from fd2lib.record.manifest import write_record
 
 
@@ -137,16 +139,20 @@ def test_when_no_checkpoint_is_whole_the_remedy_works(tmp_path):
         assert manifest is None and _run(tmp_path).load_checkpoint() is None
 
 
-def test_files_are_compared_before_they_are_read_unless_they_are_too_large(tmp_path):
+def test_files_are_compared_before_they_are_read_unless_they_are_too_large(tmp_path, monkeypatch):
     folder = _finish(tmp_path / "run")
     assert intact(folder, "pretrain", "out.txt", "unlisted.txt") == folder
     (folder / "out.txt").write_text("resulT")
     with pytest.raises(ArtefactError, match=r"out.txt has changed since its run: its SHA-256 begins with"):
         intact(folder, "pretrain", "out.txt")
-    with checks_up_to(5):
-        assert intact(folder, "pretrain", "out.txt") == folder
+    monkeypatch.setattr(manifest._Checks, "largest", math.inf)  # and is put back
+    Machine(check_up_to=1).load()
+    with pytest.raises(ArtefactError, match=r"out.txt has changed since its run"):
+        intact(folder, "pretrain", "out.txt")
+    check_up_to(5)
+    assert intact(folder, "pretrain", "out.txt") == folder
     (folder / "out.txt").unlink()
-    with pytest.raises(ArtefactError, match=r"out.txt is missing"), checks_up_to(5):
+    with pytest.raises(ArtefactError, match=r"out.txt is missing"):
         intact(folder, "pretrain", "out.txt")
 
 

@@ -49,6 +49,8 @@ def machine(monkeypatch):
         ({"mps": 1}, "auto", "mps"),
         ({"mps": 1, "cuda": 1}, "auto", "cuda"),
         ({"cuda": 1}, "cpu", "cpu"),
+        ({"cuda": 1}, " CPU", "cpu"),
+        ({"cuda": 2}, "CUDA:1 ", "cuda:1"),
         ({"cuda": 2}, "cuda:1", "cuda:1"),
         ({"mps": 1}, "mps", "mps"),
         ({}, str(DEVICE), str(DEVICE)),
