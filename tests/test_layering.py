@@ -124,6 +124,9 @@ def test_a_door_opens_at_first_use_to_what_bears_the_name():
     importlib.import_module("fd2lib.show.explorer")
     assert callable(fd2lib.show.explorer) and fd2lib.show.explorer.__name__ == "explorer"
     assert "run_grid" in dir(fd2lib.drive) and fd2lib.drive.run_grid.__module__ == "fd2lib.drive.runs"
+    names: dict[str, object] = {}
+    exec("from fd2lib.drive import *", names)
+    assert {"run_grid", "Experiment"} <= names.keys() and "doors" not in names
     with pytest.raises(AttributeError, match=r"'fd2lib\.drive' has no attribute 'Experimemt'"):
         fd2lib.drive.Experimemt  # noqa: B018
 

@@ -6,6 +6,7 @@ The command line, the grid's settings in the Snakefile and the check of notebook
 import dataclasses
 import hashlib
 import importlib.util
+import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any
 
 from fd2lib.ground import SCALES, SettingError, add_recipes, fitting_option, require, shortened
 from fd2lib.ground.typed import LARGEST, LARGEST_IMAGE
+from fd2lib.record import check_up_to
 
 
 def option(
@@ -109,10 +111,7 @@ class Machine(Additions):
             SettingError: an addition is missing or fails.
         """
         super().load()
-        if self.check_up_to:
-            from fd2lib.record import check_up_to  # which imports PyTorch
-
-            check_up_to(self.check_up_to * 2**30)
+        check_up_to(self.check_up_to * 2**30 or math.inf)
 
 
 @dataclass(frozen=True, kw_only=True)

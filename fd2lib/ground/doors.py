@@ -44,5 +44,5 @@ def open_at_first_use(room: str) -> None:
     blocks = [node.body for node in source.body if isinstance(node, ast.If)]
     found = [node for block in blocks for node in block if isinstance(node, ast.ImportFrom)]
     offered = {one.asname or one.name: (str(node.module), one.name) for node in found for one in node.names}
-    package.__dict__["_offered"] = offered
+    package.__dict__.update(_offered=offered, __all__=[*offered])  # for ``from room import *``
     package.__class__ = _Door

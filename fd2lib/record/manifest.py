@@ -70,7 +70,8 @@ def read_manifest(folder: str | Path, stage: str = "") -> dict[str, Any]:
     if not path.is_file():
         state = "was started but not finished" if (Path(folder) / STARTED).is_file() else "does not exist"
         raise ArtefactError(
-            f"{stage} run {folder} {state}; expected a complete run. Run {stage or 'its stage'} with this folder first."
+            f"{stage or 'the'} run {folder} {state}; expected a complete run. "
+            f"Run {stage or 'its stage'} with this folder first."
         )
     manifest = read_record(path)
     if stage and manifest["stage"] != stage:

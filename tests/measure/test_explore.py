@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fd2lib.data import Dataset, ImageSplit
-from fd2lib.ground import SettingError, ShapeError
+from fd2lib.ground import SettingError, ShapeError, file_digest
 from fd2lib.measure import brightest, explore, nearest_images, nearest_places, said_of
+from fd2lib.record.manifest import write_record
 from fd2lib.stages import DistilledImages
 
 
@@ -96,6 +97,9 @@ def made(tmp_path, cal_teacher):
     mean, std = (0.5,) * 3, (0.25,) * 3
     data = Dataset("plumage", tuple("abcd"), 32, *splits, mean, std, fingerprint="f", report=(), image_set="plumage")
     np.savez(tmp_path / "predictions.npz", labels=labels.numpy(), logits=torch.eye(4)[labels].numpy() * 3)
+    told = {"stage": "evaluate", "settings": {}, "inputs": {}, "fingerprint": ""}
+    files = {"predictions.npz": file_digest(tmp_path / "predictions.npz")}
+    write_record(tmp_path / "manifest.json", told | {"files": files})
     return lambda **other: Made(data, cal_teacher, tmp_path, **other)
 
 
