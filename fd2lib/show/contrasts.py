@@ -10,7 +10,7 @@ from fd2lib.show.dots import PAIRED, Mark, band_figure
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.grids import wrap
 from fd2lib.show.style import MUTED, RIGHT, WRONG, BookFigure
-from fd2lib.show.tables import html_table, interval_column
+from fd2lib.show.tables import cell_text, html_table, interval_column
 from fd2lib.show.titles import COLUMNS, SIGNED, VALUES, per_class, titled
 
 NOTE_WIDTH = 16  # letters
@@ -75,7 +75,7 @@ def evidence_table(evidence: pd.DataFrame) -> Html:
         links = [_link(name) for name in part["page"]]
         lines = part.assign(
             claim=part["claim"].where(~part["claim"].duplicated(), ""),
-            effect=[Interval.of(row).text(signed=True, digits=1 if row["points"] else 3) for row in records(part)],
+            effect=[cell_text(Interval.of(row), 1 if row["points"] else 3, signed=True) for row in records(part)],
             page=pd.Series(links, part.index, dtype=object),  # as texts they would be no markup
         )
         caption = VALUES["by"][key["by"]]

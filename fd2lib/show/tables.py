@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from fd2lib.data import Dataset
 
 _EDGE = "padding:.3em .5em;border-bottom:1px solid #ccd3d8;"
-_WHOLE = {"start", "method", "verdict", "set", "page", "by_images", "by_seconds", "pays"}  # words stay on one line
-_WIDE = {"difference": 8, "arm": 8, "what": 8, "claim": 9, "how": 14}  # columns that must not be squeezed, em
+# Columns whose words stay on one line, and those that must not be squeezed, em.
+_WHOLE = {"start", "method", "verdict", "effect", "set", "page", "by_images", "by_seconds", "pays"}
+_WIDE = {"difference": 8, "arm": 8, "what": 8, "claim": 9, "how": 14}
 
 
 def html_table(
@@ -49,7 +50,7 @@ def html_table(
     :func:`fd2lib.show.titles.column_title`.
     """
     names = [str(name) for name in rows]
-    shown = [[_text(value, digits, name in signed) for name, value in row.items()] for row in records(rows)]
+    shown = [[cell_text(value, digits, name in signed) for name, value in row.items()] for row in records(rows)]
     numeric = [name for name in names if pd.api.types.is_numeric_dtype(rows[name]) or _intervals(rows[name])]
 
     def line(tag: str, texts: Sequence[str]) -> str:
@@ -88,7 +89,8 @@ def _room(column: str, right: bool, tag: str) -> str:
     return f"{width}text-align:{'right' if right else 'left'}"
 
 
-def _text(value: Any, digits: int = 1, signed: bool = False) -> str:
+def cell_text(value: Any, digits: int = 1, signed: bool = False) -> str:
+    """Return what stands in a cell: of an interval a text that a phone may break."""
     if isinstance(value, Html):
         return value
     if isinstance(value, Interval):  # kept on one line by its cell, but on a phone, where it may break
@@ -319,5 +321,5 @@ def counts_table(data: "Dataset") -> Html:
 
 def facts_table(facts: Mapping[str, Any], caption: str = "") -> Html:
     """Return names and values as a two-column table."""
-    pairs = [(name, _text(value)) for name, value in facts.items()]
+    pairs = [(name, cell_text(value)) for name, value in facts.items()]
     return html_table(pd.DataFrame(pairs, columns=["name", "value"]), caption, {"name": "", "value": ""})
