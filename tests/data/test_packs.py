@@ -113,8 +113,11 @@ def test_what_a_killed_process_unpacked_goes_with_the_next(source, tmp_path, mon
     root = tmp_path / "root"
     child = os.fork()
     if child == 0:
-        monkeypatch.setattr(packs, "differences", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-        prepare("cub200", source, root, progress=False)
+        try:
+            monkeypatch.setattr(packs, "differences", lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+            prepare("cub200", source, root, progress=False)
+        finally:
+            os._exit(1)  # never goes on as a second pytest
     os.waitpid(child, 0)
     assert names_in(root) != [] and not (root / "cub200").exists()
     prepare("cub200", source, root, progress=False)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fd2lib.drive import Experiment, GridRequest, experiments_of, grid_requests, run_grid
-from fd2lib.ground import file_digest
+from fd2lib.ground import SettingError, file_digest, memory
 from fd2lib.models import create_backbone
 from fd2lib.record import STUDENTS, read_rows
 
@@ -72,6 +72,14 @@ def test_the_same_images_are_not_loaded_twice(tiny_grid):
     first = experiments[0].dataset
     assert experiments[0].with_(method="sre2lpp").dataset is first
     assert experiments[0].with_(classes="3").dataset is not first
+
+
+def test_images_that_do_not_fit_into_memory_are_refused_before_a_teacher_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "total_memory", lambda device=None: 2**20)
+    experiment = Experiment(ipc=50, runs_dir=str(tmp_path / "runs"), progress=False)
+    with pytest.raises(SettingError, match=r"distilling 50 images for each of 8 classes .* ask for a lower ipc"):
+        experiment.distill()
+    assert not (tmp_path / "runs").exists()
 
 
 def test_other_weights_under_one_path_are_another_run(tmp_path):

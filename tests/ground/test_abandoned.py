@@ -29,9 +29,12 @@ def test_a_temporary_folder_is_empty_and_goes_with_its_block(tmp_path):
 def test_what_a_killed_process_left_goes_with_the_next(tmp_path):
     child = os.fork()
     if child == 0:
-        with temporary_folder(tmp_path / "set") as folder:
-            (folder / "half").mkdir()
-            os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            with temporary_folder(tmp_path / "set") as folder:
+                (folder / "half").mkdir()
+                os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)  # never goes on as a second pytest
     os.waitpid(child, 0)
     assert len(list(tmp_path.iterdir())) == 1
     with temporary_folder(tmp_path / "set"):

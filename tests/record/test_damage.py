@@ -147,6 +147,7 @@ def test_files_are_compared_before_they_are_read_unless_they_are_too_large(tmp_p
         intact(folder, "pretrain", "out.txt")
     monkeypatch.setattr(manifest._Checks, "largest", math.inf)  # and is put back
     Machine(check_up_to=1).load()
+    assert manifest._Checks.largest == 2**30
     with pytest.raises(ArtefactError, match=r"out.txt has changed since its run"):
         intact(folder, "pretrain", "out.txt")
     check_up_to(5)
