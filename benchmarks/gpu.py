@@ -26,7 +26,7 @@ from fd2lib.measure import Bench, bench_cases
 from fd2lib.measure.cases import Case, make_teacher
 from fd2lib.measure.steps import Work
 from fd2lib.record import BENCH
-from fd2lib.stages.common import autocast, deterministic
+from fd2lib.stages.computing import autocast, deterministic
 
 COLUMNS = [*BENCH.columns, "waits", "where"]
 

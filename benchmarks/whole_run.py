@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from fd2lib.drive import Experiment
-from fd2lib.stages.common import write_history
+from fd2lib.stages.course import write_history
 
 TIMES = {"pretrain": 10, "distill": 10, "relabel": 20, "evaluate": 20}  # of the recipe's 10, 150, 80 and 80
 SHORT = "pretrain.epochs=1 distill.iterations=15 relabel.epochs=4"

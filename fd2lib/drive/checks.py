@@ -9,7 +9,7 @@ from fd2lib.ground import DataError, DistillSettings, PretrainSettings, Recipe, 
 from fd2lib.ground.paths import require_output_folder
 from fd2lib.ground.typed import parse_phases
 from fd2lib.models.available import require_backbone
-from fd2lib.stages.common import compiled
+from fd2lib.stages.computing import compiled
 from fd2lib.stages.objective import require_heads
 from fd2lib.stages.room import require_room
 from fd2lib.stages.starts import require_images

@@ -23,8 +23,8 @@ from fd2lib.ground import (
     read_tables,
     require,
 )
+from fd2lib.ground.by_stage import stage_settings
 from fd2lib.ground.declaration import setting_fields
-from fd2lib.ground.settings import stage_settings
 from fd2lib.record import row_identity
 
 OWN = "recipe"  # among starts: each method's own

@@ -4,6 +4,7 @@ Nor PyTorch, which takes seconds: functions that need it import it, and ``fd2lib
 """
 
 from fd2lib.ground.batches import batch_sizes
+from fd2lib.ground.by_stage import build_settings, declare_setting
 from fd2lib.ground.declaration import StageSettings, identity, setting, setting_values
 from fd2lib.ground.devices import widest_float
 from fd2lib.ground.errors import (
@@ -43,14 +44,7 @@ from fd2lib.ground.random import derive_seed, make_generator, seeded_initialisat
 from fd2lib.ground.ranks import from_all, from_first, is_first, mapped, rank, share, together, world
 from fd2lib.ground.recipe_files import SCALES, add_recipes, read_tables, read_toml
 from fd2lib.ground.recipes import Recipe, list_bundles, list_methods, list_teacher_kinds, load_recipe
-from fd2lib.ground.settings import (
-    DistillSettings,
-    EvaluateSettings,
-    PretrainSettings,
-    RelabelSettings,
-    build_settings,
-    declare_setting,
-)
+from fd2lib.ground.settings import DistillSettings, EvaluateSettings, PretrainSettings, RelabelSettings
 from fd2lib.ground.typed import fitting_option, parse_names, parse_numbers
 
 settle_injected()  # in a notebook, whose first import of any room comes by here

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fd2lib.ground.by_stage import STAGES, build_settings
 from fd2lib.ground.declaration import fitting, setting_fields
 from fd2lib.ground.errors import SettingError, require, shortened, unknown
 from fd2lib.ground.recipe_files import GENERAL
-from fd2lib.ground.settings import STAGES, GeneralSettings, build_settings
+from fd2lib.ground.settings import GeneralSettings
 
 Entry = dict[str, Any]  # {"value": …, "from": where it comes from}
 TRAINED = ("pretrain", "evaluate")  # stages whose batches several processes can share

@@ -7,9 +7,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from fd2lib.ground.by_stage import STAGES
 from fd2lib.ground.errors import SettingError, shortened, unknown
 from fd2lib.ground.files import require_file
-from fd2lib.ground.settings import STAGES
 
 GENERAL = "general"
 SCALES = ("toy", "reduced", "paper")

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fd2lib.ground.by_stage import STAGES
 from fd2lib.ground.errors import SettingError, require
 from fd2lib.ground.layers import SEED_OFFSETS, Layers, Resolved, parse_overrides
 from fd2lib.ground.ranks import world
 from fd2lib.ground.recipe_files import SCALES, read_tables
-from fd2lib.ground.settings import STAGES, DistillSettings, EvaluateSettings, PretrainSettings, RelabelSettings
+from fd2lib.ground.settings import DistillSettings, EvaluateSettings, PretrainSettings, RelabelSettings
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from fd2lib.ground import DistillSettings, SettingError, declare_setting
+from fd2lib.ground.by_stage import stage_settings
 from fd2lib.ground.channels import LayerStatistics
 from fd2lib.ground.declaration import setting_fields
-from fd2lib.ground.settings import stage_settings
 from fd2lib.losses.pretrain import PRETRAIN_TITLES
 
 TOTAL = "total"  # the weighted sum, a column beside the terms

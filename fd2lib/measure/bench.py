@@ -26,7 +26,7 @@ from fd2lib.measure.measured import provenance_columns
 from fd2lib.measure.steps import Work, prepare
 from fd2lib.record import BENCH, provenance, reset_peak_memory
 from fd2lib.stages import resolve_device
-from fd2lib.stages.common import deterministic
+from fd2lib.stages.computing import deterministic
 
 CLOCKS = ("auto", "processor", "wall")
 _GROWING = ("batch", "classes", "maps", "earlier")

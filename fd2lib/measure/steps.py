@@ -42,7 +42,7 @@ from fd2lib.stages import (
     run_pretrain,
     run_relabel,
 )
-from fd2lib.stages.common import autocast, normalize_pixels, to_unit
+from fd2lib.stages.computing import autocast, normalize_pixels, to_unit
 from fd2lib.stages.distilled import load_distilled
 from fd2lib.stages.finite import Watch
 from fd2lib.stages.labels import epoch_logits, load_teachers

@@ -26,8 +26,8 @@ from fd2lib.ground import (
     unknown,
     write_text,
 )
+from fd2lib.ground.by_stage import STAGES
 from fd2lib.ground.declaration import identifying, setting_fields
-from fd2lib.ground.settings import STAGES
 from fd2lib.record.columns import STUDENTS, Table
 
 # What the settings of a row were called before.

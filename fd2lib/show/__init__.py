@@ -22,6 +22,7 @@ if typing.TYPE_CHECKING:
     from fd2lib.show.explorer import explorer
     from fd2lib.show.frames import Html, class_viewer, folded, is_live, points
     from fd2lib.show.grids import captioned_images, over_under, strip, to_pixels
+    from fd2lib.show.html_tables import grouped_tables, html_table
     from fd2lib.show.ladders import gains_figure, gains_table, grain_pictures, trends_table
     from fd2lib.show.pages import (
         file_provenance,
@@ -55,8 +56,6 @@ if typing.TYPE_CHECKING:
         differences_table,
         facts_table,
         geometry_table,
-        grouped_tables,
-        html_table,
         pairs_table,
         registry_table,
         results_tables,

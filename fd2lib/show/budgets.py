@@ -7,8 +7,8 @@ import pandas as pd
 from fd2lib.analyse import DECIDED, Interval, LabelBudget, records
 from fd2lib.show.dots import Mark, Rule, dots_figure
 from fd2lib.show.frames import Html, sentences
+from fd2lib.show.html_tables import grouped_tables, html_table
 from fd2lib.show.style import INK, RIGHT, BookFigure
-from fd2lib.show.tables import grouped_tables, html_table
 from fd2lib.show.titles import COLUMNS, SIGNED, per_class, place_title
 
 

@@ -9,8 +9,8 @@ from fd2lib.analyse import NOT_MEASURED, PLACE, SCORES, Interval, parts, records
 from fd2lib.show.dots import PAIRED, Mark, band_figure
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.grids import wrap
+from fd2lib.show.html_tables import cell_text, html_table, interval_column
 from fd2lib.show.style import MUTED, RIGHT, WRONG, BookFigure
-from fd2lib.show.tables import cell_text, html_table, interval_column
 from fd2lib.show.titles import COLUMNS, SIGNED, VALUES, per_class, titled
 
 NOTE_WIDTH = 16  # letters

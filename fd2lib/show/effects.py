@@ -9,8 +9,8 @@ from fd2lib.analyse import DECIDED, Interval, StudyResults, arm_means, records
 from fd2lib.analyse.learned import MEASURED
 from fd2lib.show.dots import PAIRED, Mark, Rule, band_figure, beside, dots_figure
 from fd2lib.show.frames import Html, sentences
+from fd2lib.show.html_tables import html_table
 from fd2lib.show.style import OTHER, RIGHT, WRONG, BookFigure
-from fd2lib.show.tables import html_table
 from fd2lib.show.titles import per_class, place_title, titled, word
 
 _LOOKS = ((RIGHT, "o"), (WRONG, "^"), (OTHER, "s"))  # of IPC, in turn

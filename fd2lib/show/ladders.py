@@ -12,8 +12,8 @@ from fd2lib.data.plumage import draw_class, draw_scene
 from fd2lib.show.contrasts import NOT_ALL, probability
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.grids import image_grid, wrap
+from fd2lib.show.html_tables import html_table, interval_column
 from fd2lib.show.style import INK, RIGHT, SMALL, WRONG, BookFigure, add_legend, new_figure
-from fd2lib.show.tables import html_table, interval_column
 from fd2lib.show.titles import COLUMNS, SIGNED
 
 LOOKS = ((WRONG, "^", -0.08), (RIGHT, "o", 0.08), (INK, "s", 0.0))  # of contrasts: colour, marker, place beside a set

@@ -14,7 +14,8 @@ from fd2lib.analyse import Interval, named
 from fd2lib.ground import Recipe
 from fd2lib.record import file_digest, provenance, read_manifest, reading_provenance
 from fd2lib.show.frames import Html, folded, sentences, viewer
-from fd2lib.show.tables import facts_table, html_table
+from fd2lib.show.html_tables import html_table
+from fd2lib.show.tables import facts_table
 from fd2lib.show.titles import per_class
 
 if TYPE_CHECKING:

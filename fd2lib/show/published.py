@@ -11,7 +11,7 @@ from fd2lib.analyse import NOT_MEASURED, Interval, parts, records
 from fd2lib.analyse.paper import BESIDE, PAPER_SCALE
 from fd2lib.data import list_datasets
 from fd2lib.show.frames import Html, folded, sentences
-from fd2lib.show.tables import html_table
+from fd2lib.show.html_tables import html_table
 from fd2lib.show.titles import REMARKS, place_title, word
 
 _MARK = "†"

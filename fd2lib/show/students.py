@@ -8,7 +8,7 @@ import pandas as pd
 from fd2lib.analyse import records
 from fd2lib.ground import SettingError
 from fd2lib.show.frames import Html
-from fd2lib.show.tables import html_table
+from fd2lib.show.html_tables import html_table
 from fd2lib.show.titles import COLUMNS, place_title, word
 
 FIRST = ("method", "scale", "place", "ipc", "last_top1", "known", "start", "seed")  # others can be chosen

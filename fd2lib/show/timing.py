@@ -8,8 +8,8 @@ from fd2lib.analyse import PEAKS, Interval, parts, records
 from fd2lib.analyse.costs import STAGES
 from fd2lib.analyse.speed import GROWING, MACHINE
 from fd2lib.show.frames import Html, folded, sentences
+from fd2lib.show.html_tables import html_table
 from fd2lib.show.style import MUTED, RIGHT, BookFigure, add_legend, new_figure
-from fd2lib.show.tables import html_table
 from fd2lib.show.titles import CAPTIONS, COLUMNS, word
 
 _NONE = "Nothing was measured: fd2lib bench does it."

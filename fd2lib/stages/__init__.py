@@ -9,7 +9,7 @@ import typing
 from fd2lib.ground import doors
 
 if typing.TYPE_CHECKING:
-    from fd2lib.stages.common import resolve_device, to_unit
+    from fd2lib.stages.computing import resolve_device, to_unit
     from fd2lib.stages.distill import DistillInputs, DistillResult, run_distill
     from fd2lib.stages.distilled import DistilledImages, load_distilled, write_pngs
     from fd2lib.stages.evaluate import EvaluateInputs, EvaluateResult, predict_student, run_evaluate

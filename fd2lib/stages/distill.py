@@ -20,15 +20,8 @@ from tqdm.auto import tqdm
 from fd2lib.data import Dataset
 from fd2lib.ground import DistillSettings, SettingError, atomic_path, from_first, is_whole, share, stamped_files
 from fd2lib.record import RunFolder, content_fingerprint
-from fd2lib.stages.common import (
-    DatasetInputs,
-    Made,
-    StageResult,
-    run_stage,
-    teacher_fingerprints,
-    to_pixels,
-    write_history,
-)
+from fd2lib.stages.computing import to_pixels
+from fd2lib.stages.course import DatasetInputs, Made, StageResult, run_stage, teacher_fingerprints, write_history
 from fd2lib.stages.distilled import IMAGES, load_tensors, write_pngs
 from fd2lib.stages.labels import load_teachers
 from fd2lib.stages.objective import FIRST_COLUMNS, Objective, active_terms, history_columns

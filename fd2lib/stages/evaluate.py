@@ -5,49 +5,26 @@ selected on test images, as its name says wherever it is shown.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from fd2lib.data import Batch, Dataset, ImageSplit, batches, resident
-from fd2lib.ground import (
-    EvaluateSettings,
-    RelabelSettings,
-    SettingError,
-    atomic_stream,
-    build_settings,
-    is_first,
-    mapped,
-)
-from fd2lib.losses import soft_label_loss
-from fd2lib.models import Backbone, Teacher, create_backbone
+from fd2lib.ground import EvaluateSettings, SettingError, atomic_stream, is_first, mapped
+from fd2lib.models import Backbone, create_backbone
 from fd2lib.record import RunFolder, content_fingerprint, read_manifest
-from fd2lib.stages.common import (
-    DatasetInputs,
-    Made,
-    StageResult,
-    autocast,
-    compiled,
-    normalize_pixels,
-    run_epochs,
-    run_stage,
-    to_unit,
-)
-from fd2lib.stages.distilled import load_distilled
+from fd2lib.stages.computing import autocast, compiled, normalize_pixels, to_unit
+from fd2lib.stages.course import DatasetInputs, Made, StageResult, run_epochs, run_stage
 from fd2lib.stages.finite import Watch
-from fd2lib.stages.label_store import StoredLabels, as_stored
-from fd2lib.stages.labels import epoch_logits, load_teachers, soft_labels, view_labels
+from fd2lib.stages.lesson import Lesson
 from fd2lib.stages.parallel import Crew
 from fd2lib.stages.pixel_statistics import Statistics, pixel_statistics
-from fd2lib.stages.sources import source_folders
 from fd2lib.stages.student import STUDENT, save_student
-from fd2lib.views import BatchPlan, apply_plan, halves, plan_epoch
+from fd2lib.views import halves
 
 
 @dataclass(frozen=True)
@@ -92,7 +69,12 @@ def run_evaluate(
     """
 
     def make(run: RunFolder, device: torch.device) -> Made:
-        history = _train(_Lesson.load(inputs, settings, device), inputs.dataset, run, progress)
+        history = _train(
+            Lesson.load(Path(inputs.labels), len(inputs.dataset.classes), settings, device),
+            inputs.dataset,
+            run,
+            progress,
+        )
         tested = [row["test_accuracy"] for row in history if row["test_accuracy"] != ""]
         accuracies = {"last_accuracy": tested[-1], "best_accuracy": max(tested)}
         files = ["history.csv", "predictions.npz", STUDENT]
@@ -101,58 +83,7 @@ def run_evaluate(
     return run_stage(EvaluateResult, settings, inputs, out_dir, device, make)
 
 
-@dataclass(frozen=True)
-class _Lesson:
-    """What a student learns from: images in [0, 1], class labels, and soft labels stored or recomputed."""
-
-    settings: EvaluateSettings
-    relabel: RelabelSettings
-    images: Tensor  # [N, 3, S, S]
-    labels: Tensor  # [N]
-    stored: StoredLabels | None
-    teachers: list[Teacher]
-
-    @classmethod
-    def load(cls, inputs: EvaluateInputs, settings: EvaluateSettings, device: torch.device) -> "_Lesson":
-        manifest = read_manifest(inputs.labels, "relabel")
-        relabel = build_settings("relabel", manifest["settings"], as_before=True)
-        named = manifest["result"]["distilled"], manifest["result"]["teachers"]
-        folder, *makers = source_folders(Path(inputs.labels), *named, manifest["inputs"])
-        distilled = load_distilled(folder, relabel.ipc)
-        if len(distilled.classes) != len(inputs.dataset.classes):
-            raise SettingError(
-                f"{inputs.labels} has labels for {len(distilled.classes)} classes, the data set has "
-                f"{len(inputs.dataset.classes)}; evaluate on the classes that were distilled."
-            )
-        images, labels = to_unit(distilled.images.to(device)), distilled.labels.to(device)
-        stored, teachers = None, []
-        if settings.labels == "soft" and relabel.store:
-            stored = StoredLabels.read(inputs.labels)
-        elif settings.labels == "soft":
-            teachers = load_teachers(makers, device, relabel.compiled)
-            if relabel.regime == "fixed":  # labels of the images, whatever their views: asked once
-                stored = StoredLabels.made(epoch_logits(relabel, teachers, images, 0), relabel.bits)
-        return cls(settings, relabel, images, labels, stored, teachers)
-
-    def epoch(self, epoch: int) -> Iterator[tuple[BatchPlan, Tensor, Tensor | None]]:
-        """Yield (plan, views in [0, 1], teacher logits or None) for every batch of an epoch."""
-        device, relabel, position = self.images.device, self.relabel, 0
-        plans, stored = plan_epoch(relabel, len(self.images), self.images.shape[-1], epoch, device), None
-        if self.stored is not None:
-            stored = view_labels(relabel, self.stored.epoch(epoch, device), plans, self.settings.temperature)
-        for plan in plans:
-            views, logits = apply_plan(self.images, plan), None
-            if stored is not None:
-                logits = stored[position : position + len(plan)]
-            elif self.teachers:
-                with autocast(device, relabel.precision):
-                    logits = soft_labels(self.teachers, views, mode=relabel.label_mode, source=relabel.label_source)
-                logits = as_stored(logits, relabel.bits)
-            position += len(plan)
-            yield plan, views, logits
-
-
-def _train(lesson: _Lesson, data: Dataset, run: RunFolder, progress: bool) -> list[dict[str, Any]]:
+def _train(lesson: Lesson, data: Dataset, run: RunFolder, progress: bool) -> list[dict[str, Any]]:
     settings, device, epochs = lesson.settings, lesson.images.device, lesson.relabel.epochs
     asked: dict[str, Any] = {"init": settings.student_init, "stem": settings.stem, "seed": settings.seed}
     student = create_backbone(settings.student, data.num_classes, image_size=data.image_size, features=False, **asked)
@@ -217,7 +148,7 @@ def _optimizer(student: Backbone, settings: EvaluateSettings) -> tuple[torch.opt
 def _run_epoch(
     student: Backbone,
     optimizer: torch.optim.Optimizer,
-    lesson: _Lesson,
+    lesson: Lesson,
     epoch: int,
     statistics: Statistics,
     crew: Crew,
@@ -233,21 +164,13 @@ def _run_epoch(
             for turn in turns:
                 with autocast(images.device, lesson.settings.precision), turn.statistics():
                     output = network(images[turn.own]).logits
-                loss = _loss(output.float(), plan, turn.own, logits, lesson) * turn.weight
+                loss = lesson.loss(output.float(), plan, turn.own, logits) * turn.weight
                 torch.autograd.backward(loss)
                 total += loss.detach()
         optimizer.step()
         watch.see([total])  # a sum that is no longer finite stays so
         count += 1
     return crew.mean(total).item() / count
-
-
-def _loss(output: Tensor, plan: BatchPlan, part: slice, logits: Tensor | None, lesson: _Lesson) -> Tensor:
-    if logits is not None:
-        return soft_label_loss(output, logits[part], lesson.settings.temperature)
-    own = lesson.labels[plan.indices]
-    mixed = own[plan.permutation]
-    return plan.lam * F.cross_entropy(output, own[part]) + (1 - plan.lam) * F.cross_entropy(output, mixed[part])
 
 
 @torch.no_grad()

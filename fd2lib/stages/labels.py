@@ -10,7 +10,7 @@ from fd2lib.ground import RelabelSettings, SettingError, ShapeError, unknown, wi
 from fd2lib.models import Teacher, batch_statistics
 from fd2lib.models.teacher import DESCRIPTION, WEIGHTS
 from fd2lib.record import intact
-from fd2lib.stages.common import autocast, compiled
+from fd2lib.stages.computing import autocast, compiled
 from fd2lib.views import BatchPlan, apply_plan, plan_epoch
 from fd2lib.views import halves as half_batches
 

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 from fd2lib.ground import DistillSettings, TrainingError, make_generator
 from fd2lib.ground.typed import parse_phases
 from fd2lib.models import Teacher
-from fd2lib.stages.common import autocast, sent_ahead, to_pixels, to_unit
+from fd2lib.stages.computing import autocast, sent_ahead, to_pixels, to_unit
 from fd2lib.stages.finite import Watch
 from fd2lib.stages.kept import kept_pixels
 from fd2lib.stages.objective import Objective, active_terms, history_columns

@@ -6,29 +6,29 @@ on test images.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from fd2lib.data import Dataset, ImageSplit, batches, resident
-from fd2lib.ground import PretrainSettings, atomic_stream, batch_sizes, from_first, make_generator, widest_float
+from fd2lib.ground import PretrainSettings, atomic_stream, from_first, make_generator
 from fd2lib.losses import pretrain_loss
 from fd2lib.losses.pretrain import PretrainTerms
-from fd2lib.models import Teacher, create_teacher, pick_maps
+from fd2lib.models import Teacher, create_teacher
 from fd2lib.record import RunFolder
-from fd2lib.stages.common import DatasetInputs, Made, StageResult, autocast, run_epochs, run_stage, sent_ahead, to_unit
+from fd2lib.stages.computing import autocast, sent_ahead, to_unit
+from fd2lib.stages.course import DatasetInputs, Made, StageResult, run_epochs, run_stage
 from fd2lib.stages.finite import Watch
 from fd2lib.stages.parallel import Crew, Turn
 from fd2lib.stages.pixel_statistics import pixel_statistics
-from fd2lib.views import attention_crop, attention_drop, crop_resize, random_resized_crop_boxes, training_views
+from fd2lib.stages.teacher_views import Draws, attention_views, draw_epoch, random_views
+from fd2lib.views import training_views
 
-_RANDOM_CROP_SCALE = 0.25  # smallest area, ours: about what attention crops keep
 _FILES = ["teacher.safetensors", "teacher.json", "history.csv", "predictions.npz"]
 
 
@@ -113,7 +113,7 @@ def _run_epoch(
     sums: dict[str, Tensor] = {}
     device, order = teacher.mean.device, make_generator(settings.seed, "pretrain", epoch)
     steps = batches(split, settings.batch_size, device, order)
-    drawn = sent_ahead(_draws(teacher, settings, epoch, len(split)), device)
+    drawn = sent_ahead(draw_epoch(teacher, settings, epoch, len(split)), device)
     for (images, labels, _), draws in zip(steps, drawn, strict=True):
         (turn,) = crew.turns([slice(0, len(labels))])
         own = draws if turn.group is None else draws.of(turn.own)
@@ -132,50 +132,13 @@ def _run_epoch(
     return {"epoch": epoch, "learning_rate": rate, **means}
 
 
-class _Draws(NamedTuple):
-    """What chance decides in one step of B images; empty where the settings ask for no such draw."""
-
-    views: Tensor  # [6, B], of training_views
-    counterfactual: Tensor  # attention for the head on the images, [B, M, h, w]
-    maps: Tensor  # of pick_maps, [B, 2]
-    thresholds: Tensor  # of attention crops and drops, [2, B]
-    further: Tensor  # attention for the head on further views, [2B, M, h, w]
-    boxes: Tensor  # of random crops, [2B, 4]
-
-    def of(self, own: slice) -> "_Draws":
-        """Return those of some of the images."""
-        further, boxes = (torch.cat([half[own] for half in both.chunk(2)]) for both in (self.further, self.boxes))
-        thresholds = self.thresholds[:, own]
-        return _Draws(self.views[:, own], self.counterfactual[own], self.maps[own], thresholds, further, boxes)
-
-
-def _draws(teacher: Teacher, settings: PretrainSettings, epoch: int, images: int) -> Iterator[_Draws]:
-    """Draw an epoch's steps, on the CPU."""
-    grid = (teacher.head.num_maps, *teacher.backbone.feature_size) if teacher.head is not None else (0, 0, 0)
-    for step, count in enumerate(batch_sizes(images, settings.batch_size)):
-        led = count if settings.views == "release" and teacher.head is not None else 0
-        random = count if settings.views == "random" else 0
-        address = (settings.seed, "pretrain", epoch, step)
-        draw = partial(torch.rand, generator=make_generator(*address))  # in the order in which they are used
-        yield _Draws(
-            views=draw(6, count),
-            counterfactual=2 * draw(count, *grid),
-            maps=draw(led, 2, dtype=torch.float64).to(widest_float(teacher.mean.device)),
-            thresholds=draw(2, led),
-            further=2 * draw(2 * (led + random), *grid),
-            boxes=random_resized_crop_boxes(
-                2 * random, teacher.image_size, make_generator(*address, "crops"), _RANDOM_CROP_SCALE
-            ),
-        )
-
-
 def _losses(
     teacher: Teacher,
     network: nn.Module,
     images: Tensor,
     labels: Tensor,
     settings: PretrainSettings,
-    draws: _Draws,
+    draws: Draws,
     turn: Turn,
 ) -> dict[str, Tensor]:
     """One step's loss terms and accuracy in %, of the turn's images; moves the prototypes by the whole batch's.
@@ -186,9 +149,9 @@ def _losses(
     output = network(images, None, draws.counterfactual, stop_gradient=reads_only)  # logits [B, K]
     raw, prototypes, further = output.attention, teacher.prototypes, None
     if settings.views == "random":
-        further = network(_random_views(images, draws.boxes), None, draws.further, stop_gradient=reads_only)
+        further = network(random_views(images, draws.boxes), None, draws.further, stop_gradient=reads_only)
     elif settings.views == "release" and raw is not None:
-        views = _attention_views(images, raw.attention_maps, draws)
+        views = attention_views(images, raw.attention_maps, draws)
         further = network(views, None, draws.further, stop_gradient=reads_only)
     alone = raw is None or reads_only  # nothing but its own cross-entropy trains the backbone
     terms = pretrain_loss(
@@ -205,21 +168,6 @@ def _losses(
         prototypes.update(turn.rows(raw.part_features.detach().float()), turn.rows(labels))
     predicted = (output.logits if raw is None else raw.logits).argmax(1)
     return terms._asdict() | {"train_accuracy": 100 * (predicted == labels).float().mean()}
-
-
-def _random_views(images: Tensor, boxes: Tensor) -> Tensor:
-    """Two random crops of each image, [2B, 3, S, S]: as many passes as attention crops and drops take."""
-    views = crop_resize(images.repeat(2, 1, 1, 1), boxes, images.shape[-1])
-    return views.contiguous(memory_format=torch.channels_last)
-
-
-@torch.no_grad()
-def _attention_views(images: Tensor, maps: Tensor, draws: _Draws) -> Tensor:
-    """Crops, then drops: [2B, 3, S, S], each led by one attention map per image."""
-    crop_map, drop_map = pick_maps(maps.detach().float(), draws.maps)
-    crops = attention_crop(images, crop_map, 0.4 + 0.2 * draws.thresholds[0])
-    drops = attention_drop(images, drop_map, 0.2 + 0.3 * draws.thresholds[1])
-    return torch.cat([crops, drops]).contiguous(memory_format=torch.channels_last)
 
 
 def _test(teacher: Teacher, data: Dataset, run: RunFolder, device: torch.device) -> dict[str, float | None]:

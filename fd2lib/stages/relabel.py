@@ -13,7 +13,8 @@ from tqdm.auto import tqdm
 
 from fd2lib.ground import RelabelSettings, from_first, is_first, mapped, world
 from fd2lib.record import RunFolder, content_fingerprint
-from fd2lib.stages.common import Made, StageResult, run_stage, teacher_fingerprints, to_unit
+from fd2lib.stages.computing import to_unit
+from fd2lib.stages.course import Made, StageResult, run_stage, teacher_fingerprints
 from fd2lib.stages.distilled import load_distilled
 from fd2lib.stages.label_store import LabelWriter, label_files
 from fd2lib.stages.labels import epoch_logits, load_teachers

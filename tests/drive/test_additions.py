@@ -9,7 +9,7 @@ from fd2lib.data import list_datasets, registry
 from fd2lib.drive import Experiment, list_studies, load_plan, load_plugin
 from fd2lib.drive.cli import main
 from fd2lib.ground import SettingError, add_recipes, list_methods, recipe_files
-from fd2lib.ground.settings import STAGES
+from fd2lib.ground.by_stage import STAGES
 from fd2lib.losses import terms
 from fd2lib.record import read_rows
 

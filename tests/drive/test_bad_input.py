@@ -31,8 +31,9 @@ from fd2lib.ground import (
     parse_numbers,
     parse_overrides,
 )
+from fd2lib.ground.by_stage import STAGES
 from fd2lib.ground.layers import CALLERS
-from fd2lib.ground.settings import STAGES, GeneralSettings
+from fd2lib.ground.settings import GeneralSettings
 from fd2lib.ground.typed import parse_phases
 
 RESULTS = Path(__file__).parents[2] / "results" / "bad_input.csv"

@@ -14,7 +14,7 @@ from fd2lib.ground import (
     parse_numbers,
     parse_overrides,
 )
-from fd2lib.ground.settings import STAGES
+from fd2lib.ground.by_stage import STAGES
 
 
 @pytest.mark.parametrize("scale", SCALES)

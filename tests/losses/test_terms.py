@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from fd2lib.ground import DistillSettings, SettingError, identity, load_recipe
-from fd2lib.ground.settings import STAGES
+from fd2lib.ground.by_stage import STAGES
 from fd2lib.losses import (
     PRETRAIN_TITLES,
     PretrainTerms,

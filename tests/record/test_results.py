@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fd2lib.drive import list_plans, load_plan, planned
 from fd2lib.drive.plans import MEASURED_BY
 from fd2lib.ground import ArtefactError, SettingError, declare_setting, identity, load_recipe
-from fd2lib.ground.settings import STAGES, stage_settings
+from fd2lib.ground.by_stage import STAGES, stage_settings
 from fd2lib.record import (
     STUDENTS,
     TABLES,

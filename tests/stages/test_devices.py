@@ -23,7 +23,7 @@ from fd2lib.stages import (
     run_relabel,
     soft_labels,
 )
-from fd2lib.stages.common import compiled
+from fd2lib.stages.computing import compiled
 from fd2lib.stages.labels import load_teachers
 
 COMPILER = shutil.which(os.environ.get("CXX", "g++"))

@@ -35,7 +35,9 @@ from fd2lib.stages import (
     run_pretrain,
     run_relabel,
 )
-from fd2lib.stages.common import sent_ahead
+from fd2lib.stages.computing import sent_ahead
+from fd2lib.stages.lesson import Lesson
+from fd2lib.stages.teacher_views import Draws
 from fd2lib.views import per_channel
 
 FILE = Path(__file__).parents[2] / "results" / "rehearsal.csv"
@@ -219,7 +221,7 @@ LOOPS = {
     "pretrain": (pretrain, "_losses", "cal"),
     "distill": (optimise, "_view", "sre2lpp_fd2"),
     "relabel": (labels, "apply_plan", "batch"),
-    "evaluate": (evaluate, "_loss", "batch"),
+    "evaluate": (Lesson, "loss", "batch"),
 }
 
 
@@ -252,11 +254,11 @@ def test_a_constant_that_someone_makes_in_a_loop_is_counted(stage_run, tmp_path,
 
 
 def test_draws_are_sent_for_many_steps_at_once_and_stay_what_they_are():
-    draws = [pretrain._Draws(*(torch.rand(2, step + 1, 3) for _ in range(6))) for step in range(5)]
+    draws = [Draws(*(torch.rand(2, step + 1, 3) for _ in range(6))) for step in range(5)]
     assert list(sent_ahead(draws, torch.device("cpu"))) == draws
     with Rehearsal() as seen:
         there = list(sent_ahead(draws, DEVICE, steps=2))
         assert all(value.device == DEVICE for draw in there for value in draw)
-        back = [pretrain._Draws(*(value.cpu() for value in draw)) for draw in there]
+        back = [Draws(*(value.cpu() for value in draw)) for draw in there]
     assert all(torch.equal(*pair) for one, two in zip(draws, back, strict=True) for pair in zip(one, two, strict=True))
     assert seen.copies.total() == 3 * 6

@@ -11,7 +11,7 @@ import torch
 
 from fd2lib.record import read_manifest
 from fd2lib.stages import DistillInputs, run_distill
-from fd2lib.stages.common import deterministic
+from fd2lib.stages.computing import deterministic
 
 SCRIPT = """
 import sys

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from fd2lib.ground import SettingError, declare_setting
-from fd2lib.ground.settings import STAGES
+from fd2lib.ground.by_stage import STAGES
 from fd2lib.losses import Term, register_term, term_titles, terms
 from fd2lib.stages import DistillInputs, load_distilled, run_distill
 from fd2lib.stages.objective import FIRST_COLUMNS
