@@ -59,7 +59,8 @@ def parameters_for(name):
 
 def behind(name):
     """What lies behind a page besides its parameters: another text where images or tables that it is given changed."""
-    from fd2lib.ground.paths import folder_state, images_state
+    from fd2lib.data.places import images_state
+    from fd2lib.ground.paths import folder_state
 
     mine = {key: os.path.expanduser(value) for key, value in GIVEN.items() if key in ACCEPTED[name]}
     tables = ("project", "attention", "geometry", "gallery", *(["results"] if name >= "55" else []))
@@ -87,10 +88,10 @@ def written_plan(given):
 def grid():
     """The plan, what the machine is told, and the plan's jobs and pages as plain tables, or leave with an error."""
     # Imported only where needed: the library takes seconds to import, and this file is parsed on every call.
+    from fd2lib.data.places import images_state
     from fd2lib.drive import GridRequest, load_plan, plan_jobs
     from fd2lib.drive.request import Machine, todays_names
     from fd2lib.ground import Fd2Error, SettingError, write_json
-    from fd2lib.ground.paths import images_state
 
     try:
         asked = {key: value for key, value in GIVEN.items() if key not in ("datasets", "plan")}

@@ -1,5 +1,6 @@
-"""Where image sets lie below a root, and the names of one's own for them; nothing is read here."""
+"""Where image sets lie below a root, the names of one's own for them, and whether files changed; none is read here."""
 
+import contextlib
 import os
 import unicodedata
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import NamedTuple
 
 from fd2lib.data.registry import Reader, get_reader
 from fd2lib.ground import UNPRINTABLE, DataError, SettingError
+from fd2lib.ground.paths import folder_state
 
 
 def image_set_name(dataset: str, root: str | Path, given: str) -> str:
@@ -56,3 +58,19 @@ def locate(reader: Reader, root: Path) -> Place | None:
             if os.path.isdir(base / unpacked):
                 return Place(base / unpacked, reader.read is None)
     return None
+
+
+def images_state(dataset: str, root: str | Path) -> str:
+    """Return :func:`fd2lib.ground.paths.folder_state` of where a set lies; nothing for sets that the library draws.
+
+    All below the root counts where the set lies nowhere there, or is one that only its user's code knows.
+    """
+    if not root and not os.environ.get("FD2LIB_DATA_ROOT"):
+        return ""
+    place, below = None, data_root(dataset, root)
+    with contextlib.suppress(SettingError):
+        reader = get_reader(dataset)
+        if reader.info.embedded:
+            return ""
+        place = locate(reader, below)
+    return folder_state(place.path if place else below)

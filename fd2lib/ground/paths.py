@@ -63,15 +63,3 @@ def folder_state(*paths: str | Path) -> str:
                 continue
             seen.update(f"{os.fsencode(file)!r} {told.st_size} {told.st_mtime_ns}\n".encode())
     return seen.hexdigest()[:16]
-
-
-def images_state(dataset: str, data_root: str) -> str:
-    """Return :func:`folder_state` of the folder that holds a set's images; nothing for the embedded ones.
-
-    Where a set does not lie in a folder of its name, all below the root counts.
-    """
-    root = data_root or os.environ.get("FD2LIB_DATA_ROOT", "")
-    if not root or dataset.startswith("plumage"):
-        return ""
-    place = Path(root).expanduser()
-    return folder_state(place / dataset if (place / dataset).is_dir() else place)
