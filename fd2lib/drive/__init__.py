@@ -10,7 +10,7 @@ if typing.TYPE_CHECKING:
     from fd2lib.drive.jobs import Job, gather_rows, plan_jobs, run_job
     from fd2lib.drive.notebooks import run_notebook
     from fd2lib.drive.plans import Plan, list_plans, load_plan, planned
-    from fd2lib.drive.questions import differences, evidence, planned_verdicts
+    from fd2lib.drive.questions import differences, evidence, planned_ladders, planned_verdicts
     from fd2lib.drive.request import GridRequest, Request, load_plugin
     from fd2lib.drive.runs import experiments_of, run_grid, run_plan, study_grid
     from fd2lib.drive.studies import (

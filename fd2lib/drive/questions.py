@@ -12,6 +12,7 @@ from fd2lib.analyse import (
     NOT_MEASURED,
     NUMBERS,
     Interval,
+    Ladder,
     contrast_differences,
     factor_effects,
     geometry_differences,
@@ -21,19 +22,21 @@ from fd2lib.analyse import (
     mass_differences,
     paired_difference,
     records,
+    trends,
     verdicts,
 )
 from fd2lib.analyse.verdicts import NONE
 from fd2lib.drive.committed import committed_studies
 from fd2lib.drive.plans import load_plan
 from fd2lib.drive.request import Common
-from fd2lib.drive.studies import parse_studies, studies_found
+from fd2lib.drive.studies import load_study, parse_studies, studies_found
 from fd2lib.ground import SettingError, read_tables
 from fd2lib.record import read_rows
 
 _SHOWN = ("how", "points", "page")  # of a measure
 _TOLD = (*_SHOWN, "source", "claimed")  # the rest are columns of its source's differences
-SOURCES = ("plan", "study", "factors", "trial", "attention", "geometry")  # of evidence; two words with a name
+SOURCES = ("plan", "study", "factors", "trends", "trial", "attention", "geometry")  # of evidence; two words with a name
+LADDERS = {"grain": "toy scale: drawn birds", "grain_photos": "reduced scale: photographs"}  # plans, coarse to fine
 AS_CLAIMED, AGAINST = "as claimed", "against the claim"
 
 
@@ -57,6 +60,19 @@ def planned_verdicts(name: str, folder: str | Path) -> pd.DataFrame:
     question = [dataclasses.replace(one, study=one.study.only(used)).results for one in found]
     ipcs = sorted({ipc for one in found for ipc in one.ipcs})
     return verdicts(question, contrasts, ipcs, sorted({seed for one in found for seed in one.seeds}))
+
+
+def planned_ladders(folder: str | Path) -> list[Ladder]:
+    """Return the planned sets of images from coarse to fine, with the contrasts whose slopes are tested.
+
+    Args:
+        folder: the project, below which the plans' files lie.
+    """
+    tested, made = load_study("answer").only(["base", "rival", "fd2"]).contrasts, []
+    for plan, title in LADDERS.items():
+        parts = committed_studies(plan, folder)
+        made.append(Ladder(title, [one.results for one in parts], tested, parts[0].ipcs, parts[0].seeds))
+    return made
 
 
 def evidence(folder: str | Path) -> pd.DataFrame:
@@ -94,8 +110,9 @@ def differences(source: str, folder: str | Path) -> pd.DataFrame:
 
     Args:
         source: ``plan NAME`` (:func:`planned_verdicts`), ``study NAME`` or ``NAME:ARM,ARM`` (its contrasts) and
-            ``factors NAME`` (its main effects), both of the early studies in ``results/studies.csv``; ``trial``, FD²
-            and its base in the first trial, ``results/runs.csv``; ``attention`` or ``geometry``; or nothing: none.
+            ``factors NAME`` (its main effects), both of the early studies in ``results/studies.csv``; ``trends`` (the
+            slopes of :func:`planned_ladders`); ``trial``, FD² and its base in the first trial, ``results/runs.csv``;
+            ``attention`` or ``geometry``; or nothing: none.
         folder: the project.
 
     Raises:
@@ -107,6 +124,9 @@ def differences(source: str, folder: str | Path) -> pd.DataFrame:
         return pd.DataFrame(columns=[*NUMBERS, "verdict"])
     if kind == "plan":
         return planned_verdicts(name, folder)
+    if kind == "trends":
+        slopes = trends(planned_ladders(folder))
+        return slopes.assign(verdict=slopes["trend"])
     if kind == "trial":
         return paired_difference(load_rows(results / "runs.csv", missing_ok=True), "sre2lpp_fd2", "sre2lpp")
     if kind == "attention":

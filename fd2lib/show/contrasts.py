@@ -1,4 +1,4 @@
-"""Planned contrasts and their verdicts: a table, a figure with the band, and words; and the state of the evidence."""
+"""Planned contrasts and their verdicts: a table and a figure with the band; and the state of the evidence."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -53,19 +53,6 @@ def verdict_plot(verdicts: pd.DataFrame) -> BookFigure | Html:
                 filled = row["verdict"] in _COLORS
                 marks.append(Mark(panel, row["contrast"], Interval.of(row), color, filled=filled, note=note))
     return band_figure(marks, PAIRED)
-
-
-def verdict_text(verdicts: pd.DataFrame) -> str:
-    """Return the verdicts as sentences, which say in words what :func:`verdict_plot` draws: its alternative text."""
-    lines = []
-    for title, part in titled(verdicts, APART):
-        told = [
-            f"{row['contrast']}, {per_class(row['ipc'])}: {Interval.of(row).text(signed=True)} points, "
-            f"n {row['n']}, {words}"
-            for words, row in zip(_said(part), records(part), strict=True)
-        ]
-        lines.append(f"{'. '.join([title, *_lacking(part)])}. {'; '.join(told)}.".removeprefix(". "))
-    return " ".join(lines)
 
 
 def evidence_table(evidence: pd.DataFrame) -> Html:

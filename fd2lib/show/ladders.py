@@ -1,4 +1,4 @@
-"""What fine classes are, in pictures, and how a gain changes with grain: a figure, tables and sentences."""
+"""What fine classes are, in pictures, and how a gain changes with grain: a figure and tables."""
 
 import dataclasses
 import itertools
@@ -85,15 +85,6 @@ def trends_table(trends: pd.DataFrame, caption: str = "") -> Html:
         trend=_said(trends),
     )
     return html_table(lines[list(COLUMNS["trends"])], caption, COLUMNS["trends"], signed=SIGNED["trends"])
-
-
-def trends_text(trends: pd.DataFrame) -> str:
-    """Return :func:`fd2lib.analyse.trends` as sentences, for the alternative text of :func:`gains_figure`."""
-    told = []
-    for words, row in zip(_said(trends), records(trends), strict=True):
-        slope = f"{Interval.of(row).text(signed=True)} points from the coarsest to the finest set, n {row['n']}, "
-        told.append(f"{row['ladder']}, {row['contrast']}: {slope if row['n'] else ''}{words}.")
-    return " ".join(told)
 
 
 def _said(trends: pd.DataFrame) -> list[str]:

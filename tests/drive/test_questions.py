@@ -99,6 +99,9 @@ def test_every_claim_is_measured_by_what_exists(name):
         if kind == "plan":
             contrasts = planned_verdicts(source, ROOT)[["a", "b", "ipc"]].itertuples(index=False, name=None)
             assert (one["a"], one["b"], one["ipc"]) in set(contrasts) and load_plan(source)
+        elif kind == "trends":
+            slopes = differences(kind, ROOT)[["ladder", "a", "b"]].itertuples(index=False, name=None)
+            assert (one["ladder"], one["a"], one["b"]) in set(slopes)
         elif kind:
             assert one["claimed"] in ("above", "below")
 

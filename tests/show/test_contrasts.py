@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 
 from fd2lib import analyse, show
-from fd2lib.show.contrasts import verdict_text
 
 CONTRASTS = [("cal", "none", "CAL − base"), ("both", "none", "FD² − base")]
 
@@ -65,11 +64,3 @@ def test_parts_of_a_plan_get_tables_and_panels_of_their_own(judged):
     assert [title.split("px, ")[1] for title in titles] == [
         "two rates, 1 image per class", "random weights, 1 image per class",
     ]  # fmt: skip
-
-
-def test_text_says_what_the_figure_draws(judged):
-    text = verdict_text(judged(planned=6)).replace("\N{NO-BREAK SPACE}", " ")
-    assert text.startswith("reduced scale, cub200, classes Warbler, 96 px. not all seeds were run. CAL − base, 1 image")
-    assert "CAL − base, 1 image per class: +5.1 [+4.7, +5.5] points, n 4, better; FD² − base" in text
-    assert text.endswith("n 4, no difference of 2 points.")
-    assert "n 0, not measured" in verdict_text(judged(seeds=0))
