@@ -1,11 +1,10 @@
 """Means, 95 % intervals and paired differences over seeds."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
-from scipy.special import ndtri, stdtrit  # quantiles as of scipy.stats, which takes a second to import
+from scipy.special import stdtrit  # quantiles as of scipy.stats, which takes a second to import
 
 from fd2lib.analyse.reading import GROUP, SETTING, parts, records
 
@@ -70,11 +69,10 @@ def binomial_interval(percent: float, number: int) -> Interval:
 
     It says how well one student's accuracy is known from these images, not how students of other seeds would do.
     """
-    hits, z = round(percent * number / 100), float(ndtri(0.975))
-    centre = (2 * hits + z**2) / (2 * (number + z**2))
-    half = z * math.sqrt(z**2 + 4 * hits * (1 - hits / number)) / (2 * (number + z**2))
-    low, high = centre - half if hits else 0.0, centre + half if hits < number else 1.0
-    return Interval(percent, 100 * low, 100 * high, number)
+    from scipy.stats import binomtest  # takes a second to import, which pages that only read rows need not wait for
+
+    low, high = binomtest(round(percent * number / 100), number).proportion_ci(0.95, method="wilson")
+    return Interval(percent, 100 * float(low), 100 * float(high), number)
 
 
 def named(table: pd.DataFrame, *columns: str) -> dict[str, Interval]:

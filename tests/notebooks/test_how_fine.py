@@ -55,7 +55,8 @@ def test_rows_that_decide_something_must_change_the_text(here, commit, capsys):
     assert found["found"] == {
         "drawn_base": "not measured", "drawn_rival": "not measured", "photos_base": "grows", "photos_rival": "grows",
     }  # fmt: skip
-    assert found["slopes"]["photos_base"].mean == pytest.approx(5) and found["count"]["reduced scale: photographs"] == "72 of 72"
+    assert found["slopes"]["photos_base"].mean == pytest.approx(5)
+    assert found["count"]["reduced scale: photographs"] == "72 of 72"
 
 
 def test_few_seeds_that_are_not_all_are_said_so(here, commit):
