@@ -182,7 +182,8 @@ def study_rows(
                 f"{row['image_set']}. Take one out, or name image sets that differ (--name)."
             )
     ipcs = ipcs or sorted({int(row["ipc"]) for row in rows} - {0}) or [1]
-    seeds = seeds or sorted({int(row["seed"]) for row in rows})
+    there = {int(row["seed"]) for row in rows}
+    seeds = [seed for seed in seeds or sorted(there) if seed in there]  # of the others no row can be
     found = []
     for arm, seed, ipc in itertools.product(study.arms.values(), seeds, ipcs):
         key = request_identity(Request(**{**arm.of(common), "seed": seed, "ipc": ipc}))
