@@ -63,7 +63,7 @@ def glue_intervals(prefix: str, intervals: Mapping[str, Interval], **form: Any) 
     They are written in a form that :meth:`fd2lib.analyse.Interval.text` takes. The least number of values behind one of
     them is ``PREFIX_n``.
     """
-    least = min((one.n for one in intervals.values()), default=0)
+    least = min((one.n for _, one in intervals.items()), default=0)
     glue_numbers(**{f"{prefix}_{name}": one.text(**form) for name, one in intervals.items()}, **{f"{prefix}_n": least})
 
 
