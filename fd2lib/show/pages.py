@@ -60,11 +60,9 @@ def glue_numbers(**values: Any) -> None:
 def glue_intervals(prefix: str, intervals: Mapping[str, Interval], **form: Any) -> None:
     """Give intervals (see :func:`fd2lib.analyse.named`) names that a page's text can use, which start with ``prefix``.
 
-    They are written in a form that :meth:`fd2lib.analyse.Interval.text` takes. The least number of values behind one of
-    them is ``PREFIX_n``.
+    They are written in a form that :meth:`fd2lib.analyse.Interval.text` takes.
     """
-    least = min((one.n for _, one in intervals.items()), default=0)
-    glue_numbers(**{f"{prefix}_{name}": one.text(**form) for name, one in intervals.items()}, **{f"{prefix}_n": least})
+    glue_numbers(**{f"{prefix}_{name}": one.text(**form) for name, one in intervals.items()})
 
 
 def glue_table(prefix: str, table: pd.DataFrame, *columns: str, **form: Any) -> dict[str, Interval]:
