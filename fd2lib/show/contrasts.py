@@ -1,4 +1,4 @@
-"""Planned contrasts and their verdicts: a table and a figure with the band; and the state of the evidence."""
+"""Planned contrasts and their verdicts: a table and a figure with the band; the state of the evidence; scores; noise."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,9 +9,9 @@ from fd2lib.analyse import NOT_MEASURED, PLACE, SCORES, Interval, parts, records
 from fd2lib.show.dots import PAIRED, Mark, band_figure
 from fd2lib.show.frames import Html, sentences
 from fd2lib.show.grids import wrap
-from fd2lib.show.html_tables import cell_text, html_table, interval_column
+from fd2lib.show.html_tables import cell_text, grouped_tables, html_table, interval_column
 from fd2lib.show.style import MUTED, RIGHT, WRONG, BookFigure
-from fd2lib.show.titles import COLUMNS, SIGNED, VALUES, per_class, titled
+from fd2lib.show.titles import COLUMNS, SIGNED, VALUES, per_class, titled, word
 
 NOTE_WIDTH = 16  # letters
 NOT_ALL = "not all seeds were run"
@@ -85,6 +85,18 @@ def scores_table(scores: pd.DataFrame) -> Html:
     caption = "DD-Ranking's formula, our protocol: accuracies as fractions"
     signed = {name for name in SCORES if name in ("hlr", "ior")}
     return html_table(pd.DataFrame(lines), caption, {"arm": ""} | SCORES | {"n": "n (seeds)"}, digits=2, signed=signed)
+
+
+def variance_table(components: pd.DataFrame) -> Html:
+    """Return :func:`fd2lib.analyse.variance_components`, by place, as a table of standard deviations in points.
+
+    An estimate below 0, which says that a level adds nothing to what those below it bring, is shown as 0.
+    """
+    if components.empty:
+        return sentences(f"Where variance comes from: {NOT_MEASURED}.")
+    told = [word("component", name) for name in components["component"]]
+    shown = components.assign(component=told, deviation=components["variance"].clip(lower=0) ** 0.5)
+    return grouped_tables(shown, "variance", digits=2)
 
 
 def _said(verdicts: pd.DataFrame) -> list[str]:

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fd2lib.analyse import nested_components, variance_components
+from fd2lib import show
+from fd2lib.analyse import PLACE, nested_components, variance_components
 from fd2lib.ground import ArtefactError
 
 
@@ -64,3 +65,15 @@ def test_unbalanced_rows_are_refused(kept):
 def test_a_student_that_is_there_twice_is_refused():
     with pytest.raises(ArtefactError, match="expected as many everywhere"):
         variance_components(pd.DataFrame([*rows(), *rows()]))
+
+
+def test_a_table_shows_deviations_in_points():
+    """Roots of 46, 7.75 and 0.5; where students of a set differ by more than sets do, an estimate is below 0: shown as 0."""
+    place = dict(scale="reduced", dataset="cub200", image_set="cub200", images_fingerprint="f", classes="", image_size=96)
+    noisy = [row | {"last_top1": 40.0 + 4 * (number % 2)} for number, row in enumerate(rows(method="b"))]
+    frame = pd.DataFrame([row | place for row in (*rows(), *noisy)])
+    table = show.variance_table(variance_components(frame, [*PLACE, "method", "ipc"]))
+    cells = [line.split(">")[-1] for line in table.split("</td>")]
+    assert [cell for cell in cells if "." in cell] == ["6.78", "2.78", "0.71", "0.00", "0.00", "2.83"]
+    assert "sets of images of one teacher" in table and "reduced scale, cub200" in table
+    assert "not measured" in show.variance_table(variance_components(frame[:0]))
