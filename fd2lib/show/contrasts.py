@@ -1,4 +1,4 @@
-"""Planned contrasts and their verdicts: a table and a figure with the band; the state of the evidence; scores; noise."""
+"""What the plan asks, in tables and a figure: verdicts, the state of evidence, scores, where variance comes from."""
 
 from collections.abc import Sequence
 from typing import Any

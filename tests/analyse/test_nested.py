@@ -68,8 +68,10 @@ def test_a_student_that_is_there_twice_is_refused():
 
 
 def test_a_table_shows_deviations_in_points():
-    """Roots of 46, 7.75 and 0.5; where students of a set differ by more than sets do, an estimate is below 0: shown as 0."""
-    place = dict(scale="reduced", dataset="cub200", image_set="cub200", images_fingerprint="f", classes="", image_size=96)
+    """Roots of 46, 7.75 and 0.5; an estimate below 0, where students differ by more than sets, is shown as 0."""
+    place = dict(
+        scale="reduced", dataset="cub200", image_set="cub200", images_fingerprint="f", classes="", image_size=96
+    )
     noisy = [row | {"last_top1": 40.0 + 4 * (number % 2)} for number, row in enumerate(rows(method="b"))]
     frame = pd.DataFrame([row | place for row in (*rows(), *noisy)])
     table = show.variance_table(variance_components(frame, [*PLACE, "method", "ipc"]))
