@@ -111,4 +111,4 @@ def probability(value: Any) -> str:
     """Return a p as a person writes it: three digits, and no smaller than they tell."""
     if value != value:
         return "–"
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+    return "<\N{NO-BREAK SPACE}0.001" if value < 0.001 else f"{value:.3f}"
