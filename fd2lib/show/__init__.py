@@ -16,7 +16,7 @@ if typing.TYPE_CHECKING:
         student_curves,
         term_panels,
     )
-    from fd2lib.show.contrasts import evidence_table, scores_table, variance_table, verdict_plot, verdict_table
+    from fd2lib.show.contrasts import evidence_table, variance_table, verdict_plot, verdict_table
     from fd2lib.show.dots import difference_plot, dot_plot, factorial_plot, mass_figure, study_plot
     from fd2lib.show.effects import claims_plot, claims_table, effect_plot, effect_table, level_table
     from fd2lib.show.explorer import explorer

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fd2lib import analyse, show
+from fd2lib import analyse
 from fd2lib.analyse import Contrast, StudyResults
 from fd2lib.drive import committed_studies
+from fd2lib.show.contrasts import scores_table
 
 PAIR = [Contrast("fd2", "real", "FD² − real, the same labels")]
 SHARES = st.floats(-1, 1)
@@ -70,14 +71,14 @@ def test_equal_images_gain_nothing(hard, soft, still, whole):
 def test_what_is_missing_is_said():
     none = of(fd2=[], real=[])
     assert scores(none, none, none, of(whole_set=[]))["n"].tolist() == [0] * 4
-    assert "not measured" in show.scores_table(analyse.ranking_scores(none, none, none, of(whole_set=[]), PAIR, [3]))
+    assert "not measured" in scores_table(analyse.ranking_scores(none, none, none, of(whole_set=[]), PAIR, [3]))
     some = scores(none, of(fd2=[60], real=[50]), none, of(whole_set=[70]))
     assert some["n"].to_dict() == {"hlr": 0, "ior": 1, "lrs": 0, "ars": 0}
 
 
 def test_the_table_has_a_line_for_each_arm():
     hard, soft, still = of(fd2=[40, 41]), of(fd2=[60, 61], real=[50, 50]), of(fd2=[55, 55], real=[50, 50])
-    table = show.scores_table(analyse.ranking_scores(hard, soft, still, of(whole_set=[70, 71]), PAIR, [3]))
+    table = scores_table(analyse.ranking_scores(hard, soft, still, of(whole_set=[70, 71]), PAIR, [3]))
     assert "the fd2" in table and "+0.30" in table and "our protocol" in table and ">2</td>" in table
 
 
