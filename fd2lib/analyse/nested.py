@@ -22,8 +22,8 @@ def nested_components(values: NDArray[np.float64]) -> pd.DataFrame:
     and may give less than 0: it then says that the component is small against those below it, and is left as it is.
 
     Returns:
-        ``component`` (teacher, images, student), ``variance`` (the values' unit, squared), ``mean_square`` and
-        ``degrees`` of freedom of it.
+        ``component`` (teacher, images, student), ``variance`` (the values' unit, squared), ``deviation`` (its root, 0
+        where it is less than 0), ``mean_square`` and ``degrees`` of freedom of it.
 
     Raises:
         ArtefactError: fewer than two of something.
@@ -41,10 +41,12 @@ def nested_components(values: NDArray[np.float64]) -> pd.DataFrame:
         np.square(values - sets[:, :, None]).sum(),
     )
     teacher, images, student = (float(square / free) for square, free in zip(squares, degrees, strict=True))
+    variance = np.array([(teacher - images) / (b * n), (images - student) / n, student])
     return pd.DataFrame(
         {
             "component": COMPONENTS,
-            "variance": [(teacher - images) / (b * n), (images - student) / n, student],
+            "variance": variance,
+            "deviation": np.sqrt(variance.clip(min=0)),
             "mean_square": [teacher, images, student],
             "degrees": degrees,
         }
@@ -62,7 +64,7 @@ def variance_components(rows: pd.DataFrame, by: Sequence[str] = ("method", "ipc"
     """
     found = [part.assign(**_seeds(part)) for _, part in parts(rows, by)]
     tables = [nested_components(_balanced(part)).assign(**_place(part, by)) for part in found]
-    columns = [*by, "component", "variance", "mean_square", "degrees"]
+    columns = [*by, "component", "variance", "deviation", "mean_square", "degrees"]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
 
 

@@ -95,8 +95,7 @@ def variance_table(components: pd.DataFrame) -> Html:
     if components.empty:
         return sentences(f"Where variance comes from: {NOT_MEASURED}.")
     told = [word("component", name) for name in components["component"]]
-    shown = components.assign(component=told, deviation=components["variance"].clip(lower=0) ** 0.5)
-    return grouped_tables(shown, "variance", digits=2)
+    return grouped_tables(components.assign(component=told), "variance", digits=2)
 
 
 def _said(verdicts: pd.DataFrame) -> list[str]:
