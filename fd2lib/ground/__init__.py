@@ -42,8 +42,9 @@ from fd2lib.ground.memory import kept_memory, require_memory, total_memory
 from fd2lib.ground.parameters import settle_injected
 from fd2lib.ground.random import derive_seed, make_generator, seeded_initialisation
 from fd2lib.ground.ranks import from_all, from_first, is_first, mapped, rank, share, together, world
+from fd2lib.ground.recipe import Recipe
 from fd2lib.ground.recipe_files import SCALES, add_recipes, read_tables, read_toml
-from fd2lib.ground.recipes import Recipe, list_bundles, list_methods, list_teacher_kinds, load_recipe
+from fd2lib.ground.recipes import list_bundles, list_methods, list_teacher_kinds, load_recipe
 from fd2lib.ground.settings import DistillSettings, EvaluateSettings, PretrainSettings, RelabelSettings
 from fd2lib.ground.typed import fitting_option, parse_names, parse_numbers
 
