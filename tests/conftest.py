@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,7 @@ from torch import Tensor
 from fd2lib.analyse import study_results
 from fd2lib.drive import Request, grid_requests, load_plan
 from fd2lib.drive.asked import resolve_recipe, settings_text
-from fd2lib.record import ATTENTION, GEOMETRY, STUDENTS, put_rows
+from fd2lib.record import ATTENTION, GEOMETRY, STUDENTS, folders, put_rows
 
 GOLDEN = Path(__file__).resolve().parents[0] / "golden" / "fd2_golden.npz"
 
@@ -33,6 +34,12 @@ def golden() -> Callable[[str], dict[str, Tensor]]:
         return {key.partition("/")[2]: value.clone() for key, value in content.items() if key.startswith(f"{name}/")}
 
     return piece
+
+
+@pytest.fixture
+def every_checkpoint(monkeypatch):
+    """Save one after each epoch, however soon it comes after the last."""
+    monkeypatch.setattr(folders, "CHECKPOINT_SHARE", math.inf)
 
 
 @pytest.fixture

@@ -115,13 +115,14 @@ def run_epochs(
         history = state["history"]
     with tqdm(total=epochs, initial=len(history), desc=run.stage, unit="epoch", disable=not progress) as bar:
         for epoch in range(len(history), epochs):
-            remedy = f"Lower {run.stage}.learning_rate; the epoch before is kept as a checkpoint."
+            remedy = f"Lower {run.stage}.learning_rate; the last checkpoint is kept."
             watch = Watch(terms, f"epoch {epoch} of {run.folder}", remedy)
             row = one_epoch(epoch, watch)
             if not all(isinstance(value, str) or math.isfinite(value) for value in row.values()):
                 watch.check()
             history.append(row)
-            run.save_checkpoint({name: part.state_dict() for name, part in parts.items()} | {"history": history})
+            state = {name: part.state_dict() for name, part in parts.items()}
+            run.save_checkpoint_when_due(state | {"history": history})
             bar.set_postfix({name: row[name] for name in shown})
             bar.update()
     if is_first():

@@ -101,5 +101,5 @@ def _relabel(
                 for epoch, logits in enumerate(made, done):
                     writer.write(epoch, logits)
             done += len(made)
-            run.save_checkpoint({"epochs": done, "digests": writer.digests if writer is not None else []})
+            run.save_checkpoint_when_due({"epochs": done, "digests": writer.digests if writer is not None else []})
             bar.update(len(made))

@@ -23,7 +23,7 @@ def tiny(tmp_path):
 
 
 @pytest.fixture
-def stopping(monkeypatch):
+def stopping(monkeypatch, every_checkpoint):
     """Return a function after which every command is told to stop, as by Ctrl-C, at its checkpoint of that number."""
 
     def begin(after: int) -> None:

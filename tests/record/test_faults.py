@@ -6,6 +6,7 @@ what came of each to results/faults.csv.
 
 import contextlib
 import csv
+import math
 import os
 import time
 import traceback
@@ -45,6 +46,7 @@ def work(tmp_path_factory):
     """``work(stage, out)`` runs a stage into a folder; what it reads was made before."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fd2lib.record.folders.provenance", lambda device: {})  # asks git, each time
+        patch.setattr("fd2lib.record.folders.CHECKPOINT_SHARE", math.inf)  # one after each epoch
         yield _work(tmp_path_factory)
 
 

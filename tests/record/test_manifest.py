@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fd2lib.ground import ArtefactError
-from fd2lib.record import RunFolder, content_fingerprint, read_manifest
+from fd2lib.record import RunFolder, content_fingerprint, folders, read_manifest
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,26 @@ def test_checkpoints_carry_state_and_wall_time(tmp_path):
         assert manifest is None
         assert torch.equal(again.load_checkpoint()["weights"], torch.arange(3))
         assert again.seconds >= 100.0
+
+
+def test_checkpoints_take_a_small_share_of_the_time(tmp_path, monkeypatch):
+    now, saved = [0.0], []
+
+    def save(self, state):
+        saved.append(state["epoch"])
+        now[0] += 2
+
+    monkeypatch.setattr(folders.time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(RunFolder, "save_checkpoint", save)
+    run = RunFolder(tmp_path, "pretrain", _Settings(), {})
+    for epoch in range(100):
+        now[0] += 1
+        run.save_checkpoint_when_due({"epoch": epoch})
+    assert saved == [0, 38, 76], "the first is saved, then one of 2 s every 40 s"
+    for epoch in range(100, 103):  # epochs that take longer are saved each
+        now[0] += 60
+        run.save_checkpoint_when_due({"epoch": epoch})
+    assert saved[3:] == [100, 101, 102]
 
 
 def test_a_damaged_checkpoint_says_what_to_do(tmp_path):

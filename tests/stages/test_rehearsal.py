@@ -62,6 +62,9 @@ CASES = [
 ]
 
 
+pytestmark = pytest.mark.usefixtures("every_checkpoint")
+
+
 @dataclass(frozen=True)
 class Seen:
     """One run on the device: its folder, its inner steps and its epochs or chunks, and what was recorded."""
