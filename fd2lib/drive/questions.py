@@ -35,7 +35,7 @@ from fd2lib.record import read_rows
 
 _SHOWN = ("how", "points", "page")  # of a measure
 _TOLD = (*_SHOWN, "source", "claimed")  # the rest are columns of its source's differences
-SOURCES = ("plan", "study", "factors", "trends", "trial", "attention", "geometry")  # of evidence; two words with a name
+SOURCES = ("plan", "later", "study", "factors", "trends", "trial", "attention", "geometry")  # of evidence
 LADDERS = {"grain": "toy scale: drawn birds", "grain_photos": "reduced scale: photographs"}  # plans, coarse to fine
 AS_CLAIMED, AGAINST = "as claimed", "against the claim"
 
@@ -109,7 +109,8 @@ def differences(source: str, folder: str | Path) -> pd.DataFrame:
     """Return the differences that a source of evidence holds, with ``mean, low, high, n`` and ``verdict``.
 
     Args:
-        source: ``plan NAME`` (:func:`planned_verdicts`), ``study NAME`` or ``NAME:ARM,ARM`` (its contrasts) and
+        source: ``plan NAME`` (:func:`planned_verdicts`); ``later NAME``, comparisons of the arms of a plan's study that
+            nobody had planned; ``study NAME`` or ``NAME:ARM,ARM`` (its contrasts) and
             ``factors NAME`` (its main effects), both of the early studies in ``results/studies.csv``; ``trends`` (the
             slopes of :func:`planned_ladders`); ``trial``, FD² and its base in the first trial, ``results/runs.csv``;
             ``attention`` or ``geometry``; or nothing: none.
@@ -124,6 +125,9 @@ def differences(source: str, folder: str | Path) -> pd.DataFrame:
         return pd.DataFrame(columns=[*NUMBERS, "verdict"])
     if kind == "plan":
         return planned_verdicts(name, folder)
+    if kind == "later":
+        found = committed_studies(name, folder)[0]
+        return contrast_differences(found.results, found.study.later)
     if kind == "trends":
         slopes = trends(planned_ladders(folder))
         return slopes.assign(verdict=slopes["trend"])

@@ -54,17 +54,22 @@ class Study:
     reference: str
     arms: Mapping[str, Arm]
     contrasts: tuple[Contrast, ...] = ()  # comparisons that were decided on before the rows were there
+    later: tuple[Contrast, ...] = ()  # those that were thought of when rows were known, which decide nothing
 
     def only(self, names: Sequence[str]) -> "Study":
-        """Return the study with some of its arms, and the contrasts of these.
+        """Return the study with some of its arms, and the comparisons of these.
 
         Raises:
             SettingError: an arm it does not have.
         """
         for name in names:
             require(f"arm of study {self.name!r}", name, self.arms)
-        contrasts = tuple(one for one in self.contrasts if {one.arm, one.reference} <= set(names))
-        return dataclasses.replace(self, arms={name: self.arms[name] for name in names}, contrasts=contrasts)
+        contrasts, later = (
+            tuple(one for one in given if {one.arm, one.reference} <= set(names))
+            for given in (self.contrasts, self.later)
+        )
+        arms = {name: self.arms[name] for name in names}
+        return dataclasses.replace(self, arms=arms, contrasts=contrasts, later=later)
 
 
 def list_studies() -> dict[str, str]:
@@ -85,7 +90,8 @@ def load_study(name: str) -> Study:
     for key, entry in table["arms"].items():
         given = {field: value for field, value in entry.items() if field != "title"}
         arms[key] = Arm(key, entry["title"], todays_names(given, Request))
-    return Study(name, table["title"], table["reference"], arms, _contrasts(name, table.get("contrasts", []), arms))
+    contrasts, later = (_contrasts(name, table.get(key, []), arms) for key in ("contrasts", "later"))
+    return Study(name, table["title"], table["reference"], arms, contrasts, later)
 
 
 def _contrasts(study: str, given: Any, arms: Mapping[str, Arm]) -> tuple[Contrast, ...]:

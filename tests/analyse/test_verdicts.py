@@ -153,9 +153,11 @@ def test_question_one_is_declared():
     ]  # fmt: skip
     few = study.only(["base", "rival", "fd2"])
     assert [(one.arm, one.reference) for one in few.contrasts] == [("fd2", "base"), ("fd2", "rival")]
+    assert len(study.later) == 5 and not few.later and not set(study.later) & set(study.contrasts)
     assert all(load_study(name).reference in load_study(name).arms for name in list_studies())
 
 
+@pytest.mark.parametrize("kind", ["contrasts", "later"])
 @pytest.mark.parametrize(
     ("contrast", "words"),
     [
@@ -165,9 +167,9 @@ def test_question_one_is_declared():
         ("mine", "two arms that differ, and a title"),
     ],
 )
-def test_a_contrast_of_an_unknown_arm_is_refused(monkeypatch, contrast, words):
+def test_a_contrast_of_an_unknown_arm_is_refused(monkeypatch, contrast, words, kind):
     arms = {name: {"title": name, "method": "random"} for name in ("base", "mine")}
-    tables = {"own": {"title": "t", "reference": "base", "contrasts": [contrast], "arms": arms}}
+    tables = {"own": {"title": "t", "reference": "base", kind: [contrast], "arms": arms}}
     monkeypatch.setattr("fd2lib.drive.studies.read_tables", lambda name: tables)
     with pytest.raises(SettingError, match=words):
         load_study("own")

@@ -60,7 +60,7 @@ def test_a_plan_without_contrasts_is_refused():
 
 
 def test_a_source_that_is_none_is_refused():
-    with pytest.raises(SettingError, match="'rumour'; expected plan, study"):
+    with pytest.raises(SettingError, match="'rumour'; expected plan, later, study"):
         differences("rumour", ROOT)
 
 

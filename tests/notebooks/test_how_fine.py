@@ -35,16 +35,18 @@ def grows(place, request):
 
 
 def test_without_rows_nothing_is_said(here, capsys):
-    found = check()
-    assert set(found["trends"]["trend"]) == {"not measured"}
-    assert "checked against the committed rows: True" in capsys.readouterr().out
+    found = check(project=str(here))
+    assert set(found["trends"]["trend"]) == {"not measured"} and found["count"]["toy scale: drawn birds"] == "0 of 1,200"
+    with pytest.raises(AssertionError, match="write the answer anew"):
+        check()
+    assert "checked against the committed rows: False" in capsys.readouterr().out
 
 
 def test_rows_of_one_set_say_nothing_yet(here, commit):
     commit("grain_photos", [0, 1, 2], grows)
     lines = (here / "results" / "grain_photos.csv").read_text(encoding="utf-8").splitlines(keepends=True)
     (here / "results" / "grain_photos.csv").write_text("".join(one for one in lines if "Warbler" not in one))
-    assert set(check()["trends"]["trend"]) == {"not measured"}
+    assert set(check(project=str(here))["trends"]["trend"]) == {"not measured"}
 
 
 def test_rows_that_decide_something_must_change_the_text(here, commit, capsys):
