@@ -24,6 +24,7 @@ NOTEBOOKS = sorted(path.stem for path in Path("notebooks").glob("*.ipynb"))
 # The first page runs every stage; pages that run none follow, rather than that others wait for what it makes; of those
 # the last, which are the longest, come first.
 RUNNING = [name for name in NOTEBOOKS if "runs_dir = " in Path(f"notebooks/{name}.ipynb").read_text(encoding="utf-8")]
+READING = [name for name in NOTEBOOKS if name not in RUNNING or name >= "60"]  # the committed rows
 IN_TURN = [*RUNNING[:1], *(name for name in NOTEBOOKS if name not in RUNNING), *reversed(RUNNING[1:])]
 LIBRARY = sorted(str(path) for pattern in ("*.py", "*.toml", "*.css", "*.js") for path in Path("fd2lib").rglob(pattern))
 RESULTS = sorted(str(path) for path in Path("results").rglob("*") if path.suffix in {".csv", ".png"})
@@ -228,7 +229,7 @@ else:
             input:
                 notebook=f"notebooks/{name}.ipynb",
                 library=LIBRARY,
-                tables=RESULTS if name >= "60" else [],  # result pages also depend on the committed rows
+                tables=RESULTS if name in READING else [],
             output:
                 f"{OUT}/{name}.ipynb",
             params:
