@@ -130,7 +130,7 @@ class RunFolder:
     def save_checkpoint_when_due(self, state: dict[str, Any]) -> None:
         """Save the first of a sitting, and each further one as soon as saving stays ``CHECKPOINT_SHARE`` of the time.
 
-        A killed process so loses at most about twenty times what it takes to write one.
+        A killed process loses an epoch, or about twenty times what it takes to write a checkpoint.
         """
         began = time.perf_counter()
         if began >= self._next_checkpoint:
