@@ -126,8 +126,8 @@ def differences(source: str, folder: str | Path) -> pd.DataFrame:
     if kind == "plan":
         return planned_verdicts(name, folder)
     if kind == "later":
-        found = committed_studies(name, folder)[0]
-        return contrast_differences(found.results, found.study.later)
+        planned = committed_studies(name, folder)[0]
+        return contrast_differences(planned.results, planned.study.later)
     if kind == "trends":
         slopes = trends(planned_ladders(folder))
         return slopes.assign(verdict=slopes["trend"])
