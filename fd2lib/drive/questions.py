@@ -22,11 +22,12 @@ from fd2lib.analyse import (
     mass_differences,
     paired_difference,
     records,
+    study_results,
     trends,
     verdicts,
 )
 from fd2lib.analyse.verdicts import NONE
-from fd2lib.drive.committed import committed_studies
+from fd2lib.drive.committed import committed_studies, committed_study
 from fd2lib.drive.plans import load_plan
 from fd2lib.drive.request import Common
 from fd2lib.drive.studies import load_study, parse_studies, studies_found
@@ -126,8 +127,8 @@ def differences(source: str, folder: str | Path) -> pd.DataFrame:
     if kind == "plan":
         return planned_verdicts(name, folder)
     if kind == "later":
-        planned = committed_studies(name, folder)[0]
-        return contrast_differences(planned.results, planned.study.later)
+        asked, rows = committed_study(name, folder)
+        return contrast_differences(study_results(asked, rows), asked.later)
     if kind == "trends":
         slopes = trends(planned_ladders(folder))
         return slopes.assign(verdict=slopes["trend"])
