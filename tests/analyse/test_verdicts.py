@@ -153,7 +153,7 @@ def test_question_one_is_declared():
     ]  # fmt: skip
     few = study.only(["base", "rival", "fd2"])
     assert [(one.arm, one.reference) for one in few.contrasts] == [("fd2", "base"), ("fd2", "rival")]
-    assert len(study.later) == 5 and not few.later and not set(study.later) & set(study.contrasts)
+    assert len(study.later) == 6 and not few.later and not set(study.later) & set(study.contrasts)
     assert all(load_study(name).reference in load_study(name).arms for name in list_studies())
 
 
