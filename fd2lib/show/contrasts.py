@@ -71,7 +71,7 @@ def evidence_table(evidence: pd.DataFrame) -> Html:
 
 
 def _link(page: str) -> Html:
-    return Html(f'<a href="{page}.html">{page.replace("_", " ")}</a>')
+    return Html(f'<a href="{page}.html">{page.partition("_")[2].replace("_", " ")}</a>')
 
 
 def scores_table(scores: pd.DataFrame) -> Html:

@@ -149,15 +149,22 @@ def phone(browser) -> Iterator[object]:
     page.close()
 
 
+def cut(phone, page: str, tables: str) -> list[str]:
+    """Beginnings of those of a page's tables that a phone does not show whole."""
+    phone.goto((HTML / "book" / "executed" / page).as_uri())
+    of_page = f"[...document.querySelectorAll('article table')].filter({tables})"
+    assert phone.evaluate(f"{of_page}.length") > 2
+    wide = "(t) => t.scrollWidth > t.parentElement.clientWidth + 1"
+    return phone.evaluate(f"{of_page}.filter({wide}).map((t) => t.innerText.slice(0, 80))")
+
+
 def test_narrow_tables_fit_a_phone(phone):
-    phone.goto((HTML / "book" / "executed" / "80_what_it_learned.html").as_uri())
-    narrow = """[...document.querySelectorAll("article table")].filter(
-      (table) => table.checkVisibility({contentVisibilityAuto: true}) && table.rows[0].cells.length < 6)"""
-    assert phone.evaluate(f"{narrow}.length") > 2
-    cut = (
-        f"{narrow}.filter((t) => t.scrollWidth > t.parentElement.clientWidth + 1).map((t) => t.innerText.slice(0, 80))"
-    )
-    assert not phone.evaluate(cut)
+    shown = "t.checkVisibility({contentVisibilityAuto: true})"
+    assert not cut(phone, "80_what_it_learned.html", f"(t) => {shown} && t.rows[0].cells.length < 6")
+
+
+def test_the_state_of_the_evidence_fits_a_phone(phone):
+    assert not cut(phone, "02_evidence.html", "(t) => t.rows[0].innerText.includes('verdict')")
 
 
 def test_tables_scroll_by_keyboard(phone, pages):
