@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from fd2lib import __version__
-from fd2lib.drive.commands import Attention, Bench, Export, Geometry, Jobs, Notebook, Rerun, Run, Verify
+from fd2lib.drive.commands import Export, Jobs, Notebook, Rerun, Run, Verify
 from fd2lib.drive.listings import All, Check, Diff, List, Plans, Prepare, Show
+from fd2lib.drive.measure_commands import Attention, Bench, Geometry
 from fd2lib.drive.parsing import Command, Group, parse_command
 from fd2lib.drive.request import Additions
 from fd2lib.drive.signals import stopped_by_signals
