@@ -113,3 +113,12 @@ def test_the_state_of_the_evidence_links_each_measure_to_its_page(tmp_path):
     assert table.count("<table") == state["by"].nunique() and "−1.4" in table and "not measured" in table
     assert table.count(html.escape(state["claim"].iloc[0])) == 1  # said once, whatever the number of its measures
     assert show.evidence_table(evidence(tmp_path)).count("not measured") == len(state)
+
+
+def test_the_readme_says_what_the_rows_say():
+    verdicts = planned_verdicts("answer", ROOT).query("ipc == 3").set_index(["a", "b"])
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert set(verdicts["n"]) == {12} and "twelve paired seeds" in readme
+    for pair in (("fd2", "base"), ("fd2", "rival")):
+        effect = analyse.Interval.of(verdicts.loc[pair]).text(signed=True)
+        assert effect.replace("\N{NO-BREAK SPACE}", " ") in readme, f"{pair} is {effect}"
