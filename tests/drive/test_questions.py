@@ -119,6 +119,7 @@ def test_the_readme_says_what_the_rows_say():
     verdicts = planned_verdicts("answer", ROOT).query("ipc == 3").set_index(["a", "b"])
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert set(verdicts["n"]) == {12} and "twelve paired seeds" in readme
+    assert verdicts.loc[("fd2", "rival"), "verdict"] == "undecided" and "undecided once corrected" in readme
     for pair in (("fd2", "base"), ("fd2", "rival")):
         effect = analyse.Interval.of(verdicts.loc[pair]).text(signed=True)
         assert effect.replace("\N{NO-BREAK SPACE}", " ") in readme, f"{pair} is {effect}"
