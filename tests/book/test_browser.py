@@ -179,6 +179,21 @@ def test_tables_scroll_by_keyboard(phone, pages):
     pytest.fail("no table is wider than a phone: this test has nothing to try")
 
 
+def test_students_are_found_sorted_and_chosen_by_keyboard(phone):
+    phone.goto((HTML / "book" / "executed" / "97_students.html").as_uri())
+    first = phone.locator("#students tbody tr").first
+    first.wait_for()
+    phone.get_by_label("Search:").focus()
+    phone.keyboard.type("random real, CAL")
+    phone.wait_for_function("() => document.querySelector('.dt-info').innerText.includes('in all')")
+    assert first.inner_text().startswith("random real, CAL labels")
+    phone.get_by_label("Search:").fill("")
+    phone.locator("#students thead button").first.focus()
+    phone.keyboard.press("Enter")
+    listed = phone.locator(".dtcc-list-buttons button").all_inner_texts()
+    assert "random real, CAL labels" in listed and len(listed) == len(set(listed)) > 5
+
+
 def test_viewers_move_by_keyboard(phone, pages):
     path = next(path for path in pages if 'class="fd2-viewer"' in path.read_text("utf-8"))
     phone.goto(path.as_uri())

@@ -41,6 +41,29 @@ def test_only_pages_with_a_table_load_it(extension, app):
     assert extension.READY in table  # the event that tables wait for
 
 
+def test_a_page_says_each_value_of_a_column_once(extension, app):
+    import pandas as pd
+
+    rows = [['a long word </script> "quoted" é', 0.5, None], ["another", 0.25, "x"]] * 200
+    table = itables.to_html_datatable(
+        pd.DataFrame(rows, columns=list("abc")), connected=False, maxBytes=0, table_id="one", showIndex=False
+    )
+    context = {"body": table}
+    extension._load(app, "page", "page.html", context, None)
+    (packed,) = re.findall(r'"data_json": JSON\.stringify\(.*?\)\)\)\((\[.*\])\)\),\n', context["body"])
+    assert "</" not in packed and packed.count("long word") == 1
+    lists, places = json.loads(packed.replace("<\\/", "</"))
+    (before,) = re.findall(r'"data_json": (".*"),\n', table)
+    assert [[lists[at][place] for at, place in enumerate(row)] for row in places] == json.loads(json.loads(before))
+    assert len(packed) < 12 * len(rows), "bytes a row of three columns"
+
+
+def test_a_table_without_rows_stays_as_it_is(extension, app):
+    context = {"body": f'{extension.NAME} "data_json": "[]",'}
+    extension._load(app, "page", "page.html", context, None)
+    assert context["body"] == f'{extension.NAME} "data_json": "[]",'
+
+
 def test_script_and_style_are_the_package_s(extension, app, tmp_path):
     extension._write(app, ValueError("the build failed"))
     assert not list(tmp_path.iterdir())
